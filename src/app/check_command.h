@@ -1,0 +1,17 @@
+// `tocsin check`: every mistake of rules, specs, sanitizing patterns and configuration files, located.
+
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace tocsin {
+
+struct CheckOptions {
+  std::vector<std::string> paths;
+  bool strict = false;  // warnings count as mistakes
+};
+
+int run_check(const CheckOptions& options);
+
+}  // namespace tocsin

@@ -1,0 +1,89 @@
+#include "app/command_line.h"
+
+#include <CLI/CLI.hpp>
+
+#include <fstream>
+#include <iostream>
+
+#include "app/check_command.h"
+#include "app/files.h"
+#include "app/replay_command.h"
+#include "app/scan_command.h"
+
+namespace tocsin {
+
+namespace {
+
+const char* const epilogue =
+    "Exit status: 0 well, 1 found what it looks for (a failing check, a leak), 2 used wrongly.\n"
+    "What machines read goes to standard output, what people read to standard error.\n"
+    "Start here:  tocsin demo --once";
+
+void add_output(CLI::App& command, std::string& output) {
+  command.add_option("-o,--output", output, "how to print: text or json")->check(CLI::IsMember({"text", "json"}));
+}
+
+int scan(const std::vector<std::string>& patterns, const std::string& input, const std::string& output, bool redact) {
+  Diagnostics diagnostics;
+  const RulesAndPatterns loaded = load_rules_and_patterns(patterns, diagnostics);
+  if (print(diagnostics)) return 2;
+  ScanOptions options;
+  options.library = loaded.patterns;
+  options.output = output == "json" ? ScanOptions::Output::json : ScanOptions::Output::text;
+  options.redact = redact;
+  if (input == "-") return run_scan(options, std::cin, std::cout, std::cerr);
+  std::ifstream file(input, std::ios::binary);
+  if (!file) {
+    std::cerr << "tocsin scan: " << input << " can't be read: no such file, or no right to it\n";
+    return 2;
+  }
+  return run_scan(options, file, std::cout, std::cerr);
+}
+
+}  // namespace
+
+int run_command_line(int argc, char** argv) {
+  CLI::App app{"Tocsin: alerts and halts from the telemetry of AI agents", "tocsin"};
+  app.set_version_flag("--version", std::string("tocsin ") + TOCSIN_VERSION);
+  app.require_subcommand(1);
+  app.footer(epilogue);
+  int status = 0;
+
+  ReplayOptions replay;
+  CLI::App* command = app.add_subcommand("replay", "what the rules would have done with recorded events");
+  command->add_option("--rules", replay.rules, "rule files and folders (default: the rules that ship)");
+  command->add_option("--specs", replay.specs, "spec files and folders");
+  command->add_option("--input-format", replay.input_format, "auto or native")->capture_default_str();
+  command->add_option("--config", replay.config, "a service's configuration, whose labels and keys give the same ids");
+  add_output(*command, replay.output);
+  command->add_flag("--fail-on-alert", replay.fail_on_alert, "exit status 1 when anything fired");
+  command->add_option("INPUT", replay.input, "a file of lines, each `value` or `key TAB value`; - is standard input")
+      ->required();
+  command->callback([&] { status = run_replay(replay); });
+
+  CheckOptions check;
+  command = app.add_subcommand("check", "every mistake of rule, spec, pattern and configuration files");
+  command->add_flag("--strict", check.strict, "exit status 1 for warnings as well");
+  command->add_option("PATH", check.paths, "files and folders")->required();
+  command->callback([&] { status = run_check(check); });
+
+  std::vector<std::string> scan_patterns;
+  std::string scan_input = "-", scan_output = "text";
+  bool redact = false;
+  command = app.add_subcommand("scan", "the secrets and personal data in each line of a text");
+  command->add_option("--patterns", scan_patterns, "pattern files and folders (default: those that ship)");
+  command->add_flag("--redact", redact, "write the lines back, redacted");
+  add_output(*command, scan_output);
+  command->add_option("INPUT", scan_input, "a file; - is standard input")->capture_default_str();
+  command->callback([&] { status = scan(scan_patterns, scan_input, scan_output, redact); });
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    const int code = app.exit(error, std::cout, std::cerr);
+    return code == 0 ? 0 : 2;
+  }
+  return status;
+}
+
+}  // namespace tocsin

@@ -1,0 +1,58 @@
+// The configuration file of `tocsin run` (documented in deploy/tocsin.yaml), checked as a whole before anything
+// starts: every fault at once, located.
+
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/diagnostic.h"
+#include "base/named_text.h"
+#include "base/units.h"
+#include "core/halt/halt_ledger.h"
+
+namespace tocsin {
+
+enum class ClockMode : std::uint8_t {
+  wall,    // records count when they arrive
+  events,  // the events' own times drive the clock: replayed and generated telemetry
+};
+
+struct ReceiverConfig {
+  std::string name;
+  std::string url;
+  std::vector<std::string> secrets;  // read from files or the environment, never written in the file
+  Duration timeout{std::chrono::seconds{10}};
+  std::vector<std::string> allow_cidrs;
+  std::string ca_file;
+};
+
+struct Config {
+  std::map<std::string, std::string> external_labels;
+  std::vector<std::string> rules;
+  HaltPolicy halts;
+  bool has_halt_mode = false;
+  std::string fingerprint_key_file;
+  std::string http_address = "127.0.0.1";
+  std::uint16_t http_port = 8686;
+  std::string http_token;  // empty: no token is asked for
+  std::size_t max_body_bytes = 16 << 20;
+  ClockMode clock = ClockMode::wall;
+  std::int32_t partitions = 1;
+  std::vector<ReceiverConfig> receivers;
+  bool publish_events = true;
+  std::string log_level = "info";
+
+  // What sets this installation's ids apart from others': its external labels, in order.
+  std::string deployment() const;
+};
+
+// Reports every mistake; the returned values are sound only where there was none. Paths in the file are relative
+// to the file's folder.
+Config load_config(const NamedText& file, Diagnostics& diagnostics);
+Config load_config_file(const std::string& path, Diagnostics& diagnostics);
+
+}  // namespace tocsin

@@ -1,0 +1,125 @@
+#include "app/files.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <set>
+#include <sstream>
+
+#include "app/shipped_files.h"
+#include "base/yaml_tree.h"
+
+namespace tocsin {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+// Larger than any rule file; a folder given by mistake must not be read into memory.
+constexpr std::uintmax_t most_bytes = 4 << 20;
+
+void read_one(const fs::path& path, std::set<fs::path>& seen, std::vector<NamedText>& files,
+              Diagnostics& diagnostics) {
+  std::error_code error;
+  if (!seen.insert(fs::weakly_canonical(path, error)).second) return;
+  if (!fs::is_regular_file(path, error)) {
+    diagnostics.error(path.string(), {}, "unreadable", "this is no file");
+    return;
+  }
+  if (fs::file_size(path, error) > most_bytes) {
+    diagnostics.error(path.string(), {}, "too-large", "the file has more than 4 MiB; split it");
+    return;
+  }
+  std::ifstream stream(path, std::ios::binary);
+  std::ostringstream text;
+  text << stream.rdbuf();
+  if (!stream) {
+    diagnostics.error(path.string(), {}, "unreadable", "the file can't be read; look at its rights");
+    return;
+  }
+  files.push_back({path.string(), text.str()});
+}
+
+}  // namespace
+
+std::vector<NamedText> read_yaml_files(const std::vector<std::string>& paths, Diagnostics& diagnostics) {
+  std::vector<NamedText> files;
+  std::set<fs::path> seen;
+  for (const std::string& name : paths) {
+    const fs::path path(name);
+    std::error_code error;
+    if (!fs::exists(path, error)) {
+      diagnostics.error(name, {}, "unreadable", "there is no such file or folder");
+      continue;
+    }
+    if (!fs::is_directory(path, error)) {
+      read_one(path, seen, files, diagnostics);
+      continue;
+    }
+    std::vector<fs::path> found;
+    for (fs::recursive_directory_iterator entry(path, fs::directory_options::skip_permission_denied, error), end;
+         entry != end; entry.increment(error)) {
+      const auto extension = entry->path().extension();
+      if (extension == ".yaml" || extension == ".yml") found.push_back(entry->path());
+    }
+    if (found.empty()) diagnostics.error(name, {}, "empty-folder", "no *.yaml file lies in this folder");
+    std::sort(found.begin(), found.end());
+    for (const fs::path& file : found) read_one(file, seen, files, diagnostics);
+  }
+  return files;
+}
+
+std::string kind_of(const NamedText& file) {
+  Diagnostics ignored;
+  const auto root = parse_yaml(file, ignored);
+  if (!root || !root->is_map()) return {};
+  if (root->find("sanitize") != nullptr) return "sanitize";
+  if (root->find("groups") != nullptr || root->find("specs") != nullptr) return "rules";
+  return "config";
+}
+
+RulesAndPatterns load_rules_and_patterns(const std::vector<std::string>& paths, Diagnostics& diagnostics) {
+  std::vector<NamedText> rules, patterns;
+  bool has_groups = false;
+  for (NamedText& file : read_yaml_files(paths, diagnostics)) {
+    Diagnostics ignored;
+    const auto root = parse_yaml(file, ignored);
+    has_groups = has_groups || (root && root->find("groups") != nullptr);
+    const bool is_patterns = root && root->find("sanitize") != nullptr;
+    (is_patterns ? patterns : rules).push_back(std::move(file));
+  }
+  if (!has_groups && !diagnostics.has_errors()) {
+    rules.insert(rules.begin(), shipped_rules().begin(), shipped_rules().end());
+  }
+  if (patterns.empty()) patterns.assign(shipped_patterns().begin(), shipped_patterns().end());
+  RulesAndPatterns loaded;
+  loaded.rules = load_rules(rules, diagnostics);
+  loaded.patterns = load_patterns(patterns, diagnostics);
+  return loaded;
+}
+
+bool print(const Diagnostics& diagnostics) {
+  for (const Diagnostic& diagnostic : diagnostics.sorted()) std::cerr << to_text(diagnostic) << '\n';
+  return diagnostics.has_errors();
+}
+
+std::vector<unsigned char> read_fingerprint_key(const std::string& path, Diagnostics& diagnostics) {
+  if (path.empty()) {
+    // For trials and tests. A service that keeps fingerprints should have a key of its own: with this one, who
+    // holds a list of card numbers can find out which of them a fingerprint stands for.
+    static constexpr std::string_view trial_key = "tocsin trial key, known to all";
+    return {trial_key.begin(), trial_key.end()};
+  }
+  std::ifstream stream(path, std::ios::binary);
+  std::ostringstream text;
+  text << stream.rdbuf();
+  const std::string bytes = text.str();
+  if (!stream || bytes.size() < 16) {
+    diagnostics.error(path, {}, "bad-key", "the fingerprint key must be a readable file of at least 16 bytes");
+    return {};
+  }
+  return {bytes.begin(), bytes.end()};
+}
+
+}  // namespace tocsin

@@ -1,0 +1,38 @@
+// Reading the files that people name on the command line.
+
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/diagnostic.h"
+#include "base/named_text.h"
+#include "core/rule/rule_set.h"
+#include "core/sanitize/pattern_library.h"
+
+namespace tocsin {
+
+// The YAML files that `paths` name: files as they are, folders with all *.yaml and *.yml below them by name, each
+// file once. What can't be read is reported.
+std::vector<NamedText> read_yaml_files(const std::vector<std::string>& paths, Diagnostics& diagnostics);
+
+// Which kind of file this is, by its top-level keys: "rules", "sanitize" or "config"; empty where none fits.
+std::string kind_of(const NamedText& file);
+
+struct RulesAndPatterns {
+  std::shared_ptr<const RuleSet> rules;
+  std::shared_ptr<const PatternLibrary> patterns;
+};
+
+// Loads rules, specs and patterns from `paths`. Without rules among them, those that ship; likewise patterns.
+// Null members after an error.
+RulesAndPatterns load_rules_and_patterns(const std::vector<std::string>& paths, Diagnostics& diagnostics);
+
+// Prints diagnostics by file and position; true where there was an error.
+bool print(const Diagnostics& diagnostics);
+
+// What fingerprints are keyed with: the bytes of a file, or a fixed key for trials where none is named.
+std::vector<unsigned char> read_fingerprint_key(const std::string& path, Diagnostics& diagnostics);
+
+}  // namespace tocsin

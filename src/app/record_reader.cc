@@ -1,0 +1,57 @@
+#include "app/record_reader.h"
+
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <sstream>
+
+namespace tocsin {
+
+RecordReader::RecordReader(std::unique_ptr<std::istream> owned, std::istream& stream, double size)
+    : owned_(std::move(owned)), stream_(stream), size_(size) {}
+
+Result<std::unique_ptr<RecordReader>, std::string> RecordReader::open(const std::string& input) {
+  if (input == "-") return success(std::unique_ptr<RecordReader>(new RecordReader(nullptr, std::cin, 0)));
+  std::error_code error;
+  if (std::filesystem::is_directory(input, error)) return failure(input + " is a folder; name a file");
+  auto file = std::make_unique<std::ifstream>(input, std::ios::binary);
+  if (!*file) return failure(input + " can't be read: no such file, or no right to it");
+  const auto size = std::filesystem::file_size(input, error);
+  std::istream& stream = *file;
+  return success(std::unique_ptr<RecordReader>(
+      new RecordReader(std::move(file), stream, error ? 0.0 : static_cast<double>(size))));
+}
+
+std::optional<RecordLine> RecordReader::next() {
+  while (std::getline(stream_, line_)) {
+    ++line_number_;
+    read_ += static_cast<double>(line_.size() + 1);
+    if (!line_.empty() && line_.back() == '\r') line_.pop_back();
+    if (line_.empty()) continue;
+    // A document over many lines opens with a bracket alone.
+    if (line_number_ == 1 && (line_ == "{" || line_ == "[")) {
+      std::ostringstream rest;
+      rest << stream_.rdbuf();
+      line_ += "\n" + rest.str();
+      read_ = size_;
+      stream_.setstate(std::ios::eofbit);
+      return RecordLine{{}, line_, 1};
+    }
+    return split_record(line_, line_number_);
+  }
+  return std::nullopt;
+}
+
+std::optional<double> RecordReader::progress() const {
+  if (size_ <= 0) return std::nullopt;
+  return read_ / size_;
+}
+
+RecordLine split_record(std::string_view line, std::int64_t number) {
+  const std::size_t tab = line.find('\t');
+  const bool is_json = !line.empty() && (line.front() == '{' || line.front() == '[');
+  if (is_json || tab == std::string_view::npos) return {{}, line, number};
+  return {line.substr(0, tab), line.substr(tab + 1), number};
+}
+
+}  // namespace tocsin

@@ -1,0 +1,287 @@
+#include "app/scan_command.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <istream>
+#include <optional>
+#include <ostream>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "core/sanitize/checks.h"
+#include "core/sanitize/fingerprint.h"
+#include "core/sanitize/redaction.h"
+#include "core/sanitize/scanner.h"
+
+namespace tocsin {
+
+namespace {
+
+constexpr std::string_view trial_key = "tocsin scan: fixed key for trials";
+
+std::vector<unsigned char> key_of(const ScanOptions& options) {
+  if (!options.fingerprint_key.empty()) return options.fingerprint_key;
+  return {trial_key.begin(), trial_key.end()};
+}
+
+std::optional<std::uint32_t> hexadecimal(std::string_view text) {
+  std::uint32_t value = 0;
+  if (text.size() != 4) return std::nullopt;
+  for (const char c : text) {
+    const char lower = to_lower(c);
+    if (is_digit(c))
+      value = value * 16 + static_cast<std::uint32_t>(c - '0');
+    else if (lower >= 'a' && lower <= 'f')
+      value = value * 16 + static_cast<std::uint32_t>(lower - 'a' + 10);
+    else
+      return std::nullopt;
+  }
+  return value;
+}
+
+// Some lines without their JSON escapes, and for each byte where it came from.
+class Unescaped {
+ public:
+  void add_line(std::string_view raw) {
+    if (!text_.empty() || !line_starts_.empty()) put('\n', raw_size_ - 1, 1);
+    line_starts_.push_back(text_.size());
+    raw_starts_.push_back(raw_size_);
+    for (std::size_t i = 0; i < raw.size();) i += add_character(raw, i);
+    raw_size_ += raw.size() + 1;
+  }
+
+  const std::string& text() const { return text_; }
+  std::size_t line_count() const { return line_starts_.size(); }
+
+  std::size_t line_of(std::size_t at) const {
+    const auto after = std::upper_bound(line_starts_.begin(), line_starts_.end(), at);
+    return static_cast<std::size_t>(after - line_starts_.begin()) - 1;
+  }
+  // The offset in its raw line of the text's byte `at`, which belongs to `line` or is where that ends.
+  std::size_t raw_offset(std::size_t at, std::size_t line) const {
+    const std::size_t raw = at < origins_.size() ? origins_[at] : raw_size_ - 1;
+    return raw - raw_starts_[line];
+  }
+  std::size_t line_start(std::size_t line) const { return line_starts_[line]; }
+  // Without the line end.
+  std::size_t line_end(std::size_t line) const {
+    return line + 1 < line_starts_.size() ? line_starts_[line + 1] - 1 : text_.size();
+  }
+
+ private:
+  void put(char c, std::size_t origin, std::size_t count) {
+    text_.append(count, c);
+    origins_.insert(origins_.end(), count, origin);
+  }
+  void put_utf8(std::uint32_t code, std::size_t origin) {
+    const auto byte = [&](std::uint32_t value) { put(static_cast<char>(value), origin, 1); };
+    if (code < 0x80) {
+      byte(code);
+    } else if (code < 0x800) {
+      byte(0xc0 | (code >> 6));
+      byte(0x80 | (code & 0x3f));
+    } else {
+      if (code < 0x10000) {
+        byte(0xe0 | (code >> 12));
+      } else {
+        byte(0xf0 | (code >> 18));
+        byte(0x80 | ((code >> 12) & 0x3f));
+      }
+      byte(0x80 | ((code >> 6) & 0x3f));
+      byte(0x80 | (code & 0x3f));
+    }
+  }
+
+  // Answers how many raw bytes the character took.
+  std::size_t add_character(std::string_view raw, std::size_t i) {
+    const std::size_t origin = raw_size_ + i;
+    if (raw[i] != '\\' || i + 1 == raw.size()) {
+      put(raw[i], origin, 1);
+      return 1;
+    }
+    constexpr std::string_view names = "\"\\/bfnrt";
+    constexpr std::string_view meanings = "\"\\/\b\f\n\r\t";
+    const std::size_t known = names.find(raw[i + 1]);
+    if (known != std::string_view::npos) {
+      put(meanings[known], origin, 1);
+      return 2;
+    }
+    if (raw[i + 1] == 'u') {
+      if (const auto unit = hexadecimal(raw.substr(i + 2, 4))) {
+        const std::string_view rest = raw.substr(i + 6);
+        if (*unit >= 0xd800 && *unit < 0xdc00 && rest.substr(0, 2) == "\\u") {
+          const auto low = hexadecimal(rest.substr(2, 4));
+          if (low && *low >= 0xdc00 && *low < 0xe000) {
+            put_utf8(0x10000 + ((*unit - 0xd800) << 10) + (*low - 0xdc00), origin);
+            return 12;
+          }
+        }
+        put_utf8(*unit, origin);
+        return 6;
+      }
+    }
+    put(raw[i], origin, 1);  // no escape of JSON: it is what it is
+    return 1;
+  }
+
+  std::string text_;
+  std::vector<std::size_t> origins_;
+  std::vector<std::size_t> line_starts_;
+  std::vector<std::size_t> raw_starts_;
+  std::size_t raw_size_ = 0;  // with a byte for each line end
+};
+
+// A private key begins in this line and goes on in the next.
+bool opens_private_key(std::string_view line) {
+  const std::size_t begin = line.rfind("-----BEGIN ");
+  if (begin == std::string_view::npos) return false;
+  const std::string_view rest = line.substr(begin);
+  return rest.find("PRIVATE KEY") != std::string_view::npos && rest.find("-----END ") == std::string_view::npos;
+}
+
+class LineScan {
+ public:
+  LineScan(const ScanOptions& options, std::ostream& out, std::ostream& err)
+      : options_(options), scanner_(options.library), fingerprinter_(key_of(options)), out_(out), err_(err) {}
+
+  void take(std::string line) {
+    constexpr std::size_t most_lines_of_a_key = 400;
+    pending_.push_back(std::move(line));
+    if (pending_.size() == 1) {
+      if (opens_private_key(pending_.front())) return;
+    } else if (pending_.back().find("-----END ") == std::string::npos && pending_.size() < most_lines_of_a_key) {
+      return;
+    }
+    flush();
+  }
+
+  void flush() {
+    if (pending_.empty()) return;
+    Unescaped unescaped;
+    for (const std::string& line : pending_) unescaped.add_line(line);
+    const auto matches = scanner_.scan(unescaped.text());
+    if (!options_.redact) write_findings(unescaped, matches);
+    for (const Match& match : matches) {
+      const Tier tier = options_.library->patterns()[match.pattern].tier;
+      found_ = found_ || tier == Tier::halt || tier == Tier::page;
+    }
+    if (const auto cut = scanner_.cut_at()) {
+      const std::size_t line = unescaped.line_of(*cut);
+      fmt::memory_buffer text;
+      fmt::format_to(std::back_inserter(text), "line {}: unscanned from byte {} on: it costs too much\n",
+                     first_line_ + line, unescaped.raw_offset(*cut, line));
+      err_.write(text.data(), static_cast<std::streamsize>(text.size()));
+      found_ = true;
+    }
+    if (options_.redact) write_redacted(unescaped, matches);
+    first_line_ += pending_.size();
+    pending_.clear();
+  }
+
+  bool found() const { return found_; }
+
+ private:
+  void write_findings(const Unescaped& unescaped, std::span<const Match> matches) {
+    std::size_t next = 0;
+    const auto cut = scanner_.cut_at();
+    for (std::size_t line = 0; line < unescaped.line_count(); ++line) {
+      std::string findings;
+      while (next < matches.size() && unescaped.line_of(matches[next].begin) == line) {
+        const Match& match = matches[next++];
+        if (match.part_of != Match::whole) continue;
+        const Pattern& pattern = options_.library->patterns()[match.pattern];
+        const std::size_t end = std::min<std::size_t>(match.end, unescaped.line_end(line));
+        const std::size_t from = unescaped.raw_offset(match.begin, line);
+        const std::size_t to =
+            end == unescaped.line_end(line) ? pending_[line].size() : unescaped.raw_offset(end, line);
+        const std::string fingerprint = fingerprinter_.of(unescaped.text(), match, *options_.library);
+        if (options_.output == ScanOptions::Output::json) {
+          findings +=
+              fmt::format(R"({}{{"pattern":"{}","tier":"{}","start":{},"end":{},"fingerprint":"{}"}})",
+                          findings.empty() ? "" : ",", pattern.id, to_text(pattern.tier), from, to, fingerprint);
+        } else {
+          findings += fmt::format("line {}: {} ({}) bytes {}-{} {}\n", first_line_ + line, pattern.id,
+                                  to_text(pattern.tier), from, to, fingerprint);
+        }
+      }
+      const bool cut_here = cut && unescaped.line_of(*cut) == line;
+      if (options_.output == ScanOptions::Output::text) {
+        out_ << findings;
+      } else if (!findings.empty() || cut_here) {
+        out_ << fmt::format(R"({{"line":{},"findings":[{}])", first_line_ + line, findings);
+        if (cut_here) out_ << fmt::format(R"(,"unscanned_from":{})", unescaped.raw_offset(*cut, line));
+        out_ << "}\n";
+      }
+    }
+  }
+
+  // Until nothing is found, as redact() does, and with offsets of lines as they came.
+  void write_redacted(const Unescaped& unescaped, std::span<const Match> matches) {
+    constexpr int most_rounds = 6;
+    std::vector<std::string> lines = redacted_lines(pending_, unescaped, matches);
+    for (int round = 1; round < most_rounds && (!matches.empty() || scanner_.last_scan_was_cut()); ++round) {
+      Unescaped again;
+      for (const std::string& line : lines) again.add_line(line);
+      matches = scanner_.scan(again.text());
+      lines = redacted_lines(lines, again, matches);
+    }
+    for (const std::string& line : lines) out_ << line << '\n';
+  }
+
+  // Each line keeps its place: of a key over several lines, every line becomes the label.
+  std::vector<std::string> redacted_lines(const std::vector<std::string>& lines, const Unescaped& unescaped,
+                                          std::span<const Match> matches) const {
+    std::vector<std::string> answer;
+    std::size_t next = 0;
+    const std::size_t cut = scanner_.cut_at() ? *scanner_.cut_at() : unescaped.text().size() + 1;
+    for (std::size_t line = 0; line < unescaped.line_count(); ++line) {
+      const std::string& raw = lines[line];
+      const std::size_t line_end = unescaped.line_end(line);
+      std::size_t copied = 0;
+      std::string redacted;
+      for (; next < matches.size() && matches[next].begin <= line_end; ++next) {
+        const Match& match = matches[next];
+        const std::size_t begin = std::max<std::size_t>(match.begin, unescaped.line_start(line));
+        const std::size_t from = begin == line_end ? raw.size() : unescaped.raw_offset(begin, line);
+        const std::size_t to = match.end >= line_end ? raw.size() : unescaped.raw_offset(match.end, line);
+        redacted.append(raw, copied, from - copied);
+        redacted += redaction_label(options_.library->patterns()[match.pattern],
+                                    fingerprinter_.of(unescaped.text(), match, *options_.library));
+        copied = to;
+        if (match.end > line_end) break;  // goes on in the next line
+      }
+      if (cut <= line_end) {
+        const std::size_t from =
+            std::max(copied, cut <= unescaped.line_start(line) ? 0 : unescaped.raw_offset(cut, line));
+        redacted.append(raw, copied, from - copied);
+        redacted += unscanned_label;
+      } else {
+        redacted.append(raw, copied);
+      }
+      answer.push_back(std::move(redacted));
+    }
+    return answer;
+  }
+
+  const ScanOptions& options_;
+  Scanner scanner_;
+  Fingerprinter fingerprinter_;
+  std::ostream& out_;
+  std::ostream& err_;
+  std::vector<std::string> pending_;  // one line, or those of a private key so far
+  std::size_t first_line_ = 1;        // number of pending_.front()
+  bool found_ = false;
+};
+
+}  // namespace
+
+int run_scan(const ScanOptions& options, std::istream& in, std::ostream& out, std::ostream& err) {
+  LineScan scan(options, out, err);
+  for (std::string line; std::getline(in, line);) scan.take(std::move(line));
+  scan.flush();
+  return scan.found() ? 1 : 0;
+}
+
+}  // namespace tocsin

@@ -1,0 +1,36 @@
+// `tocsin scan`: what sanitizing finds in each line of a text, or the text without it.
+
+#pragma once
+
+#include <iosfwd>
+#include <memory>
+#include <vector>
+
+#include "core/sanitize/pattern_library.h"
+
+namespace tocsin {
+
+struct ScanOptions {
+  enum class Output : std::uint8_t { text, json };
+
+  std::shared_ptr<const PatternLibrary> library;  // Requires: not null
+  Output output = Output::text;
+  bool redact = false;  // writes the lines back, redacted, instead of the findings
+
+  // Key of the fingerprints. Empty: a fixed key for trying things out, whose fingerprints anybody can compute
+  // again; never use those where they are kept.
+  std::vector<unsigned char> fingerprint_key;
+};
+
+// Reads `in` line by line. A line is scanned as what its JSON escapes stand for; offsets are those of its bytes as
+// they came, without the line end. A private key over several lines is one finding, at its first line. The second
+// half of a key pair is redacted but not listed: one key, one finding.
+//
+// -o json: {"line":N,"findings":[{"pattern":...,"tier":...,"start":N,"end":N,"fingerprint":...}]} for each line with
+// a finding, plus "unscanned_from":N where a line was too costly to be read to its end.
+//
+// Never writes what it found. Answers the exit status: 1 when something of tier halt or page was found or part of
+// a line could not be scanned, else 0.
+int run_scan(const ScanOptions& options, std::istream& in, std::ostream& out, std::ostream& err);
+
+}  // namespace tocsin

@@ -1,0 +1,304 @@
+#include "base/yaml_tree.h"
+
+#include <yaml-cpp/anchor.h>
+#include <yaml-cpp/emitterstyle.h>
+#include <yaml-cpp/eventhandler.h>
+#include <yaml-cpp/exceptions.h>
+#include <yaml-cpp/mark.h>
+#include <yaml-cpp/parser.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <set>
+#include <sstream>
+
+#include "base/time_text.h"
+
+namespace tocsin {
+
+namespace {
+
+constexpr std::size_t most_bytes = 4 << 20;
+constexpr std::size_t most_nodes = 200'000;
+constexpr std::size_t most_levels = 64;
+
+SourcePosition position_of(const YAML::Mark& mark) {
+  if (mark.is_null()) return {1, 1};
+  return {static_cast<std::uint32_t>(mark.line + 1), static_cast<std::uint32_t>(mark.column + 1)};
+}
+
+// Thrown through yaml-cpp's parser, which has no other way of stopping; caught in parse_yaml().
+struct Refused {
+  SourcePosition at;
+  std::string message;
+};
+
+// Builds the tree from the parser's events. A map's children arrive as key, value, key, value.
+class TreeBuilder : public YAML::EventHandler {
+ public:
+  void OnDocumentStart(const YAML::Mark&) override {}
+  void OnDocumentEnd() override {}
+
+  void OnNull(const YAML::Mark& mark, YAML::anchor_t) override { add(node_at(mark, YamlNode::Kind::null)); }
+
+  void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override {
+    throw Refused{position_of(mark), "aliases are not allowed here; write the value out"};
+  }
+
+  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t, const std::string& value) override {
+    YamlNode node = node_at(mark, YamlNode::Kind::scalar);
+    node.quoted = tag == "!";
+    node.scalar = value;
+    if (!node.quoted && (value == "~" || value == "null")) node.kind = YamlNode::Kind::null;
+    add(std::move(node));
+  }
+
+  void OnSequenceStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t,
+                       YAML::EmitterStyle::value) override {
+    open(node_at(mark, YamlNode::Kind::list));
+  }
+  void OnSequenceEnd() override { close(); }
+
+  void OnMapStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {
+    open(node_at(mark, YamlNode::Kind::map));
+  }
+  void OnMapEnd() override { close(); }
+
+  YamlNode take_root() { return std::move(root_); }
+
+ private:
+  YamlNode node_at(const YAML::Mark& mark, YamlNode::Kind kind) {
+    if (++nodes_ > most_nodes) throw Refused{position_of(mark), "the file holds too many values"};
+    YamlNode node;
+    node.kind = kind;
+    node.at = position_of(mark);
+    return node;
+  }
+
+  void open(YamlNode node) {
+    if (open_.size() >= most_levels) throw Refused{node.at, "the file is nested too deeply"};
+    open_.push_back(std::move(node));
+  }
+
+  void close() {
+    YamlNode node = std::move(open_.back());
+    open_.pop_back();
+    add(std::move(node));
+  }
+
+  void add(YamlNode node) {
+    if (open_.empty()) {
+      root_ = std::move(node);
+      return;
+    }
+    YamlNode& parent = open_.back();
+    const bool is_key = parent.kind == YamlNode::Kind::map && parent.keys.size() == parent.items.size();
+    if (is_key && node.kind != YamlNode::Kind::scalar) throw Refused{node.at, "a key must be a plain word"};
+    (is_key ? parent.keys : parent.items).push_back(std::move(node));
+  }
+
+  std::vector<YamlNode> open_;
+  YamlNode root_;
+  std::size_t nodes_ = 0;
+};
+
+void report_repeated_keys(const YamlNode& node, const std::string& file, Diagnostics& diagnostics) {
+  std::set<std::string_view> seen;
+  for (const YamlNode& key : node.keys) {
+    if (!seen.insert(key.scalar).second) {
+      diagnostics.error(file, key.at, "repeated-key", "'" + key.scalar + "' stands twice in this map; keep one");
+    }
+  }
+  for (const YamlNode& item : node.items) report_repeated_keys(item, file, diagnostics);
+}
+
+}  // namespace
+
+const YamlNode* YamlNode::find(std::string_view key) const {
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    if (keys[i].scalar == key) return &items[i];
+  }
+  return nullptr;
+}
+
+std::optional<YamlNode> parse_yaml(const NamedText& source, Diagnostics& diagnostics) {
+  if (source.text.size() > most_bytes) {
+    diagnostics.error(source.file, {}, "too-large", "the file has more than 4 MiB; split it");
+    return std::nullopt;
+  }
+  std::istringstream stream(source.text);
+  TreeBuilder builder;
+  try {
+    YAML::Parser parser(stream);
+    parser.HandleNextDocument(builder);
+    TreeBuilder second;
+    if (parser.HandleNextDocument(second)) {
+      diagnostics.error(source.file, {}, "many-documents", "one YAML document a file; split this at '---'");
+      return std::nullopt;
+    }
+  } catch (const Refused& refused) {
+    diagnostics.error(source.file, refused.at, "syntax", refused.message);
+    return std::nullopt;
+  } catch (const YAML::Exception& exception) {
+    diagnostics.error(source.file, position_of(exception.mark), "syntax", exception.msg);
+    return std::nullopt;
+  }
+  YamlNode root = builder.take_root();
+  report_repeated_keys(root, source.file, diagnostics);
+  return root;
+}
+
+YamlReader::YamlReader(const YamlNode& node, std::string_view file, std::string_view what, Diagnostics& diagnostics)
+    : node_(node), file_(file), what_(what), diagnostics_(diagnostics), is_map_(node.is_map()) {
+  if (!is_map_) error_here("wrong-type", what_ + " must be a map of keys and values");
+}
+
+YamlReader::~YamlReader() {
+  for (const YamlNode& key : node_.keys) {
+    if (std::find(asked_.begin(), asked_.end(), key.scalar) != asked_.end()) continue;
+    diagnostics_.error(file_, key.at, "unknown-key",
+                       "'" + key.scalar + "' is no key of a " + what_ + did_you_mean(key.scalar, asked_));
+  }
+}
+
+const YamlNode* YamlReader::find(std::string_view key) {
+  asked_.push_back(key);
+  const YamlNode* found = node_.find(key);
+  return found != nullptr && found->kind == YamlNode::Kind::null ? nullptr : found;
+}
+
+void YamlReader::error(const YamlNode& node, std::string_view code, std::string message) {
+  diagnostics_.error(file_, node.at, code, std::move(message));
+}
+
+void YamlReader::error_here(std::string_view code, std::string message) { error(node_, code, std::move(message)); }
+
+void YamlReader::require(std::string_view key) {
+  if (is_map_ && node_.find(key) == nullptr) {
+    error_here("missing-key", "a " + what_ + " needs '" + std::string(key) + "'");
+  }
+}
+
+std::optional<std::string> YamlReader::text(std::string_view key) {
+  const YamlNode* node = find(key);
+  if (node == nullptr) return std::nullopt;
+  if (!node->is_scalar()) {
+    error(*node, "wrong-type", "'" + std::string(key) + "' must be text");
+    return std::nullopt;
+  }
+  return node->scalar;
+}
+
+std::optional<double> YamlReader::number(std::string_view key, double least, double most) {
+  const YamlNode* node = find(key);
+  if (node == nullptr) return std::nullopt;
+  double value = 0;
+  const char* end = node->scalar.data() + node->scalar.size();
+  const auto [stop, code] = std::from_chars(node->scalar.data(), end, value);
+  if (!node->is_scalar() || code != std::errc{} || stop != end || !std::isfinite(value)) {
+    error(*node, "wrong-type", "'" + std::string(key) + "' must be a number");
+    return std::nullopt;
+  }
+  if (value < least || value > most) {
+    std::ostringstream range;
+    range << "'" << key << "' must lie between " << least << " and " << most;
+    error(*node, "out-of-range", range.str());
+    return std::nullopt;
+  }
+  return value;
+}
+
+std::optional<std::int64_t> YamlReader::integer(std::string_view key, std::int64_t least, std::int64_t most) {
+  const YamlNode* node = find(key);
+  if (node == nullptr) return std::nullopt;
+  std::int64_t value = 0;
+  const char* end = node->scalar.data() + node->scalar.size();
+  const auto [stop, code] = std::from_chars(node->scalar.data(), end, value);
+  if (!node->is_scalar() || code != std::errc{} || stop != end) {
+    error(*node, "wrong-type", "'" + std::string(key) + "' must be a whole number");
+    return std::nullopt;
+  }
+  if (value < least || value > most) {
+    error(*node, "out-of-range",
+          "'" + std::string(key) + "' must lie between " + std::to_string(least) + " and " + std::to_string(most));
+    return std::nullopt;
+  }
+  return value;
+}
+
+std::optional<bool> YamlReader::flag(std::string_view key) {
+  const auto index = choice(key, {"false", "true"});
+  if (!index) return std::nullopt;
+  return *index == 1;
+}
+
+std::optional<Duration> YamlReader::duration(std::string_view key, Duration least, Duration most) {
+  const YamlNode* node = find(key);
+  if (node == nullptr) return std::nullopt;
+  const auto value = node->is_scalar() ? parse_duration(node->scalar) : std::nullopt;
+  if (!value) {
+    error(*node, "bad-duration", "'" + std::string(key) + "' must be a duration such as 30s, 15m, 1h30m or 7d");
+    return std::nullopt;
+  }
+  if (*value < least || *value > most) {
+    error(*node, "out-of-range",
+          "'" + std::string(key) + "' must lie between " + to_text(least) + " and " + to_text(most));
+    return std::nullopt;
+  }
+  return value;
+}
+
+std::optional<std::size_t> YamlReader::choice(std::string_view key, const std::vector<std::string_view>& words) {
+  const YamlNode* node = find(key);
+  if (node == nullptr) return std::nullopt;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    if (node->is_scalar() && node->scalar == words[i]) return i;
+  }
+  std::string list;
+  for (const std::string_view word : words) {
+    if (!list.empty()) list += word == words.back() ? " or " : ", ";
+    list += word;
+  }
+  error(*node, "unknown-word",
+        "'" + std::string(key) + "' must be " + list + did_you_mean(node->scalar, words));
+  return std::nullopt;
+}
+
+std::optional<std::vector<std::string>> YamlReader::texts(std::string_view key) {
+  const YamlNode* node = find(key);
+  if (node == nullptr) return std::nullopt;
+  std::vector<std::string> list;
+  if (node->is_scalar()) {
+    list.push_back(node->scalar);
+    return list;
+  }
+  for (const YamlNode& item : node->items) {
+    if (!item.is_scalar()) node = nullptr;
+    if (node == nullptr) break;
+    list.push_back(item.scalar);
+  }
+  if (node == nullptr || !node->is_list()) {
+    error(*node_.find(key), "wrong-type", "'" + std::string(key) + "' must be a list of words");
+    return std::nullopt;
+  }
+  return list;
+}
+
+std::optional<std::vector<std::pair<std::string, std::string>>> YamlReader::text_map(std::string_view key) {
+  const YamlNode* node = find(key);
+  if (node == nullptr) return std::nullopt;
+  std::vector<std::pair<std::string, std::string>> members;
+  bool fits = node->is_map();
+  for (std::size_t i = 0; fits && i < node->items.size(); ++i) {
+    fits = node->items[i].is_scalar();
+    members.emplace_back(node->keys[i].scalar, node->items[i].scalar);
+  }
+  if (!fits) {
+    error(*node, "wrong-type", "'" + std::string(key) + "' must be a map of names to texts");
+    return std::nullopt;
+  }
+  return members;
+}
+
+}  // namespace tocsin

@@ -1,0 +1,37 @@
+// One decoded record, before sanitizing: raw text of people and agents is still in it.
+//
+// Nothing but the sanitizer may take one: what may be logged, labelled, paged or published is a SanitizedEvent
+// (core/sanitize/sanitized_event.h).
+
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "core/event/event_fields.h"
+
+namespace tocsin {
+
+// Where a piece of text stood. Only `content` and `argument` leave as a reference (keyed hash and length);
+// the others are known fields, or what no field of ours names.
+enum class TextPlace : std::uint8_t { field, key, argument, content, unknown };
+
+struct TextPiece {
+  std::uint32_t begin = 0;  // bytes into AgentEvent::text
+  std::uint32_t end = 0;
+  TextPlace place = TextPlace::unknown;
+  std::uint8_t field = 0;  // StringField, where place is `field`
+};
+
+struct AgentEvent {
+  EventFields fields;
+
+  // Every decoded string of the record, keys included, joined with NUL, so that one pass scans them all.
+  std::string_view text;
+  std::vector<TextPiece> pieces;  // in the order of `text`
+
+  std::uint32_t record_bytes = 0;  // of the record as it came
+};
+
+}  // namespace tocsin

@@ -1,0 +1,488 @@
+#include "core/event/native_decoder.h"
+
+#include <simdjson.h>
+
+#include <cstring>
+#include <string>
+
+#include "base/time_text.h"
+#include "core/event/decimal.h"
+#include "core/event/json_string.h"
+
+namespace tocsin {
+
+namespace {
+
+namespace ondemand = simdjson::ondemand;
+
+enum class Kind : std::uint8_t { type, time, string, number, flag, enumeration, budget, arguments, content };
+
+// How a number is written on the wire, and what its decimal is multiplied by to reach the unit of EventFields.
+struct FieldRule {
+  std::string_view name;
+  Kind kind;
+  std::uint8_t field = 0;
+  int scale = 0;  // power of ten
+};
+
+constexpr FieldRule string_rule(std::string_view name, StringField field) {
+  return {name, Kind::string, static_cast<std::uint8_t>(field)};
+}
+constexpr FieldRule number_rule(std::string_view name, NumberField field, int scale = 0) {
+  return {name, Kind::number, static_cast<std::uint8_t>(field), scale};
+}
+
+constexpr int usd = 6;           // dollars to micro-dollars
+constexpr int milliseconds = 3;  // milliseconds to microseconds
+constexpr int seconds = 6;       // seconds to microseconds
+constexpr int millionths = 6;
+
+constexpr FieldRule field_rules[] = {
+    {"type", Kind::type},
+    {"time", Kind::time},
+    {"started_at", Kind::time, static_cast<std::uint8_t>(NumberField::started_at)},
+    string_rule("env", StringField::env),
+    string_rule("agent", StringField::agent),
+    string_rule("agent_version", StringField::agent_version),
+    string_rule("spec", StringField::spec),
+    string_rule("spec_version", StringField::spec_version),
+    string_rule("session_id", StringField::session_id),
+    string_rule("user_hash", StringField::user_hash),
+    string_rule("correlation_id", StringField::correlation_id),
+    string_rule("event_id", StringField::event_id),
+    string_rule("span_id", StringField::span_id),
+    string_rule("parent_span_id", StringField::parent_span_id),
+    string_rule("model", StringField::model),
+    string_rule("model_version", StringField::model_version),
+    string_rule("model_tier", StringField::model_tier),
+    string_rule("surface_reason", StringField::surface_reason),
+    string_rule("error_type", StringField::error_type),
+    string_rule("tool", StringField::tool),
+    string_rule("call_id", StringField::call_id),
+    string_rule("result_schema", StringField::result_schema),
+    string_rule("authz_reason", StringField::authz_reason),
+    string_rule("side_effect", StringField::side_effect),
+    string_rule("active_spec_version", StringField::active_spec_version),
+    string_rule("active_model_version", StringField::active_model_version),
+    string_rule("suite", StringField::suite),
+    string_rule("section", StringField::section),
+    string_rule("category", StringField::category),
+    number_rule("tokens_in", NumberField::tokens_in),
+    number_rule("tokens_out", NumberField::tokens_out),
+    number_rule("tokens_cached", NumberField::tokens_cached),
+    number_rule("cost_usd", NumberField::cost, usd),
+    number_rule("ttft_ms", NumberField::ttft, milliseconds),
+    number_rule("generation_ms", NumberField::generation, milliseconds),
+    number_rule("latency_ms", NumberField::latency, milliseconds),
+    number_rule("result_bytes", NumberField::result_bytes),
+    number_rule("tasks", NumberField::tasks),
+    number_rule("concurrent_tasks", NumberField::concurrent_tasks),
+    number_rule("queue_depth", NumberField::queue_depth),
+    number_rule("cost_per_hour", NumberField::cost_per_hour, usd),
+    number_rule("score", NumberField::score, millionths),
+    {"accepted", Kind::flag, static_cast<std::uint8_t>(NumberField::accepted)},
+    {"outcome", Kind::enumeration, static_cast<std::uint8_t>(EnumField::outcome)},
+    {"step_type", Kind::enumeration, static_cast<std::uint8_t>(EnumField::step_type)},
+    {"authz", Kind::enumeration, static_cast<std::uint8_t>(EnumField::authz)},
+    {"budget", Kind::budget},
+    {"arguments", Kind::arguments},
+    {"content", Kind::content},
+};
+
+constexpr FieldRule budget_rules[] = {
+    number_rule("wall_clock_s", NumberField::budget_wall_clock, seconds),
+    number_rule("tokens", NumberField::budget_tokens),
+    number_rule("cost_usd", NumberField::budget_cost, usd),
+};
+
+// A table from a name's length and two of its letters to its rule: found with one comparison.
+class RuleIndex {
+ public:
+  constexpr RuleIndex() {
+    for (auto& slot : slots_) slot = -1;
+    for (std::size_t i = 0; i < std::size(field_rules); ++i) {
+      std::size_t at = slot_of(field_rules[i].name);
+      while (slots_[at] >= 0) at = (at + 1) % size;
+      slots_[at] = static_cast<std::int8_t>(i);
+    }
+  }
+
+  const FieldRule* find(std::string_view name) const {
+    if (name.empty()) return nullptr;
+    for (std::size_t at = slot_of(name); slots_[at] >= 0; at = (at + 1) % size) {
+      const FieldRule& rule = field_rules[static_cast<std::size_t>(slots_[at])];
+      if (rule.name == name) return &rule;
+    }
+    return nullptr;
+  }
+
+ private:
+  static constexpr std::size_t size = 256;
+  static constexpr std::size_t slot_of(std::string_view name) {
+    const auto at = [&](std::size_t i) { return static_cast<unsigned char>(name[i]); };
+    return (name.size() * 31 + at(0) * 7u + at(name.size() - 1) * 13u + at(name.size() / 2) * 3u) % size;
+  }
+  std::int8_t slots_[size]{};
+};
+
+constexpr RuleIndex rule_index;
+
+DecodeError reason_of(simdjson::error_code error) {
+  switch (error) {
+    case simdjson::UTF8_ERROR:
+      return DecodeError::not_utf8;
+    case simdjson::CAPACITY:
+      return DecodeError::too_large;
+    case simdjson::DEPTH_ERROR:
+      return DecodeError::too_deep;
+    case simdjson::EMPTY:
+      return DecodeError::empty;
+    case simdjson::TRAILING_CONTENT:
+      return DecodeError::trailing_data;
+    default:
+      return DecodeError::not_json;
+  }
+}
+
+constexpr std::string_view error_names[decode_error_count] = {
+    "empty",    "too_large",    "too_deep", "too_many_keys",     "not_json",   "not_utf8",     "not_an_object",
+    "no_type", "unknown_type", "bad_time", "no_correlation_id", "wrong_type", "out_of_range", "trailing_data"};
+
+}  // namespace
+
+std::string_view name_of(DecodeError error) { return error_names[static_cast<std::size_t>(error)]; }
+
+struct NativeDecoder::State {
+  ondemand::parser parser{max_record_bytes + simdjson::SIMDJSON_PADDING};
+  std::vector<char> input;  // the record with the padding that simdjson reads past its end
+  std::vector<char> text;
+  std::size_t text_end = 0;
+  AgentEvent event;
+  int keys = 0;
+  bool has_type = false;
+  DecodeError error = DecodeError::not_json;
+
+  bool fail(DecodeError reason) {
+    error = reason;
+    return false;
+  }
+  bool fail(simdjson::error_code code) { return fail(reason_of(code)); }
+
+  void begin(std::string_view payload, std::string_view key) {
+    if (input.size() < payload.size() + simdjson::SIMDJSON_PADDING) {
+      input.resize(2 * payload.size() + simdjson::SIMDJSON_PADDING);
+    }
+    std::memcpy(input.data(), payload.data(), payload.size());
+    std::memset(input.data() + payload.size(), ' ', simdjson::SIMDJSON_PADDING);
+    // A broken escape of two bytes can become a replacement character of three; nothing grows more than that.
+    const std::size_t most_text = 2 * payload.size() + key.size() + json_string_slack;
+    if (text.size() < most_text) text.resize(2 * most_text);
+    text_end = 0;
+    event.fields = EventFields{};
+    event.pieces.clear();
+    event.record_bytes = static_cast<std::uint32_t>(payload.size());
+    keys = 0;
+    has_type = false;
+  }
+
+  // Unescapes a string into `text`. Returns its view, which stays valid until the next record.
+  std::string_view keep(ondemand::raw_json_string raw, TextPlace place, std::uint8_t field = 0) {
+    const std::string_view kept = unescape_json_string(raw.raw(), text.data() + text_end);
+    const auto begin = static_cast<std::uint32_t>(text_end);
+    text_end += kept.size();
+    event.pieces.push_back({begin, static_cast<std::uint32_t>(text_end), place, field});
+    text[text_end++] = '\0';
+    return kept;
+  }
+
+  // Like keep(), for what need not be scanned or kept: the returned view is valid until the next string.
+  std::string_view peek(ondemand::raw_json_string raw) {
+    return unescape_json_string(raw.raw(), text.data() + text_end);
+  }
+
+  void keep_key(std::string_view key) {
+    char* const at = text.data() + text_end;
+    std::memcpy(at, key.data(), key.size());
+    event.fields.set(StringField::correlation_id, {at, key.size()});
+    const auto begin = static_cast<std::uint32_t>(text_end);
+    text_end += key.size();
+    event.pieces.push_back({begin, static_cast<std::uint32_t>(text_end), TextPlace::field,
+                            static_cast<std::uint8_t>(StringField::correlation_id)});
+    text[text_end++] = '\0';
+  }
+
+  bool count_key() { return ++keys <= max_keys || fail(DecodeError::too_many_keys); }
+
+  // Keeps every string below `value`, keys too.
+  bool keep_all(ondemand::value value, TextPlace place, int depth) {
+    if (depth > max_depth) return fail(DecodeError::too_deep);
+    ondemand::json_type type{};
+    if (auto code = value.type().get(type)) return fail(code);
+    switch (type) {
+      case ondemand::json_type::string: {
+        ondemand::raw_json_string raw;
+        if (auto code = value.get_raw_json_string().get(raw)) return fail(code);
+        keep(raw, place);
+        return true;
+      }
+      case ondemand::json_type::object: {
+        ondemand::object object;
+        if (auto code = value.get_object().get(object)) return fail(code);
+        for (auto member : object) {
+          ondemand::field field;
+          if (auto code = std::move(member).get(field)) return fail(code);
+          if (!count_key()) return false;
+          keep(field.key(), TextPlace::key);
+          if (!keep_all(field.value(), place, depth + 1)) return false;
+        }
+        return true;
+      }
+      case ondemand::json_type::array: {
+        ondemand::array array;
+        if (auto code = value.get_array().get(array)) return fail(code);
+        for (auto item : array) {
+          ondemand::value element;
+          if (auto code = std::move(item).get(element)) return fail(code);
+          if (!count_key()) return false;
+          if (!keep_all(element, place, depth + 1)) return false;
+        }
+        return true;
+      }
+      case ondemand::json_type::number: {
+        double ignored = 0;
+        if (auto code = value.get_double().get(ignored)) return fail(code);
+        return true;
+      }
+      case ondemand::json_type::boolean: {
+        bool ignored = false;
+        if (auto code = value.get_bool().get(ignored)) return fail(code);
+        return true;
+      }
+      case ondemand::json_type::null:
+        return read_null(value);
+    }
+    return fail(DecodeError::not_json);
+  }
+
+  // simdjson calls everything that begins with 'n' null until it has been read.
+  bool read_null(ondemand::value& value) {
+    bool is_null = false;
+    if (auto code = value.is_null().get(is_null)) return fail(code);
+    return is_null || fail(DecodeError::not_json);
+  }
+
+  // The text of a number, bare or inside a string; false with an error where it is neither.
+  bool number_text(ondemand::value& value, ondemand::json_type type, std::string_view& out) {
+    if (type == ondemand::json_type::number) {
+      out = value.raw_json_token();
+      double ignored = 0;  // raw_json_token() does not move on; this does, and it checks the form
+      if (auto code = value.get_double().get(ignored)) {
+        // A number too large for a double is well-formed and out of every range of ours.
+        return fail(code == simdjson::NUMBER_ERROR ? DecodeError::out_of_range : reason_of(code));
+      }
+      return true;
+    }
+    if (type != ondemand::json_type::string) return fail(DecodeError::wrong_type);
+    ondemand::raw_json_string raw;
+    if (auto code = value.get_raw_json_string().get(raw)) return fail(code);
+    out = peek(raw);
+    return true;
+  }
+
+  bool read_number(ondemand::value& value, ondemand::json_type type, const FieldRule& rule) {
+    std::string_view digits;
+    if (!number_text(value, type, digits)) return false;
+    if (digits.empty()) return true;  // "" is absent
+    const ScaledDecimal decimal = parse_scaled_decimal(digits, rule.scale);
+    if (decimal.error == DecimalError::not_a_number) return fail(DecodeError::wrong_type);
+    // Beyond 10^15 (a billion dollars, 31 years, a quadrillion tokens) sums of a day could overflow.
+    constexpr std::int64_t largest = 1'000'000'000'000'000;
+    const auto field = static_cast<NumberField>(rule.field);
+    const bool may_be_negative = field == NumberField::score;
+    if (decimal.error == DecimalError::out_of_range || decimal.value > largest || decimal.value < -largest ||
+        (decimal.value < 0 && !may_be_negative)) {
+      return fail(DecodeError::out_of_range);
+    }
+    event.fields.set(field, decimal.value);
+    return true;
+  }
+
+  bool read_time(ondemand::value& value, ondemand::json_type type, const FieldRule& rule) {
+    std::string_view written;
+    if (!number_text(value, type, written)) return false;
+    if (written.empty()) return true;
+    std::optional<EventTime> time = parse_rfc3339(written);
+    if (!time) {
+      const ScaledDecimal number = parse_scaled_decimal(written, 0);
+      if (number.error == DecimalError::none) time = from_epoch_number(number.value);
+    }
+    if (!time) return fail(DecodeError::bad_time);
+    if (rule.name == "time") {
+      event.fields.time = *time;
+    } else {
+      event.fields.set(static_cast<NumberField>(rule.field), time->time_since_epoch().count());
+    }
+    return true;
+  }
+
+  bool read_budget(ondemand::value& value, ondemand::json_type type) {
+    if (type != ondemand::json_type::object) return fail(DecodeError::wrong_type);
+    ondemand::object object;
+    if (auto code = value.get_object().get(object)) return fail(code);
+    for (auto member : object) {
+      ondemand::field field;
+      if (auto code = std::move(member).get(field)) return fail(code);
+      if (!count_key()) return false;
+      const std::string_view name = peek(field.key());
+      const FieldRule* rule = nullptr;
+      for (const FieldRule& candidate : budget_rules) {
+        if (candidate.name == name) rule = &candidate;
+      }
+      ondemand::value item = field.value();
+      if (rule == nullptr) {
+        keep(field.key(), TextPlace::key);
+        if (!keep_all(item, TextPlace::unknown, 2)) return false;
+        continue;
+      }
+      ondemand::json_type item_type{};
+      if (auto code = item.type().get(item_type)) return fail(code);
+      if (item_type == ondemand::json_type::null) {
+        if (!read_null(item)) return false;
+      } else if (!read_number(item, item_type, *rule)) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  bool read_string(ondemand::value& value, ondemand::json_type type, const FieldRule& rule) {
+    const auto field = static_cast<StringField>(rule.field);
+    if (type == ondemand::json_type::string) {
+      ondemand::raw_json_string raw;
+      if (auto code = value.get_raw_json_string().get(raw)) return fail(code);
+      const std::string_view kept = keep(raw, TextPlace::field, rule.field);
+      if (!kept.empty()) event.fields.set(field, kept);
+      return true;
+    }
+    // Versions and ids are numbers in some telemetry: 1.4 is the text "1.4".
+    if (type != ondemand::json_type::number) return fail(DecodeError::wrong_type);
+    std::string_view digits = value.raw_json_token();
+    while (!digits.empty() && static_cast<unsigned char>(digits.back()) <= ' ') digits.remove_suffix(1);
+    double ignored = 0;
+    if (auto code = value.get_double().get(ignored)) return fail(code);
+    std::memcpy(text.data() + text_end, digits.data(), digits.size());
+    event.fields.set(field, {text.data() + text_end, digits.size()});
+    const auto begin = static_cast<std::uint32_t>(text_end);
+    text_end += digits.size();
+    event.pieces.push_back({begin, static_cast<std::uint32_t>(text_end), TextPlace::field, rule.field});
+    text[text_end++] = '\0';
+    return true;
+  }
+
+  bool read_word(ondemand::value& value, ondemand::json_type type, const FieldRule& rule) {
+    if (type != ondemand::json_type::string) return fail(DecodeError::wrong_type);
+    ondemand::raw_json_string raw;
+    if (auto code = value.get_raw_json_string().get(raw)) return fail(code);
+    const std::string_view word = peek(raw);
+    if (rule.kind == Kind::type) {
+      const auto named = event_type_named(word);
+      if (!named) return fail(DecodeError::unknown_type);
+      event.fields.type = *named;
+      has_type = true;
+      return true;
+    }
+    if (word.empty()) return true;
+    const auto field = static_cast<EnumField>(rule.field);
+    const auto number = enum_value_named(field, word);
+    // An unknown word is "other", and its text is scanned like any other.
+    if (!number) keep(raw, TextPlace::unknown);
+    event.fields.set(field, number.value_or(*enum_value_named(field, "other")));
+    return true;
+  }
+
+  bool read_flag(ondemand::value& value, ondemand::json_type type, const FieldRule& rule) {
+    bool flag = false;
+    if (type == ondemand::json_type::boolean) {
+      if (auto code = value.get_bool().get(flag)) return fail(code);
+    } else if (type == ondemand::json_type::string) {
+      ondemand::raw_json_string raw;
+      if (auto code = value.get_raw_json_string().get(raw)) return fail(code);
+      const std::string_view word = peek(raw);
+      if (word != "true" && word != "false") return fail(DecodeError::wrong_type);
+      flag = word == "true";
+    } else {
+      return fail(DecodeError::wrong_type);
+    }
+    event.fields.set(static_cast<NumberField>(rule.field), flag ? 1 : 0);
+    return true;
+  }
+
+  bool read_field(ondemand::field& field) {
+    const ondemand::raw_json_string raw_key = field.key();
+    const FieldRule* rule = rule_index.find(peek(raw_key));
+    ondemand::value value = field.value();
+    if (rule == nullptr) {
+      keep(raw_key, TextPlace::key);
+      return keep_all(value, TextPlace::unknown, 2);
+    }
+    if (rule->kind == Kind::content) return keep_all(value, TextPlace::content, 2);
+    if (rule->kind == Kind::arguments) return keep_all(value, TextPlace::argument, 2);
+    ondemand::json_type type{};
+    if (auto code = value.type().get(type)) return fail(code);
+    if (type == ondemand::json_type::null) return read_null(value);
+    switch (rule->kind) {
+      case Kind::time:
+        return read_time(value, type, *rule);
+      case Kind::string:
+        return read_string(value, type, *rule);
+      case Kind::number:
+        return read_number(value, type, *rule);
+      case Kind::flag:
+        return read_flag(value, type, *rule);
+      case Kind::budget:
+        return read_budget(value, type);
+      default:
+        return read_word(value, type, *rule);
+    }
+  }
+
+  bool read_record(std::size_t size) {
+    ondemand::document document;
+    const std::size_t allocated = input.size();
+    if (auto code = parser.iterate(input.data(), size, allocated).get(document)) return fail(code);
+    ondemand::json_type type{};
+    if (auto code = document.type().get(type)) return fail(code);
+    if (type != ondemand::json_type::object) return fail(DecodeError::not_an_object);
+    ondemand::object object;
+    if (auto code = document.get_object().get(object)) return fail(code);
+    for (auto member : object) {
+      ondemand::field field;
+      if (auto code = std::move(member).get(field)) return fail(code);
+      if (!count_key()) return false;
+      if (!read_field(field)) return false;
+    }
+    // simdjson gives a location only where something is left.
+    if (!document.current_location().error()) return fail(DecodeError::trailing_data);
+    return has_type || fail(DecodeError::no_type);
+  }
+};
+
+NativeDecoder::NativeDecoder() : state_(std::make_unique<State>()) {}
+NativeDecoder::~NativeDecoder() = default;
+
+Result<const AgentEvent*, DecodeError> NativeDecoder::decode(std::string_view payload, std::string_view key) {
+  constexpr std::size_t longest_key = 1'024;
+  if (key.size() > longest_key) key = {};
+  // A byte order mark is no part of the JSON text (RFC 8259, section 8.1 allows ignoring it).
+  if (payload.substr(0, 3) == "\xEF\xBB\xBF") payload.remove_prefix(3);
+  if (payload.empty()) return DecodeError::empty;
+  if (payload.size() > max_record_bytes) return DecodeError::too_large;
+  State& state = *state_;
+  state.begin(payload, key);
+  if (!state.read_record(payload.size())) return state.error;
+  if (!key.empty() && !state.event.fields.has(StringField::correlation_id)) state.keep_key(key);
+  state.event.text = {state.text.data(), state.text_end};
+  return &state.event;
+}
+
+}  // namespace tocsin

@@ -1,0 +1,103 @@
+// `when`, and the arithmetic of templates: compiled, typed, and evaluated over what a rule measured.
+//
+// A condition has three values. Every input may be unknown (too few samples, an absent bound), and what can't be
+// decided without it is unknown; `hits >= 4 && value > 3 * baseline` is false at three hits whatever the
+// baseline is (Kleene's logic).
+
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/rule/expression.h"
+#include "core/rule/predicate.h"
+#include "core/rule/spec_book.h"
+
+namespace tocsin {
+
+enum class Unit : std::uint8_t { plain, money, duration };  // money in dollars, durations in seconds
+
+// What a condition can ask for. `index` tells a rule's named values apart.
+struct Variable {
+  enum class Kind : std::uint8_t { value, baseline, deviation, samples, hits, low, high, elapsed, silent, spec };
+  Kind kind = Kind::value;
+  std::uint8_t index = 0;  // of the named value; of spec bounds the SpecBound
+  friend bool operator==(const Variable&, const Variable&) = default;
+};
+
+// What names mean in one rule.
+struct ConditionScope {
+  struct Value {
+    std::string name;
+    Unit unit = Unit::plain;
+    bool is_ratio = false;
+    bool has_baseline = false;
+    bool has_deviation = false;
+  };
+  std::vector<Value> values;  // the first is the one that `baseline`, `samples` and `hits` belong to
+  bool of_task = false;       // elapsed and silent exist
+};
+
+inline constexpr double unknown_number = std::numeric_limits<double>::quiet_NaN();
+inline bool is_unknown(double number) { return std::isnan(number); }
+
+class Condition {
+ public:
+  // Compiles a condition, or with `wants_number` an arithmetic expression. Reports the first mistake.
+  static bool compile(const Expression& expression, const ConditionScope& scope, bool wants_number, Condition& out,
+                      ExpressionError& error);
+
+  // The inputs, in the order in which evaluate() takes them.
+  const std::vector<Variable>& variables() const { return variables_; }
+  bool uses(Variable::Kind kind) const;
+
+  // Requires: `inputs` has a number, or unknown_number, for each of variables().
+  Truth holds(const double* inputs) const;
+  double number(const double* inputs) const;  // of an arithmetic expression
+  Unit unit() const { return unit_; }
+
+  // For conditions of running tasks: the thresholds above which `elapsed` (or `silent`) must lie for this to
+  // hold at all, in seconds. False where the condition has another form than `elapsed > X && ...`.
+  struct Threshold {
+    Variable::Kind kind = Variable::Kind::elapsed;
+    double seconds = 0;  // unknown_number where a bound is missing
+  };
+  bool thresholds(const double* inputs, std::vector<Threshold>& out) const;
+
+ private:
+  enum class Op : std::uint8_t { literal, input, add, subtract, multiply, divide, negate, minimum, maximum, absolute,
+                                 less, less_equal, greater, greater_equal, equal, unequal, and_, or_, not_ };
+  struct Node {
+    Op op = Op::literal;
+    std::uint16_t left = 0, right = 0;
+    double literal = 0;
+  };
+  class Compiler;
+
+  double evaluate(std::uint16_t index, const double* inputs) const;
+  bool collect_thresholds(std::uint16_t index, const double* inputs, std::vector<Threshold>& out) const;
+  bool mentions_time(std::uint16_t index) const;
+
+  std::vector<Node> nodes_;
+  std::vector<Variable> variables_;
+  std::uint16_t root_ = 0;
+  Unit unit_ = Unit::plain;
+};
+
+// The Wilson score interval of `hits` among `samples` at `z` standard deviations (Wilson 1927): {low, high}.
+struct Interval {
+  double low = unknown_number;
+  double high = unknown_number;
+};
+Interval wilson_interval(double hits, double samples, double z);
+
+// z of a two-sided confidence: 0.99 gives 2.5758.
+// Requires: 0 < confidence < 1.
+double z_of_confidence(double confidence);
+
+}  // namespace tocsin

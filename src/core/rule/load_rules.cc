@@ -1,0 +1,130 @@
+#include <algorithm>
+#include <map>
+
+#include "base/hash.h"
+#include "base/time_text.h"
+#include "core/rule/rule_loader.h"
+#include "core/rule/rule_set.h"
+
+namespace tocsin {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+void load_spec(const YamlNode& node, const std::string& file, SpecBook& specs, Diagnostics& diagnostics) {
+  YamlReader reader(node, file, "spec", diagnostics);
+  if (!reader.is_map()) return;
+  Spec spec;
+  reader.require("name");
+  spec.name = reader.text("name").value_or("");
+  spec.version = reader.text("version").value_or("");
+  const auto set = [&](SpecBound bound, std::optional<double> value) {
+    if (value) spec.bounds[static_cast<std::size_t>(bound)] = value;
+  };
+  if (const YamlNode* rate = reader.find("surface_rate")) {
+    YamlReader band(*rate, file, "surface_rate", diagnostics);
+    const auto least = band.number("min", 0, 1);
+    const auto most = band.number("max", 0, 1);
+    set(SpecBound::surface_rate_min, least);
+    set(SpecBound::surface_rate_max, most);
+    if (least && most && *least > *most) band.error_here("empty-band", "'min' is above 'max'");
+  }
+  if (const auto wall_clock = reader.duration("wall_clock", 1s, 720h)) {
+    set(SpecBound::wall_clock, static_cast<double>(wall_clock->count()) / 1'000);
+  }
+  if (const YamlNode* cost = reader.find("cost")) {
+    YamlReader bounds(*cost, file, "cost", diagnostics);
+    constexpr double most_dollars = 1e9;
+    set(SpecBound::cost_per_hour, bounds.number("per_hour", 0, most_dollars));
+    set(SpecBound::cost_per_day, bounds.number("per_day", 0, most_dollars));
+    set(SpecBound::cost_per_task, bounds.number("per_task", 0, most_dollars));
+  }
+  if (spec.name.empty()) return;
+  if (!specs.add(spec)) {
+    diagnostics.error(file, node.at, "repeated-spec",
+                      "spec '" + spec.name + "' version '" + spec.version + "' is declared twice; keep one");
+  }
+}
+
+void load_group(const YamlNode& node, const std::string& file, RuleSet& set,
+                std::map<std::string, std::pair<std::string, SourcePosition>>& names, Diagnostics& diagnostics) {
+  YamlReader reader(node, file, "group", diagnostics);
+  if (!reader.is_map()) return;
+  reader.require("name");
+  reader.text("name");
+  reader.require("rules");
+  const YamlNode* defaults = reader.find("defaults");
+  if (defaults != nullptr && !defaults->is_map()) {
+    reader.error(*defaults, "wrong-type", "'defaults' must be a map of keys and values");
+    defaults = nullptr;
+  }
+  const YamlNode* rules = reader.find("rules");
+  if (rules == nullptr) return;
+  if (!rules->is_list()) {
+    reader.error(*rules, "wrong-type", "'rules' must be a list");
+    return;
+  }
+  if (defaults != nullptr) check_defaults(*defaults, file, diagnostics);
+  for (const YamlNode& rule_node : rules->items) {
+    auto rule = load_rule(rule_node, defaults, file, set, diagnostics);
+    if (!rule) continue;
+    const auto [entry, is_new] = names.try_emplace(rule->name, file, rule->at);
+    if (!is_new) {
+      diagnostics.error(file, rule->at, "repeated-name",
+                        "alert '" + rule->name + "' exists already (" + entry->second.first + ":" +
+                            std::to_string(entry->second.second.line) + "); names are unique over all files");
+      continue;
+    }
+    set.rules.push_back(std::move(*rule));
+  }
+}
+
+// What the identity of a rule set is made of: every text, whatever its file is called, in order.
+std::string hash_of(std::span<const NamedText> files) {
+  std::string all;
+  for (const NamedText& file : files) all += std::to_string(file.text.size()) + ":" + file.text;
+  return to_hex(hash128(all)).substr(0, 16);
+}
+
+}  // namespace
+
+const Rule* RuleSet::find(std::string_view name) const {
+  for (const Rule& rule : rules) {
+    if (rule.name == name) return &rule;
+  }
+  return nullptr;
+}
+
+std::shared_ptr<const RuleSet> load_rules(std::span<const NamedText> files, Diagnostics& diagnostics) {
+  auto set = std::make_shared<RuleSet>();
+  const std::size_t errors_before = diagnostics.error_count();
+  std::map<std::string, std::pair<std::string, SourcePosition>> names;
+  for (const NamedText& file : files) {
+    const auto root = parse_yaml(file, diagnostics);
+    if (!root || root->find("sanitize") != nullptr) continue;
+    YamlReader reader(*root, file.file, "rule file", diagnostics);
+    if (!reader.is_map()) continue;
+    const YamlNode* groups = reader.find("groups");
+    const YamlNode* specs = reader.find("specs");
+    if (groups == nullptr && specs == nullptr && root->keys.empty()) {
+      diagnostics.error(file.file, {1, 1}, "empty-file", "this file has neither 'groups' (rules) nor 'specs'");
+    }
+    for (const YamlNode* list : {groups, specs}) {
+      if (list == nullptr) continue;
+      if (!list->is_list()) {
+        reader.error(*list, "wrong-type", "a list is needed here");
+        continue;
+      }
+      for (const YamlNode& item : list->items) {
+        if (list == groups) load_group(item, file.file, *set, names, diagnostics);
+        if (list == specs) load_spec(item, file.file, set->specs, diagnostics);
+      }
+    }
+  }
+  if (diagnostics.error_count() > errors_before) return nullptr;
+  set->hash = hash_of(files);
+  return set;
+}
+
+}  // namespace tocsin

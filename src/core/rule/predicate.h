@@ -1,0 +1,78 @@
+// `where`: a condition on one event, compiled to a flat program that costs a few nanoseconds.
+//
+// An absent field makes a comparison unknown, and only "true" selects an event: neither `tool == "x"` nor
+// `tool != "x"` holds for an event without a tool. has(field) asks for presence.
+
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/event/event_fields.h"
+#include "core/rule/expression.h"
+
+namespace tocsin {
+
+// What a finding of the sanitizer offers to predicates of rules with `mode: event`.
+struct FindingFields {
+  std::string_view pattern;  // "aws.access_key"
+  std::string_view tier;     // "halt", "page"
+};
+
+enum class Truth : std::uint8_t { no, yes, unknown };
+
+class Predicate {
+ public:
+  // True for every event.
+  Predicate() = default;
+
+  // Compiles; reports the first mistake in `error` and returns false.
+  // `with_finding`: secret.pattern and secret.tier may be used.
+  static bool compile(const Expression& expression, bool with_finding, Predicate& out, ExpressionError& error);
+
+  bool always() const { return nodes_.empty(); }
+  bool holds(const EventFields& event, const FindingFields* finding = nullptr) const {
+    return nodes_.empty() || evaluate(root_, event, finding) == Truth::yes;
+  }
+
+  // The outermost `&&` taken apart, so that what depends on the group alone is asked once a group.
+  std::vector<Predicate> conjuncts() const;
+  // Which string fields it reads, as a mask by StringField; reads_only_strings() says that it reads nothing else.
+  std::uint32_t strings_read() const { return strings_read_; }
+  bool reads_only_strings() const { return reads_only_strings_; }
+  bool reads_finding() const { return reads_finding_; }
+
+  // The same text for the same meaning as far as spelling goes; part of an aggregate's identity.
+  const std::string& canonical() const { return canonical_; }
+
+ private:
+  enum class Op : std::uint8_t { and_, or_, not_, has_string, has_number, has_enum, has_finding, string_in, enum_in,
+                                 finding_in, number_compare, constant };
+  struct Node {
+    Op op = Op::constant;
+    std::uint8_t field = 0;
+    Expression::Operator comparison = Expression::Operator::none;
+    bool negated = false;
+    std::uint16_t left = 0, right = 0;  // children, or the first and the end of the words
+    std::uint32_t words_mask = 0;       // of enumerations
+    std::int64_t number = 0;
+  };
+  class Compiler;
+
+  Truth evaluate(std::uint16_t index, const EventFields& event, const FindingFields* finding) const;
+  Predicate part(std::uint16_t root) const;
+  void note_reads();
+  std::string spell(std::uint16_t index) const;
+
+  std::vector<Node> nodes_;
+  std::vector<std::string> words_;
+  std::uint16_t root_ = 0;
+  std::uint32_t strings_read_ = 0;
+  bool reads_only_strings_ = true;
+  bool reads_finding_ = false;
+  std::string canonical_;
+};
+
+}  // namespace tocsin

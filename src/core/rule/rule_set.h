@@ -1,0 +1,29 @@
+// All rules in force, with what they add up and the specs they compare with. Immutable once loaded.
+
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/yaml_tree.h"
+#include "core/rule/rule.h"
+#include "core/rule/spec_book.h"
+
+namespace tocsin {
+
+struct RuleSet {
+  std::vector<Rule> rules;            // in the order of files and lines
+  std::vector<Aggregate> aggregates;  // each once, whatever number of rules uses it
+  SpecBook specs;
+  std::string hash;  // of rules and specs as they were read: evaluate never mixes two
+
+  const Rule* find(std::string_view name) const;
+};
+
+// Reads rule and spec files (told apart by their top-level key: `groups`, `specs`); files with the key `sanitize`
+// are not looked at. Reports every mistake of every file; returns nothing where there was one.
+std::shared_ptr<const RuleSet> load_rules(std::span<const NamedText> files, Diagnostics& diagnostics);
+
+}  // namespace tocsin

@@ -1,0 +1,72 @@
+// Arithmetic that tells a secret or an identifier from what only looks like one.
+//
+// Pure functions of their arguments, ASCII only.
+
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace tocsin {
+
+// Bits of a set of characters, for table look-ups that the scanner does per byte.
+enum CharacterClass : std::uint8_t {
+  digit_class = 1,
+  upper_class = 2,
+  lower_class = 4,
+  word_punctuation_class = 8,  // _ and -
+  base64_class = 16,           // letters, digits, + and /
+  token_class = 32,            // what tokens and URLs are made of: no blank, quote, bracket, comma or backslash
+  space_class = 64,            // blank, tab, newline, carriage return
+  name_class = 128,            // letters, digits, _ . -
+};
+
+std::uint8_t classes_of(char c);
+inline bool has_class(char c, int classes) {
+  return (classes_of(c) & classes) != 0;
+}
+inline bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+inline bool is_alnum(char c) {
+  return has_class(c, digit_class | upper_class | lower_class);
+}
+inline char to_lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+}
+
+bool equals_ignoring_case(std::string_view text, std::string_view lower_case);
+bool contains_ignoring_case(std::string_view text, std::string_view lower_case);
+
+// The check digit of ISO/IEC 7812-1. Requires: digits only.
+bool luhn_holds(std::string_view digits);
+
+// A payment card number: an issuer's prefix, one of its lengths, and the check digit. Requires: digits only.
+bool is_card_number(std::string_view digits);
+
+// ISO 13616: the country's length and remainder 1 modulo 97. Requires: no blanks.
+bool is_iban(std::string_view text);
+// The number of characters of that country's IBANs; 0 when it has none.
+int iban_length(char first, char second);
+
+// A US social security number that may have been issued. Requires: nine digits.
+bool is_ssn(std::string_view digits);
+
+// Whether a telephone country calling code (ITU E.164) starts the digits; its length, or 0.
+int calling_code_length(std::string_view digits);
+
+// GitHub tokens: prefix_, body, and the CRC32 of the body as six base62 digits.
+bool github_checksum_holds(std::string_view token);
+
+// The first part of a JSON web token: base64url of a JSON object with "alg".
+bool is_jwt_header(std::string_view base64url);
+
+// Shannon entropy in bits a character.
+double entropy(std::string_view text);
+
+// True of texts that stand where a secret would: EXAMPLE, xxxx, ****, <your key>, ${KEY}, "changeme".
+bool is_placeholder(std::string_view text);
+
+bool is_uuid(std::string_view text);
+
+}  // namespace tocsin

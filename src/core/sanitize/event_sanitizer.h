@@ -1,0 +1,41 @@
+// AgentEvent -> SanitizedEvent: every string of the event is scanned, and what would leave is redacted.
+
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/event/agent_event.h"
+#include "core/sanitize/fingerprint.h"
+#include "core/sanitize/sanitized_event.h"
+#include "core/sanitize/scanner.h"
+
+namespace tocsin {
+
+// Thread: one a shard.
+class EventSanitizer {
+ public:
+  EventSanitizer(std::shared_ptr<const PatternLibrary> library, Fingerprinter fingerprinter);
+
+  // Valid until the next call, and no longer than `event`. Allocates only for an event with a finding.
+  SanitizedEvent& sanitize(const AgentEvent& event);
+
+  // The reference to all content of an event, or of its arguments; nothing where it has none. Costs a keyed
+  // hash, so it is made only where events are published.
+  // Requires: `event` is the one that sanitize() was last given.
+  std::optional<ContentReference> reference(const AgentEvent& event, TextPlace place) const;
+
+  const PatternLibrary& library() const { return scanner_.library(); }
+
+ private:
+  void redact_fields(const AgentEvent& event, std::span<const Match> matches);
+  void note_finding(const AgentEvent& event, const Match& match, const TextPiece& piece);
+
+  Scanner scanner_;
+  Fingerprinter fingerprinter_;
+  SanitizedEvent sanitized_;
+  std::vector<std::string> redacted_;  // owns the texts of redacted fields until the next event
+};
+
+}  // namespace tocsin

@@ -1,0 +1,393 @@
+// Reads pattern files: YAML to compiled patterns, with every mistake located, and the files' own examples tried.
+
+#include <re2/re2.h>
+#include <yaml-cpp/yaml.h>
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <utility>
+
+#include "base/hash.h"
+#include "core/sanitize/checks.h"
+#include "core/sanitize/matcher.h"
+#include "core/sanitize/pattern_library.h"
+#include "core/sanitize/scanner.h"
+
+namespace tocsin {
+
+namespace {
+
+constexpr int supported_version = 1;
+constexpr std::size_t longest_id = 40;  // redaction labels hold it
+constexpr std::uint32_t longest_window = 16384;
+
+SourcePosition position_of(const YAML::Mark& mark) {
+  if (mark.is_null()) return {};
+  return {static_cast<std::uint32_t>(mark.line + 1), static_cast<std::uint32_t>(mark.column + 1)};
+}
+
+// A text that the pattern must hit, or must not, and where it was written.
+struct Sample {
+  std::uint16_t pattern = 0;
+  bool hits = false;
+  std::string text;
+  std::string file;
+  SourcePosition at;
+};
+
+template <class T>
+struct Named {
+  std::string_view name;
+  T value;
+};
+
+constexpr Named<Tier> tiers[] = {
+    {"halt", Tier::halt}, {"page", Tier::page}, {"count", Tier::count}, {"pii", Tier::pii}};
+constexpr Named<Shape> shapes[] = {{"email", Shape::email}, {"card", Shape::card},
+                                   {"ssn", Shape::ssn},     {"iban", Shape::iban},
+                                   {"phone", Shape::phone}, {"assignment", Shape::assignment}};
+constexpr Named<Check> checks[] = {{"none", Check::none},
+                                   {"github_crc32", Check::github_crc32},
+                                   {"not_github_crc32", Check::not_github_crc32},
+                                   {"aws_key_id", Check::aws_key_id},
+                                   {"jwt", Check::jwt},
+                                   {"private_key", Check::private_key},
+                                   {"secret_value", Check::secret_value},
+                                   {"password_value", Check::password_value}};
+constexpr Named<Boundary> boundaries[] = {{"alnum", Boundary::alnum},
+                                          {"base64", Boundary::base64},
+                                          {"base64url", Boundary::base64url},
+                                          {"none", Boundary::none}};
+constexpr Named<int> classes[] = {{"upper", upper_class}, {"lower", lower_class}, {"digit", digit_class}};
+
+class Loader {
+ public:
+  explicit Loader(Diagnostics& diagnostics) : diagnostics_(diagnostics) {}
+
+  void read(const NamedText& file) {
+    file_ = file.file;
+    YAML::Node root;
+    try {
+      root = YAML::Load(file.text);
+    } catch (const YAML::Exception& problem) {
+      diagnostics_.error(file_, position_of(problem.mark), "yaml", problem.msg);
+      return;
+    }
+    if (!root.IsMap()) {
+      diagnostics_.error(file_, {1, 1}, "shape", "a pattern file is a map with the key sanitize");
+      return;
+    }
+    check_keys(root, {"sanitize"});
+    const YAML::Node sanitize = root["sanitize"];
+    if (!sanitize) {
+      diagnostics_.error(file_, {1, 1}, "missing-key", "the key sanitize is missing");
+      return;
+    }
+    if (!sanitize.IsMap()) {
+      error(sanitize, "shape", "sanitize is a map with the keys version and patterns");
+      return;
+    }
+    check_keys(sanitize, {"version", "patterns"});
+    if (const YAML::Node version = sanitize["version"]) {
+      if (whole_number(version, 1, 1000) != supported_version) error(version, "version", "the only version is 1");
+    } else {
+      error(sanitize, "missing-key", "version is missing; write version: 1");
+    }
+    const YAML::Node list = sanitize["patterns"];
+    if (!list || !list.IsSequence()) {
+      error(list ? list : sanitize, "missing-key", "patterns is a list of patterns");
+      return;
+    }
+    for (const YAML::Node& node : list) read_pattern(node);
+    text_ += file.text;
+  }
+
+  std::shared_ptr<const PatternLibrary> finish() {
+    for (const auto& [index, reference] : pair_references_) {
+      const auto known = by_id_.find(reference.Scalar());
+      if (known == by_id_.end()) {
+        std::vector<std::string_view> names;
+        for (const auto& [id, unused] : by_id_) names.push_back(id);
+        error(reference, "unknown-pattern",
+              "no pattern is named " + reference.Scalar() + did_you_mean(reference.Scalar(), names));
+      } else {
+        compiled_[index].paired_with = known->second;
+      }
+    }
+    if (patterns_.empty() && !diagnostics_.has_errors()) {
+      diagnostics_.error(file_, {}, "no-patterns", "no file holds a pattern: nothing would be sanitized");
+    }
+    if (diagnostics_.has_errors()) return nullptr;
+    const std::string version = std::to_string(supported_version) + "-" + to_hex(hash128(text_)).substr(0, 16);
+    auto library = std::make_shared<const PatternLibrary>(
+        std::move(patterns_), version, std::make_unique<const Matcher>(std::move(compiled_), std::move(keywords_)));
+    try_samples(library);
+    if (diagnostics_.has_errors()) return nullptr;
+    return library;
+  }
+
+ private:
+  void error(const YAML::Node& node, std::string_view code, std::string message) {
+    diagnostics_.error(file_, position_of(node.Mark()), code, std::move(message));
+  }
+
+  void check_keys(const YAML::Node& map, const std::vector<std::string_view>& known) {
+    std::vector<std::string> seen;
+    for (const auto& entry : map) {
+      const std::string key = entry.first.IsScalar() ? entry.first.Scalar() : std::string();
+      if (std::find(known.begin(), known.end(), key) == known.end()) {
+        error(entry.first, "unknown-key", "unknown key " + key + did_you_mean(key, known));
+      } else if (std::find(seen.begin(), seen.end(), key) != seen.end()) {
+        error(entry.first, "duplicate-key", "the key " + key + " stands here twice");
+      }
+      seen.push_back(key);
+    }
+  }
+
+  template <class T, std::size_t N>
+  T choice(const YAML::Node& node, std::string_view what, const Named<T> (&names)[N], T otherwise) {
+    if (!node) return otherwise;
+    std::vector<std::string_view> candidates;
+    std::string all;
+    for (const Named<T>& named : names) {
+      if (node.IsScalar() && node.Scalar() == named.name) return named.value;
+      candidates.push_back(named.name);
+      all += (all.empty() ? "" : ", ") + std::string(named.name);
+    }
+    const std::string written = node.IsScalar() ? node.Scalar() : "this";
+    error(node, "unknown-value",
+          written + " is no " + std::string(what) + "; there are " + all + did_you_mean(written, candidates));
+    return otherwise;
+  }
+
+  int whole_number(const YAML::Node& node, int least, int most) {
+    int value = 0;
+    if (!node.IsScalar() || !YAML::convert<int>::decode(node, value) || value < least || value > most) {
+      error(node, "number", "write a whole number from " + std::to_string(least) + " to " + std::to_string(most));
+      return least;
+    }
+    return value;
+  }
+
+  bool truth(const YAML::Node& node) {
+    bool value = false;
+    if (node && (!node.IsScalar() || !YAML::convert<bool>::decode(node, value))) {
+      error(node, "truth-value", "write true or false");
+    }
+    return value;
+  }
+
+  std::vector<std::string> texts(const YAML::Node& node, std::string_view what) {
+    std::vector<std::string> list;
+    if (!node) return list;
+    if (!node.IsSequence()) {
+      error(node, "shape", std::string(what) + " is a list");
+      return list;
+    }
+    for (const YAML::Node& entry : node) {
+      if (!entry.IsScalar() || entry.Scalar().empty()) {
+        error(entry, "shape", std::string(what) + " holds texts that are not empty");
+      } else {
+        list.push_back(entry.Scalar());
+      }
+    }
+    return list;
+  }
+
+  void read_samples(const YAML::Node& node, std::string_view what, bool hits, std::uint16_t pattern) {
+    if (!node) return;
+    if (!node.IsSequence()) {
+      error(node, "shape", std::string(what) + " is a list of texts, or of lists of parts");
+      return;
+    }
+    for (const YAML::Node& entry : node) {
+      Sample sample{pattern, hits, {}, file_, position_of(entry.Mark())};
+      if (entry.IsScalar()) {
+        sample.text = entry.Scalar();
+      } else {
+        for (const std::string& part : texts(entry, what)) sample.text += part;
+      }
+      samples_.push_back(std::move(sample));
+    }
+  }
+
+  void read_pattern(const YAML::Node& node) {
+    if (!node.IsMap()) {
+      error(node, "shape", "a pattern is a map that begins with id");
+      return;
+    }
+    check_keys(node, {"id",          "tier",    "description", "keywords",  "ignore_case", "regex",      "before",
+                      "window",      "spaces",  "min_length",  "boundary",  "shape",       "not_names",  "check",
+                      "min_entropy", "classes", "paired_with", "published", "examples",    "near_misses"});
+    const auto index = static_cast<std::uint16_t>(patterns_.size());
+    Pattern pattern;
+    CompiledPattern compiled;
+    compiled.index = index;
+
+    read_id(node, index, pattern);
+    if (node["tier"])
+      pattern.tier = choice(node["tier"], "tier", tiers, Tier::count);
+    else
+      error(node, "missing-key", "tier is missing: halt, page, count or pii");
+    compiled.tier = pattern.tier;
+    if (node["description"] && node["description"].IsScalar())
+      pattern.description = node["description"].Scalar();
+    else
+      error(node, "missing-key", "description is missing: a few words, for the people who are paged");
+
+    compiled.shape = choice(node["shape"], "shape", shapes, Shape::regex);
+    compiled.check = choice(node["check"], "check", checks, Check::none);
+    compiled.boundary = choice(node["boundary"], "boundary", boundaries, Boundary::alnum);
+    compiled.spaces = truth(node["spaces"]);
+    const int window = static_cast<int>(longest_window);
+    if (node["before"]) compiled.before = static_cast<std::uint32_t>(whole_number(node["before"], 0, window));
+    if (node["window"]) compiled.window = static_cast<std::uint32_t>(whole_number(node["window"], 4, window));
+    if (node["min_length"])
+      compiled.min_length = static_cast<std::uint32_t>(whole_number(node["min_length"], 1, window));
+    if (node["min_entropy"] && (!node["min_entropy"].IsScalar() ||
+                                !YAML::convert<double>::decode(node["min_entropy"], compiled.min_entropy))) {
+      error(node["min_entropy"], "number", "write bits a character, as 3.5");
+    }
+    if (node["classes"]) {
+      for (const YAML::Node& name : node["classes"]) {
+        compiled.required_classes |= choice(name, "class of characters", classes, 0);
+      }
+    }
+    for (const std::string& word : texts(node["not_names"], "not_names")) compiled.not_names.push_back(lower(word));
+    for (const std::string& text : texts(node["published"], "published")) read_published(node, text, compiled);
+    if (node["paired_with"]) pair_references_.emplace_back(index, node["paired_with"]);
+    read_regex(node, compiled);
+    read_keywords(node, compiled);
+    if (!node["examples"])
+      error(node, "missing-key", "examples are missing: at least one text that the pattern hits");
+    read_samples(node["examples"], "examples", true, index);
+    read_samples(node["near_misses"], "near_misses", false, index);
+
+    patterns_.push_back(std::move(pattern));
+    compiled_.push_back(std::move(compiled));
+  }
+
+  void read_id(const YAML::Node& node, std::uint16_t index, Pattern& pattern) {
+    if (!node["id"] || !node["id"].IsScalar()) {
+      error(node, "missing-key", "id is missing");
+      return;
+    }
+    pattern.id = node["id"].Scalar();
+    const bool plain = std::all_of(pattern.id.begin(), pattern.id.end(), [](char c) {
+      return has_class(c, lower_class | digit_class) || c == '_' || c == '.';
+    });
+    if (pattern.id.empty() || pattern.id.size() > longest_id || !plain) {
+      error(node["id"], "id", "an id is at most 40 lower-case letters, digits, _ and .");
+    }
+    constexpr std::string_view personal = "pii.";
+    const bool is_personal = pattern.id.rfind(personal, 0) == 0;
+    pattern.short_name = is_personal ? pattern.id.substr(personal.size()) : pattern.id;
+    if (!by_id_.emplace(pattern.id, index).second) {
+      error(node["id"], "duplicate-id", "another pattern is named " + pattern.id + " as well");
+    }
+  }
+
+  void read_published(const YAML::Node& node, const std::string& text, CompiledPattern& compiled) {
+    Hash128 hash;
+    bool well_formed = text.size() == 32;
+    for (std::size_t i = 0; i < text.size() && well_formed; ++i) {
+      const char c = to_lower(text[i]);
+      well_formed = is_digit(c) || (c >= 'a' && c <= 'f');
+      const auto digit = static_cast<std::uint64_t>(is_digit(c) ? c - '0' : c - 'a' + 10);
+      std::uint64_t& half = i < 16 ? hash.high : hash.low;
+      half = (half << 4) | digit;
+    }
+    if (!well_formed) error(node["published"], "hash", text + " is no XXH3-128 hash: write 32 hexadecimal digits");
+    compiled.published.push_back(hash);
+  }
+
+  void read_regex(const YAML::Node& node, CompiledPattern& compiled) {
+    const YAML::Node text = node["regex"];
+    const bool by_code = compiled.shape != Shape::regex && compiled.shape != Shape::assignment;
+    if (!text) {
+      if (compiled.shape == Shape::regex) error(node, "missing-key", "write a regex, or a shape");
+      return;
+    }
+    if (by_code || !text.IsScalar()) {
+      error(text, "shape", by_code ? "this shape has no regex" : "a regex is a text");
+      return;
+    }
+    re2::RE2::Options options;
+    options.set_log_errors(false);
+    options.set_encoding(re2::RE2::Options::EncodingLatin1);  // bytes: telemetry need not be UTF-8
+    auto regex = std::make_unique<const re2::RE2>(text.Scalar(), options);
+    if (!regex->ok()) {
+      error(text, "regex", "RE2 does not take this: " + regex->error());
+      return;
+    }
+    if (regex->NumberOfCapturingGroups() > 1) {
+      error(text, "regex", "at most one group, the secret; write (?:...) for the others");
+    }
+    compiled.has_group = regex->NumberOfCapturingGroups() == 1;
+    compiled.regex = std::move(regex);
+  }
+
+  void read_keywords(const YAML::Node& node, CompiledPattern& compiled) {
+    const bool ignore_case = truth(node["ignore_case"]) || compiled.shape == Shape::assignment;
+    std::vector<std::string> words = texts(node["keywords"], "keywords");
+    if (compiled.shape == Shape::email) words = {"@"};
+    const bool by_digits =
+        compiled.shape != Shape::regex && compiled.shape != Shape::assignment && compiled.shape != Shape::email;
+    if (by_digits) return;
+    if (words.empty()) error(node, "missing-key", "keywords are missing: without a literal every byte is tried");
+    for (std::string& word : words) {
+      if (word.size() < 3 && compiled.shape != Shape::email) {
+        error(node["keywords"], "keyword", word + " is too short: it would stand everywhere; at least 3 characters");
+      }
+      if (ignore_case) word = lower(word);
+      const auto known = std::find_if(keywords_.begin(), keywords_.end(), [&](const Keyword& keyword) {
+        return keyword.text == word && keyword.ignore_case == ignore_case;
+      });
+      if (known == keywords_.end())
+        keywords_.push_back({word, ignore_case, {compiled.index}});
+      else
+        known->patterns.push_back(compiled.index);
+    }
+  }
+
+  // The messages do not quote the samples: they may be real.
+  void try_samples(const std::shared_ptr<const PatternLibrary>& library) {
+    Scanner scanner(library);
+    for (const Sample& sample : samples_) {
+      const auto matches = scanner.scan(sample.text);
+      const bool hit = std::any_of(matches.begin(), matches.end(),
+                                   [&](const Match& match) { return match.pattern == sample.pattern; });
+      if (hit == sample.hits) continue;
+      const std::string& id = library->patterns()[sample.pattern].id;
+      diagnostics_.error(sample.file, sample.at, hit ? "near-miss-hits" : "example-misses",
+                         hit ? id + " hits this near miss; narrow the pattern"
+                             : id + " does not hit this example; see keywords, boundary and checks");
+    }
+  }
+
+  static std::string lower(std::string text) {
+    std::transform(text.begin(), text.end(), text.begin(), to_lower);
+    return text;
+  }
+
+  Diagnostics& diagnostics_;
+  std::string file_;
+  std::string text_;  // of all files: the version hangs on it
+  std::vector<Pattern> patterns_;
+  std::vector<CompiledPattern> compiled_;
+  std::vector<Keyword> keywords_;
+  std::vector<Sample> samples_;
+  std::map<std::string, std::uint16_t, std::less<>> by_id_;
+  std::vector<std::pair<std::uint16_t, YAML::Node>> pair_references_;
+};
+
+}  // namespace
+
+std::shared_ptr<const PatternLibrary> load_patterns(std::span<const NamedText> files, Diagnostics& diagnostics) {
+  Loader loader(diagnostics);
+  for (const NamedText& file : files) loader.read(file);
+  return loader.finish();
+}
+
+}  // namespace tocsin

@@ -1,0 +1,299 @@
+#include "core/sanitize/matcher.h"
+
+#include <re2/re2.h>
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "core/sanitize/checks.h"
+
+namespace tocsin {
+
+namespace {
+
+// Costs in nanoseconds, roughly, as measured on a 3 GHz core; the budget is written in them.
+constexpr std::int64_t regex_call_cost = 200;
+constexpr std::int64_t regex_byte_cost = 8;
+constexpr std::int64_t look_cost = 30;
+constexpr std::int64_t check_cost = 500;        // entropy and classes of one hit
+constexpr std::int64_t key_body_byte_cost = 6;  // a search and a walk
+
+re2::StringPiece piece(std::string_view text) {
+  return {text.data(), text.size()};
+}
+
+bool boundary_holds(Boundary boundary, std::string_view buffer, TextRange found) {
+  const char after = found.end < buffer.size() ? buffer[found.end] : '\0';
+  switch (boundary) {
+    case Boundary::none:
+      return true;
+    case Boundary::alnum:
+      return token_may_begin_at(buffer, found.begin) && !is_alnum(after);
+    case Boundary::base64url:
+      return token_may_begin_at(buffer, found.begin) &&
+             !has_class(after, digit_class | upper_class | lower_class | word_punctuation_class);
+    case Boundary::base64: {
+      const char before = found.begin > 0 ? buffer[found.begin - 1] : '\0';
+      return token_may_begin_at(buffer, found.begin) && before != '+' && before != '/' &&
+             !has_class(after, base64_class) && after != '=';
+    }
+  }
+  return false;
+}
+
+// A PEM block from its header line (`header_end` is right behind the dashes) to its end line. A block that breaks
+// off (telemetry is often cut at some length) ends where its base64 does.
+std::optional<std::size_t> private_key_end(std::string_view buffer, std::size_t header_end, std::int64_t& work) {
+  constexpr std::size_t longest_block = 16384;  // RSA 8192 takes 6.4 kB; an escaped newline adds 3 in 64
+  constexpr std::size_t shortest_line = 32;     // base64 of a key; prose and "..." have no such run
+  const std::size_t piece_end = std::min({buffer.find('\0', header_end), buffer.size(), header_end + longest_block});
+  const std::string_view body = buffer.substr(header_end, piece_end - header_end);
+  const std::size_t end_line = body.find("-----END ");
+  const std::size_t body_end = end_line == std::string_view::npos ? body.size() : end_line;
+  work += key_body_byte_cost * static_cast<std::int64_t>(body_end);
+  std::size_t longest_run = 0;
+  std::size_t run = 0;
+  std::size_t last = 0;
+  bool upper = false;
+  bool lower = false;
+  bool digit = false;
+  for (std::size_t i = 0; i < body_end; ++i) {
+    const char c = body[i];
+    if (has_class(c, base64_class) || c == '=') {
+      longest_run = std::max(longest_run, ++run);
+      if (run >= shortest_line || end_line != std::string_view::npos) last = i + 1;
+      upper = upper || has_class(c, upper_class);
+      lower = lower || has_class(c, lower_class);
+      digit = digit || is_digit(c);
+      continue;
+    }
+    run = 0;
+    if (c == '\\' && i + 1 < body_end) {
+      while (i + 1 < body_end && body[i + 1] == '\\') ++i;
+      ++i;  // the escaped letter is no base64
+    } else if (end_line == std::string_view::npos && longest_run >= shortest_line &&
+               std::string_view(" \t\r\n\"'+,:-").find(c) == std::string_view::npos) {
+      break;
+    }
+  }
+  if (longest_run < shortest_line || !upper || !lower || !digit) return std::nullopt;
+  if (end_line == std::string_view::npos) return header_end + last;
+  std::size_t end = body_end + std::string_view("-----END ").size();
+  constexpr std::size_t longest_label = 48;
+  const std::size_t dashes = body.find("-----", end);
+  if (dashes != std::string_view::npos && dashes - end <= longest_label) end = dashes + 5;
+  return header_end + end;
+}
+
+// Words that stand where a password would, in forms, schemas and prose.
+bool is_ordinary_word(std::string_view text) {
+  constexpr std::string_view words[] = {
+      "required",  "incorrect", "protected",  "disabled", "enabled",   "password", "passwords",
+      "string",    "optional",  "unchanged",  "changed",  "undefined", "secret",   "invalid",
+      "forgotten", "hidden",    "incorrect.", "missing",  "expired",   "boolean",  "integer",
+      "number",    "object",    "credential", "username", "default",   "unknown"};
+  return std::any_of(std::begin(words), std::end(words),
+                     [text](std::string_view word) { return equals_ignoring_case(text, word); });
+}
+
+bool is_ascii_graph(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 127; });
+}
+
+struct Kinds {
+  std::size_t digits = 0;
+  std::size_t uppers = 0;
+  std::size_t lowers = 0;
+  std::size_t others = 0;
+};
+
+Kinds kinds_of(std::string_view text) {
+  Kinds kinds;
+  for (const char c : text) {
+    if (is_digit(c))
+      ++kinds.digits;
+    else if (has_class(c, upper_class))
+      ++kinds.uppers;
+    else if (has_class(c, lower_class))
+      ++kinds.lowers;
+    else
+      ++kinds.others;
+  }
+  return kinds;
+}
+
+bool could_be_reference(std::string_view text) {
+  return text.find("://") != std::string_view::npos || text[0] == '/' || text[0] == '$' || text[0] == '{' ||
+         text[0] == '<' || text[0] == '%' || text[0] == '(' || is_placeholder(text);
+}
+
+bool is_password_value(std::string_view text, bool delimited) {
+  constexpr std::size_t shortest = 6;
+  constexpr double least_entropy = 2.0;  // "aaaaaaaa" and "********" lie below
+  if (text.size() < shortest || !is_ascii_graph(text) || could_be_reference(text)) return false;
+  if (is_ordinary_word(text) || entropy(text) < least_entropy) return false;
+  const Kinds kinds = kinds_of(text);
+  // In prose and in code a bare word after "password:" is a word; a secret mixes.
+  if (kinds.digits == 0 && kinds.others == 0) return delimited && text.size() >= 8;
+  if (!delimited && kinds.digits == 0) {
+    return text.find('.') == std::string_view::npos && text.size() >= 8 && text.find('$') == std::string_view::npos;
+  }
+  return kinds.digits != text.size() || text.size() >= 8;
+}
+
+bool is_secret_value(std::string_view text) {
+  constexpr std::size_t shortest = 16;
+  constexpr double least_entropy = 3.0;
+  if (text.size() < shortest || !is_ascii_graph(text) || could_be_reference(text) || is_uuid(text)) return false;
+  const Kinds kinds = kinds_of(text);
+  if (kinds.digits < 2 || kinds.uppers + kinds.lowers < 4 || kinds.others > text.size() / 4) return false;
+  return entropy(text) >= least_entropy;
+}
+
+// STS ids begin with ASIA, which also begins words in capitals (ASIAPACIFIC...): of the 32 characters of an id
+// some are digits nearly always.
+bool is_aws_key_id(std::string_view text) {
+  if (text.substr(0, 4) == "AKIA") return true;
+  return std::any_of(text.begin(), text.end(), is_digit);
+}
+
+}  // namespace
+
+CompiledPattern::CompiledPattern() = default;
+CompiledPattern::~CompiledPattern() = default;
+CompiledPattern::CompiledPattern(CompiledPattern&&) noexcept = default;
+CompiledPattern& CompiledPattern::operator=(CompiledPattern&&) noexcept = default;
+
+Matcher::Matcher(std::vector<CompiledPattern> patterns, std::vector<Keyword> keywords)
+    : patterns_(std::move(patterns)), gate_(std::move(keywords)) {
+  by_shape_.fill(no_pattern);
+  for (const CompiledPattern& pattern : patterns_) {
+    if (pattern.shape != Shape::regex && pattern.shape != Shape::assignment) {
+      by_shape_[static_cast<std::size_t>(pattern.shape)] = pattern.index;
+    }
+    if (pattern.paired_with != no_pattern) paired_.push_back(pattern.index);
+  }
+}
+
+IdentityForm Matcher::identity_of(std::uint16_t index) const {
+  const CompiledPattern& pattern = patterns_[index];
+  switch (pattern.shape) {
+    case Shape::email:
+      return IdentityForm::lower_case;
+    case Shape::card:
+    case Shape::ssn:
+    case Shape::iban:
+    case Shape::phone:
+      return IdentityForm::letters_and_digits;
+    case Shape::regex:
+    case Shape::assignment:
+      break;
+  }
+  return pattern.check == Check::private_key ? IdentityForm::without_line_ends : IdentityForm::as_written;
+}
+
+std::optional<TextRange> Matcher::match_regex(const CompiledPattern& pattern, std::string_view buffer,
+                                              std::size_t keyword, std::int64_t& work) const {
+  work += look_cost;
+  if (pattern.before == 0 && pattern.boundary != Boundary::none && !token_may_begin_at(buffer, keyword)) {
+    return std::nullopt;
+  }
+  const auto inside = [&](char c) { return c != '\0' && (pattern.spaces || has_class(c, token_class)); };
+  std::size_t begin = keyword;
+  while (begin > 0 && keyword - begin < pattern.before && inside(buffer[begin - 1])) --begin;
+  std::size_t end = keyword;
+  while (end < buffer.size() && end - keyword < pattern.window && inside(buffer[end])) ++end;
+  work += static_cast<std::int64_t>(end - begin);
+  if (end - begin < pattern.min_length) return std::nullopt;
+
+  work += regex_call_cost + regex_byte_cost * static_cast<std::int64_t>(end - begin);
+  const std::string_view window = buffer.substr(begin, end - begin);
+  re2::StringPiece groups[2];
+  const int group = pattern.has_group ? 1 : 0;
+  if (!pattern.regex->Match(piece(window), 0, window.size(),
+                            pattern.before == 0 ? re2::RE2::ANCHOR_START : re2::RE2::UNANCHORED, groups, group + 1)) {
+    return std::nullopt;
+  }
+  work += check_cost;
+  const re2::StringPiece& hit = groups[group];
+  if (hit.data() == nullptr || hit.empty()) return std::nullopt;
+  TextRange found;
+  found.begin = static_cast<std::size_t>(hit.data() - buffer.data());
+  found.end = found.begin + hit.size();
+  if (pattern.check == Check::private_key) {
+    const std::optional<std::size_t> key_end = private_key_end(buffer, found.end, work);
+    if (!key_end) return std::nullopt;
+    return TextRange{found.begin, *key_end};
+  }
+  if (!boundary_holds(pattern.boundary, buffer, found)) return std::nullopt;
+  if (!passes_checks(pattern, buffer.substr(found.begin, found.end - found.begin))) return std::nullopt;
+  return found;
+}
+
+std::optional<TextRange> Matcher::match_assignment(const CompiledPattern& pattern, std::string_view buffer,
+                                                   TextRange keyword, std::int64_t& work) const {
+  work += look_cost;
+  const std::optional<Assignment> found = assignment_at(buffer, keyword);
+  if (!found || found->value.end <= found->value.begin) return std::nullopt;
+  work += look_cost + static_cast<std::int64_t>(found->value.end - found->value.begin);
+  if (inside_redaction_label(buffer, found->name.begin) || inside_redaction_label(buffer, found->value.begin)) {
+    return std::nullopt;
+  }
+  // What comes before the keyword is looked at too: next_page_token, csrf-token.
+  const std::string_view name = buffer.substr(found->name.begin, found->name.end - found->name.begin);
+  for (const std::string& word : pattern.not_names) {
+    if (contains_ignoring_case(name, word)) return std::nullopt;
+  }
+  const std::string_view value = buffer.substr(found->value.begin, found->value.end - found->value.begin);
+  work += check_cost + (pattern.regex != nullptr ? regex_call_cost : 0) + 2 * static_cast<std::int64_t>(value.size());
+  if (pattern.check == Check::password_value) {
+    if (!is_password_value(value, found->delimited)) return std::nullopt;
+  } else if (!accepts(pattern, value)) {
+    return std::nullopt;
+  }
+  return found->value;
+}
+
+bool Matcher::accepts(const CompiledPattern& pattern, std::string_view text) const {
+  if (pattern.regex != nullptr &&
+      !pattern.regex->Match(piece(text), 0, text.size(), re2::RE2::ANCHOR_BOTH, nullptr, 0)) {
+    return false;
+  }
+  return passes_checks(pattern, text);
+}
+
+bool Matcher::passes_checks(const CompiledPattern& pattern, std::string_view text) const {
+  int classes = 0;
+  for (const char c : text) classes |= classes_of(c);
+  if ((classes & pattern.required_classes) != pattern.required_classes) return false;
+  if (pattern.min_entropy > 0 && entropy(text) < pattern.min_entropy) return false;
+  if (is_placeholder(text)) return false;
+  bool holds = true;
+  switch (pattern.check) {
+    case Check::none:
+    case Check::private_key:
+    case Check::password_value:
+      break;
+    case Check::github_crc32:
+      holds = github_checksum_holds(text);
+      break;
+    case Check::not_github_crc32:
+      holds = !github_checksum_holds(text);
+      break;
+    case Check::aws_key_id:
+      holds = is_aws_key_id(text);
+      break;
+    case Check::jwt:
+      holds = is_jwt_header(text.substr(0, text.find('.')));
+      break;
+    case Check::secret_value:
+      holds = is_secret_value(text);
+      break;
+  }
+  if (!holds) return false;
+  if (pattern.published.empty()) return true;
+  return std::find(pattern.published.begin(), pattern.published.end(), hash128(text)) == pattern.published.end();
+}
+
+}  // namespace tocsin

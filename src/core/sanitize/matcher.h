@@ -1,0 +1,106 @@
+// What a pattern library compiles to: the gate's keywords, a regular expression or a shape for each pattern, and
+// the checks that a candidate must pass.
+//
+// Thread: immutable after loading.
+
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/hash.h"
+#include "core/sanitize/literal_gate.h"
+#include "core/sanitize/pattern_library.h"
+#include "core/sanitize/shapes.h"
+
+namespace re2 {
+class RE2;
+}
+
+namespace tocsin {
+
+enum class Shape : std::uint8_t { regex, email, card, ssn, iban, phone, assignment };
+enum class Check : std::uint8_t {
+  none,
+  github_crc32,
+  not_github_crc32,
+  aws_key_id,
+  jwt,
+  private_key,
+  secret_value,
+  password_value
+};
+enum class Boundary : std::uint8_t { alnum, base64, base64url, none };
+
+// In which form a match is fingerprinted.
+enum class IdentityForm : std::uint8_t { as_written, lower_case, letters_and_digits, without_line_ends };
+
+inline constexpr std::uint16_t no_pattern = std::numeric_limits<std::uint16_t>::max();
+
+struct CompiledPattern {
+  CompiledPattern();
+  ~CompiledPattern();
+  CompiledPattern(CompiledPattern&&) noexcept;
+  CompiledPattern& operator=(CompiledPattern&&) noexcept;
+
+  std::uint16_t index = 0;
+  Tier tier = Tier::count;
+  Shape shape = Shape::regex;
+  Check check = Check::none;
+  Boundary boundary = Boundary::alnum;
+  std::uint32_t before = 0;
+  std::uint32_t window = 256;
+  std::uint32_t min_length = 0;
+  bool spaces = false;
+  bool has_group = false;
+  double min_entropy = 0;
+  int required_classes = 0;  // of CharacterClass
+  std::uint16_t paired_with = no_pattern;
+  std::vector<std::string> not_names;  // in lower case
+  std::vector<Hash128> published;
+  std::unique_ptr<const re2::RE2> regex;
+};
+
+class Matcher {
+ public:
+  Matcher(std::vector<CompiledPattern> patterns, std::vector<Keyword> keywords);
+
+  const LiteralGate& gate() const { return gate_; }
+  const CompiledPattern& pattern(std::uint16_t index) const { return patterns_[index]; }
+  std::size_t size() const { return patterns_.size(); }
+
+  // The pattern of a shape that code recognizes; no_pattern where the library has none.
+  std::uint16_t of_shape(Shape shape) const { return by_shape_[static_cast<std::size_t>(shape)]; }
+
+  // Patterns with `paired_with`.
+  const std::vector<std::uint16_t>& paired() const { return paired_; }
+
+  IdentityForm identity_of(std::uint16_t pattern) const;
+
+  // The match of a regex pattern whose keyword begins at `keyword`, or none. Adds to `work` about as many
+  // nanoseconds as the answer takes.
+  std::optional<TextRange> match_regex(const CompiledPattern& pattern, std::string_view buffer, std::size_t keyword,
+                                       std::int64_t& work) const;
+
+  // The value of the assignment whose name ends with `keyword`, or none.
+  std::optional<TextRange> match_assignment(const CompiledPattern& pattern, std::string_view buffer,
+                                            TextRange keyword, std::int64_t& work) const;
+
+  // Whether `text`, whole, is what the pattern's regex describes and passes its checks.
+  bool accepts(const CompiledPattern& pattern, std::string_view text) const;
+
+ private:
+  bool passes_checks(const CompiledPattern& pattern, std::string_view text) const;
+
+  std::vector<CompiledPattern> patterns_;
+  LiteralGate gate_;
+  std::array<std::uint16_t, 8> by_shape_{};
+  std::vector<std::uint16_t> paired_;
+};
+
+}  // namespace tocsin

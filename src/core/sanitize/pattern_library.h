@@ -1,0 +1,83 @@
+// The library of sanitizing patterns: what counts as a secret or as personal data, and how grave a find is.
+//
+// Written in files (rules/sanitize/*.yaml), compiled once, shared by every scanner. A pattern that misses one of
+// its own examples, or hits one of its near misses, does not load: the files carry their own tests.
+
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/diagnostic.h"
+#include "base/named_text.h"
+
+namespace tocsin {
+
+// What a find leads to. `halt` is for exact vendor shapes alone: a false one stops somebody's agent.
+enum class Tier : std::uint8_t { halt, page, count, pii };
+
+// "halt", "page", "count" or "pii".
+std::string_view to_text(Tier tier);
+
+struct Pattern {
+  std::string id;           // "aws.access_key"; ids of personal data start with "pii."
+  Tier tier = Tier::count;  //
+  std::string description;  // for people, in pages and in `tocsin scan`
+  std::string short_name;   // what stands in redacted text: the id without "pii."
+};
+
+class Matcher;
+
+// Thread: immutable, so any number of threads may share one.
+class PatternLibrary {
+ public:
+  PatternLibrary(std::vector<Pattern> patterns, std::string version, std::unique_ptr<const Matcher> matcher);
+  ~PatternLibrary();
+  PatternLibrary(const PatternLibrary&) = delete;
+  PatternLibrary& operator=(const PatternLibrary&) = delete;
+
+  // Match::pattern is an index into this list.
+  std::span<const Pattern> patterns() const { return patterns_; }
+
+  // Changes with every change of the files: "1-" and 16 hexadecimal digits, 1 being the version they state.
+  std::string version() const { return version_; }
+
+  // What the patterns compile to; for the scanner.
+  const Matcher& matcher() const { return *matcher_; }
+
+ private:
+  std::vector<Pattern> patterns_;
+  std::string version_;
+  std::unique_ptr<const Matcher> matcher_;
+};
+
+// Reads files with the top-level key `sanitize` into one library. All mistakes go to `diagnostics`, with file,
+// line and column; after an error the answer is null. The keys of a pattern:
+//
+//   id, tier, description
+//   keywords      literals, one of which stands in every match; without one in the text a pattern costs nothing
+//   ignore_case   of the keywords; the regex says (?i) itself
+//   regex         RE2; it starts at the keyword unless `before` says otherwise. With a group, the group is the match
+//   before        how many bytes before the keyword the match may begin (default 0)
+//   window        how many bytes from the keyword on the regex sees (default 256)
+//   spaces        true: the window does not end at the first blank or quote
+//   min_length    of the window; shorter ones are not tried
+//   boundary      alnum (default), base64, base64url or none: what must not stand right before and after a match
+//   shape         instead of a regex: email, card, ssn, iban, phone (all recognized by code); or `assignment`:
+//                 a keyword ends a name, and the match is the value after =, : or the next string, whole, and
+//                 hits `regex`
+//   not_names     for assignments: words that a name must not hold
+//   check         none, github_crc32, not_github_crc32, aws_key_id, jwt, private_key, secret_value, password_value
+//   min_entropy   Shannon entropy of the match in bits a character
+//   classes       all of these stand in the match: upper, lower, digit
+//   paired_with   id of a pattern; a run of base64 characters that hits `regex` within 200 bytes of a match of it
+//                 is a match as well, and `part_of` that one
+//   published     hashes (XXH3-128, hexadecimal) of public example values, which are no secrets
+//   examples, near_misses   texts; a list is joined, so that a file holds no string that looks like a secret
+std::shared_ptr<const PatternLibrary> load_patterns(std::span<const NamedText> files, Diagnostics& diagnostics);
+
+}  // namespace tocsin

@@ -1,0 +1,58 @@
+// An event that may leave: redacted fields, findings, and references in place of content.
+//
+// Only EventSanitizer makes one. Logs, labels, pages and topics take nothing else, so that the compiler keeps
+// what people and agents wrote inside the ingest stage.
+
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/event/agent_event.h"
+#include "core/sanitize/pattern_library.h"
+
+namespace tocsin {
+
+// A secret that stood in an event, by name and keyed fingerprint; never a byte of it.
+struct Finding {
+  std::string_view pattern;  // the library's, hence valid as long as it
+  Tier tier = Tier::count;
+  std::string fingerprint;  // 16 hexadecimal digits
+  TextPlace place = TextPlace::unknown;
+  std::optional<StringField> field;  // where place is `field`
+  std::uint32_t times = 1;           // in this event
+};
+
+// What stands for content that was not kept: whether two are the same can be told, what they say can not.
+struct ContentReference {
+  std::string hash;  // keyed, 16 hexadecimal digits
+  std::uint64_t bytes = 0;
+};
+
+class SanitizedEvent {
+ public:
+  const EventFields& fields() const { return fields_; }
+  std::span<const Finding> findings() const { return {findings_.data(), findings_.size()}; }
+  // How many pieces of personal data were redacted.
+  std::uint32_t redactions() const { return redactions_; }
+  // The scan ran out of its budget: some text is unscanned, which is not clean.
+  bool is_unscanned() const { return is_unscanned_; }
+
+  // Fills a field that the event does not carry from what its task is known to be.
+  void fill(StringField field, std::string_view value) {
+    if (!fields_.has(field) && !value.empty()) fields_.set(field, value);
+  }
+
+ private:
+  friend class EventSanitizer;
+  EventFields fields_;
+  std::vector<Finding> findings_;
+  std::uint32_t redactions_ = 0;
+  bool is_unscanned_ = false;
+};
+
+}  // namespace tocsin

@@ -1,0 +1,17 @@
+// A sanitized event as a record of tocsin.events: what other consumers may read, and all they need.
+
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "core/sanitize/sanitized_event.h"
+
+namespace tocsin {
+
+// One JSON object in the native format's names, with `findings` and with `content_ref` and `arguments_ref` in
+// place of content and arguments.
+std::string to_json(const SanitizedEvent& event, const std::optional<ContentReference>& content,
+                    const std::optional<ContentReference>& arguments);
+
+}  // namespace tocsin

@@ -1,0 +1,49 @@
+// Which versions each agent shows: for baselines that a new version opens anew, for declared bounds, and for the
+// page, which says what changed in the last hour.
+
+#pragma once
+
+#include <array>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/units.h"
+#include "core/alert/alert_change.h"
+#include "core/stage/block.h"
+
+namespace tocsin {
+
+class AgentVersions {
+ public:
+  // That an agent showed a version in the slice that ends at `grid`.
+  void note(const Sighting& sighting, RecordTime grid);
+
+  // The version shown last; empty where none was.
+  std::string current(const GroupKey& agent, StringField field) const;
+
+  // When the last of `fields` began to show a value that it had not shown for a day before, beside or after
+  // another one: the time from which a second baseline counts. An agent with two models does not flap.
+  std::optional<RecordTime> last_reset(const GroupKey& agent, const std::vector<StringField>& fields) const;
+
+  Labels versions(const GroupKey& agent) const;
+  // Those that began within the hour before `now` and came in place of another: name, and "old -> new".
+  Labels changed(const GroupKey& agent, RecordTime now) const;
+
+  // Forgets what was not shown for eight days.
+  void forget(RecordTime now);
+
+ private:
+  struct Shown {
+    StringField field = StringField::model;
+    std::string value;
+    RecordTime since;  // of this showing: a gap of a day begins another
+    RecordTime last;
+  };
+  const Shown* newest(const GroupKey& agent, StringField field) const;
+
+  std::map<GroupKey, std::vector<Shown>> agents_;
+};
+
+}  // namespace tocsin

@@ -1,0 +1,90 @@
+// What crosses from ingest to evaluate: values, which are also the records of the topics between them.
+//
+// A block is one closed slice of one source partition. It goes out even when it is empty: it is also the sign
+// that the partition has come this far.
+
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/units.h"
+#include "core/event/event_fields.h"
+#include "core/halt/halt_record.h"
+#include "core/window/distinct_set.h"
+#include "core/window/history.h"
+
+namespace tocsin {
+
+// The values of a group's labels, in the order of its rule's group_by, joined with NUL (which no value holds).
+using GroupKey = std::string;
+
+inline constexpr std::size_t most_examples = 3;
+
+// A task that contributed much to a cell: what a person who is woken looks at first.
+struct Example {
+  std::string correlation_id;
+  std::int64_t amount = 0;  // in the unit of the cell's sum; 1 where it counts
+};
+
+// What one slice of one partition adds to one series. `distinct` is empty but for cells of that kind.
+struct Cell {
+  std::uint32_t aggregate = 0;  // index into RuleSet::aggregates
+  GroupKey group;
+  Totals totals;
+  DistinctSet distinct;
+  std::vector<Example> examples;
+};
+
+// That an agent showed a version in this slice.
+struct Sighting {
+  GroupKey agent;  // env, agent
+  StringField field = StringField::model;
+  std::string value;
+};
+
+// What became of a running task under a rule of mode task.
+struct TaskNews {
+  enum class Kind : std::uint8_t { over, ended, lost };
+  Kind kind = Kind::over;
+  std::uint32_t rule = 0;  // index into RuleSet::rules
+  GroupKey group;          // by the rule's group_by
+  EventTime started{};
+  Duration elapsed{};
+  double limit = 0;  // seconds: the bound that `elapsed` passed
+  double wall_clock = 0;  // seconds; the budget or the spec's
+  Outcome outcome = Outcome::absent;  // of `ended`
+};
+
+// One event that decides by itself (mode event): on its way to evaluate it waits for no slice.
+struct UrgentFinding {
+  std::string id;  // the same however often it arrives
+  std::uint32_t rule = 0;
+  GroupKey group;
+  std::string pattern;
+  std::string fingerprint;
+  std::string place;  // "content", "argument", or the field's name
+  std::string correlation_id;
+  EventTime event_time{};
+  RecordTime at;                       // log time
+  std::optional<HaltRecord> halt;      // the order that went out before it
+  bool is_repeat = false;              // of a halt or finding that went out before
+  bool is_storm = false;               // about the halts themselves: too many at once
+};
+
+struct Block {
+  std::int32_t partition = 0;
+  RecordTime grid;                 // the slice is [grid - 10 s, grid)
+  std::string rule_set;            // RuleSet::hash
+  bool idle = false;               // closed by silence, not by a later record
+  std::int64_t records = 0;
+  std::int64_t groups_over_cap = 0;
+  std::vector<Cell> cells;         // by aggregate and group
+  std::vector<Sighting> sightings;
+  std::vector<TaskNews> tasks;
+  std::vector<UrgentFinding> findings;  // those of the slice, once more: a crash between the two loses none
+};
+
+}  // namespace tocsin

@@ -1,0 +1,84 @@
+// The evaluate stage: folds the blocks of all source partitions into series, and at each grid time decides which
+// alerts begin and end.
+//
+// Pure. A grid time is evaluated when every source partition has closed it, and every grid time is evaluated, in
+// order: after a crash, in replay and live alike. Within one, rules go in the order of their files and groups in
+// the order of their keys, so the output has one order.
+//
+// Findings of rules with mode: event come in ahead of their slice and are answered at once; they stand in the
+// block as well, so that a crash between the two loses none.
+//
+// Thread: owned by the shard that owns the blocks partition.
+
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/alert/alert_change.h"
+#include "core/halt/halt_record.h"
+#include "core/rule/rule_set.h"
+#include "core/stage/block.h"
+
+namespace tocsin {
+
+struct EvaluateOptions {
+  std::string deployment;
+  std::int32_t source_partitions = 1;
+  std::string command_url;  // what pages name in their commands; empty: the command's default
+};
+
+// How well a rule sees: how many of its groups are in which state.
+struct RuleSight {
+  std::string alert;
+  std::int64_t live = 0;
+  std::int64_t warming = 0;     // the baseline has too little history
+  std::int64_t blind = 0;       // too few samples
+  std::int64_t undeclared = 0;  // a bound of the spec is missing
+  std::int64_t pending = 0;
+  std::int64_t firing = 0;
+};
+
+// An alert that fires now, for people who look.
+struct ActiveAlert {
+  AlertChange change;
+  std::int64_t times = 1;  // of event alerts: how often it was seen
+};
+
+struct SeriesUse {
+  std::size_t used = 0;
+  std::size_t cap = 0;
+  std::size_t bytes = 0;
+};
+
+class EvaluatePartition {
+ public:
+  EvaluatePartition(EvaluateOptions options, std::shared_ptr<const RuleSet> rules);
+  ~EvaluatePartition();
+
+  // One closed slice of one partition. Appends what changed at the grid times that are now complete.
+  // The first block of a partition and grid time counts; a second one is ignored.
+  void apply(Block block, std::vector<AlertChange>& out);
+
+  // A finding, ahead of its slice.
+  void apply(const UrgentFinding& finding, std::vector<AlertChange>& out);
+
+  // A person released a halt: its alert ends, and the same secret in the same scope is accepted from now on.
+  void apply(const HaltRelease& release, std::vector<AlertChange>& out);
+
+  // The last grid time that was evaluated; the beginning of time before the first.
+  RecordTime evaluated() const;
+
+  std::vector<RuleSight> sight() const;
+  std::vector<ActiveAlert> active() const;
+  SeriesUse series() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace tocsin

@@ -1,0 +1,198 @@
+#include "core/stage/event_alerts.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/stage/window_rule.h"
+
+namespace tocsin {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+// What nobody resolved by hand ends with its halt, after seven days without a sign.
+constexpr Duration forgotten_after = 168h;
+constexpr Duration own_alerts_quiet = 1h;
+
+std::string halt_word(HaltState state) {
+  switch (state) {
+    case HaltState::enforced:
+      return "HALTED";
+    case HaltState::dry_run:
+      return "WOULD HALT";
+    case HaltState::held:
+      return "HELD";
+  }
+  return {};
+}
+
+}  // namespace
+
+EventAlerts::EventAlerts(const RuleSet& rules, std::string deployment, std::string command_url,
+                         const AgentVersions& versions)
+    : rules_(rules),
+      deployment_(std::move(deployment)),
+      command_url_(std::move(command_url)),
+      versions_(versions) {}
+
+void EventAlerts::apply(const UrgentFinding& finding, std::vector<AlertChange>& out) {
+  if (finding.is_storm) {
+    raise("HaltStorm", {}, "more halts than the limit allows within 10 minutes; the rest is held for a person to decide",
+          finding.at, out);
+    return;
+  }
+  const Rule& rule = rules_.rules[finding.rule];
+  Alert& alert = alerts_[{rule.name, finding.group}];
+  if (alert.accepted.contains(finding.fingerprint) && !finding.fingerprint.empty()) return;
+  if (finding.halt) alert.fingerprints[finding.halt->id] = finding.fingerprint;
+  if (alert.firing) {
+    if (finding.at >= alert.last) {
+      alert.times = finding.halt ? std::max<std::int64_t>(alert.times, static_cast<std::int64_t>(finding.halt->count))
+                                 : alert.times + 1;
+    }
+    alert.last = std::max(alert.last, finding.at);
+    return;
+  }
+  // The copy in the block of a finding that was answered, and resolved, before its slice closed.
+  if (finding.at <= alert.resolved) return;
+  alert.quiet_for = rule.resolve_manually ? Duration{} : rule.keep_firing_for;
+  alert.last = finding.at;
+  alert.times = 1;
+  fire(alert, change_of(rule, finding), out);
+}
+
+void EventAlerts::raise(const std::string& name, const Labels& labels, const std::string& summary, RecordTime at,
+                        std::vector<AlertChange>& out) {
+  Alert& alert = alerts_[{name, to_text(labels)}];
+  alert.last = at;
+  ++alert.times;
+  if (alert.firing) return;
+  alert.quiet_for = own_alerts_quiet;
+  AlertChange change;
+  change.at = at;
+  change.alert = name;
+  change.labels = labels;
+  change.labels.emplace_back("severity", "critical");
+  change.annotations = {{"summary", summary}};
+  change.since = at;
+  change.reason = "about Tocsin itself";
+  change.alert_id = alert_id(deployment_, name, labels);
+  change.actions.page = true;
+  fire(alert, std::move(change), out);
+}
+
+void EventAlerts::fire(Alert& alert, AlertChange change, std::vector<AlertChange>& out) {
+  alert.firing = true;
+  ++alert.episode;
+  change.firing = true;
+  change.episode = alert.episode;
+  change.dedup_key = change.alert_id + ":" + std::to_string(alert.episode);
+  if (change.actions.page) {
+    change.page_id = page_id(change.alert_id, alert.episode, true);
+    change.sends_page = true;
+  }
+  alert.change = change;
+  out.push_back(std::move(change));
+}
+
+void EventAlerts::resolve(Alert& alert, RecordTime at, std::string reason, std::vector<AlertChange>& out) {
+  alert.firing = false;
+  alert.resolved = std::max(at, alert.last);
+  AlertChange change = alert.change;
+  change.at = at;
+  change.firing = false;
+  change.reason = std::move(reason);
+  change.samples = alert.times;
+  if (change.actions.page) change.page_id = page_id(change.alert_id, alert.episode, false);
+  out.push_back(std::move(change));
+}
+
+AlertChange EventAlerts::change_of(const Rule& rule, const UrgentFinding& finding) const {
+  AlertChange change;
+  change.at = finding.at;
+  change.alert = rule.name;
+  const Labels group_labels = labels_of_group(rule.group_by, finding.group);
+  change.labels = group_labels;
+  change.labels.insert(change.labels.end(), rule.labels.begin(), rule.labels.end());
+  change.value = 1;
+  change.samples = 1;
+  change.since = finding.at;
+  change.alert_id = alert_id(deployment_, rule.name, group_labels);
+  change.actions = rule.actions;
+  change.reason = finding.pattern.empty() ? "the event matches" : "found in " + finding.place + ", fingerprint " + finding.fingerprint;
+
+  const auto label = [&](std::string_view name) -> std::string_view {
+    for (const auto& [known, value] : change.labels) {
+      if (known == name) return value;
+    }
+    return {};
+  };
+  const auto number = [](const Variable&) { return unknown_number; };
+  for (const auto& [name, text] : rule.annotations) change.annotations.emplace_back(name, text.render(label, number));
+  if (!finding.correlation_id.empty()) {
+    AlertExample example{finding.correlation_id, {}};
+    for (const auto& [name, text] : rule.links) {
+      const auto link_label = [&](std::string_view wanted) -> std::string_view {
+        return wanted == "correlation_id" ? std::string_view(finding.correlation_id) : label(wanted);
+      };
+      example.links.emplace_back(name, text.render(link_label, number));
+    }
+    change.examples.push_back(std::move(example));
+  }
+  GroupKey agent(label("env"));
+  agent += '\0';
+  agent += label("agent");
+  change.versions = versions_.versions(agent);
+  change.changed_versions = versions_.changed(agent, finding.at);
+  if (finding.halt) {
+    change.halt = halt_word(finding.halt->state);
+    change.halt_id = finding.halt->id;
+    change.halt_scope = finding.halt->scope;
+    change.command = "tocsin halts release '" + finding.halt->scope + "' --by YOUR-NAME --reason WHY";
+    if (!command_url_.empty()) change.command += " --url " + command_url_;
+  }
+  return change;
+}
+
+void EventAlerts::release(const HaltRelease& release, std::vector<AlertChange>& out) {
+  for (auto& [key, alert] : alerts_) {
+    const auto halted = alert.fingerprints.find(release.id);
+    if (halted == alert.fingerprints.end()) continue;
+    alert.accepted.insert(halted->second);
+    // Another secret of the same kind in the same task keeps the alert firing.
+    const bool all_accepted = std::all_of(alert.fingerprints.begin(), alert.fingerprints.end(),
+                                          [&](const auto& known) { return alert.accepted.contains(known.second); });
+    if (alert.firing && all_accepted) resolve(alert, as_record_time(release.at), "released by " + release.by, out);
+  }
+}
+
+void EventAlerts::advance(RecordTime now, std::vector<AlertChange>& out) {
+  for (auto entry = alerts_.begin(); entry != alerts_.end();) {
+    Alert& alert = entry->second;
+    const Duration quiet = now - alert.last;
+    if (alert.firing && alert.quiet_for > 0s && quiet >= alert.quiet_for) {
+      resolve(alert, now, "not seen for " + std::to_string(alert.quiet_for / 1min) + " min", out);
+    } else if (alert.firing && quiet >= forgotten_after) {
+      resolve(alert, now, "expired", out);
+    }
+    const bool forget = !alert.firing && quiet >= forgotten_after;
+    entry = forget ? alerts_.erase(entry) : std::next(entry);
+  }
+}
+
+std::vector<EventAlerts::Active> EventAlerts::active() const {
+  std::vector<Active> list;
+  for (const auto& [key, alert] : alerts_) {
+    if (alert.firing) list.push_back({alert.change, alert.times});
+  }
+  return list;
+}
+
+std::size_t EventAlerts::firing(const std::string& name) const {
+  std::size_t count = 0;
+  for (const auto& [key, alert] : alerts_) count += key.first == name && alert.firing ? 1 : 0;
+  return count;
+}
+
+}  // namespace tocsin

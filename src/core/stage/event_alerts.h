@@ -1,0 +1,70 @@
+// Alerts that one event decides (mode: event), and those about Tocsin itself: they fire at once, and end by a
+// person's word, or when they have been quiet for long enough.
+//
+// Thread: the evaluate partition's.
+
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/alert/alert_change.h"
+#include "core/rule/rule_set.h"
+#include "core/stage/agent_versions.h"
+#include "core/stage/block.h"
+
+namespace tocsin {
+
+class EventAlerts {
+ public:
+  EventAlerts(const RuleSet& rules, std::string deployment, std::string command_url, const AgentVersions& versions);
+
+  // Fires unless it fires already, or a person accepted this very secret. Idempotent: the same finding may come
+  // again in its block, or in every later prompt.
+  void apply(const UrgentFinding& finding, std::vector<AlertChange>& out);
+
+  // A condition of Tocsin's own: SeriesOverflow, HaltStorm.
+  void raise(const std::string& alert, const Labels& labels, const std::string& summary, RecordTime at,
+             std::vector<AlertChange>& out);
+
+  void release(const HaltRelease& release, std::vector<AlertChange>& out);
+
+  // Ends what has been quiet for long enough at `now`.
+  void advance(RecordTime now, std::vector<AlertChange>& out);
+
+  struct Active {
+    AlertChange change;
+    std::int64_t times = 1;
+  };
+  std::vector<Active> active() const;
+  std::size_t firing(const std::string& alert) const;
+
+ private:
+  struct Alert {
+    bool firing = false;
+    std::int64_t episode = 0;
+    std::int64_t times = 0;
+    RecordTime last;
+    RecordTime resolved{Duration{INT64_MIN / 2}};
+    Duration quiet_for{};     // resolves after it; zero: only by a person's word
+    std::set<std::string> accepted;  // fingerprints
+    std::map<std::string, std::string> fingerprints;  // by halt id
+    AlertChange change;
+  };
+
+  void fire(Alert& alert, AlertChange change, std::vector<AlertChange>& out);
+  void resolve(Alert& alert, RecordTime at, std::string reason, std::vector<AlertChange>& out);
+  AlertChange change_of(const Rule& rule, const UrgentFinding& finding) const;
+
+  const RuleSet& rules_;
+  std::string deployment_;
+  std::string command_url_;
+  const AgentVersions& versions_;
+  std::map<std::pair<std::string, GroupKey>, Alert> alerts_;  // by rule and group
+};
+
+}  // namespace tocsin

@@ -1,0 +1,463 @@
+#include "core/stage/ingest_stage.h"
+
+#include <algorithm>
+#include <unordered_map>
+#include <utility>
+
+#include "base/hash.h"
+#include "base/time_text.h"
+#include "core/event/native_decoder.h"
+#include "core/sanitize/event_sanitizer.h"
+#include "core/sanitize/sanitized_event_json.h"
+#include "core/stage/slice.h"
+#include "core/task/recent_identities.h"
+#include "core/task/task_tracker.h"
+
+namespace tocsin {
+
+namespace {
+
+constexpr RecordTime before_all{Duration{INT64_MIN / 4}};
+
+// A file's record whose own time leaps further ahead than this counts, but does not move the log's time: it is
+// one broken clock, not a silent month.
+constexpr Duration longest_leap = std::chrono::hours{31 * 24};
+
+// More agents than this share one set of figures: metrics stay bounded whatever telemetry says.
+constexpr std::size_t most_agents = 10'000;
+
+constexpr std::array<StringField, 5> version_fields{StringField::agent_version, StringField::spec,
+                                                    StringField::spec_version, StringField::model,
+                                                    StringField::model_version};
+
+bool needs_correlation(EventType type) {
+  return type <= EventType::tool_call;  // task.*, step, tool.call: see the order of EventType
+}
+static_assert(EventType::tool_call < EventType::session_started && EventType::step < EventType::tool_call);
+
+std::string place_of(const Finding& finding) {
+  switch (finding.place) {
+    case TextPlace::field:
+      return finding.field ? std::string(name_of(*finding.field)) : "field";
+    case TextPlace::key:
+      return "key";
+    case TextPlace::argument:
+      return "arguments";
+    case TextPlace::content:
+      return "content";
+    case TextPlace::unknown:
+      break;
+  }
+  return "unknown field";
+}
+
+}  // namespace
+
+void IngestOutput::clear() {
+  cuts.clear();
+  halts.clear();
+  findings.clear();
+  dead_letters.clear();
+  published.clear();
+}
+
+struct IngestPartition::State {
+  IngestOptions options;
+  std::shared_ptr<const RuleSet> rules;
+  NativeDecoder decoder;
+  EventSanitizer sanitizer;
+  TaskTracker tasks;
+  Slice slice;
+  RecentIdentities identities;
+  HaltLedger halts;
+
+  RecordTime log_time = before_all;
+  RecordTime next_grid = before_all;
+  std::int64_t next_offset = 0;
+  std::int64_t records_in_slice = 0;
+  std::vector<UrgentFinding> findings_in_slice;
+  std::vector<Sighting> sightings;
+
+  StreamTotals totals;
+  std::vector<AgentFigures> agents;
+  AgentFigures nobody;  // events without an agent count in the totals only
+  std::vector<Task> closed_tasks;
+
+  // For each agent its figures' slot, and the versions it showed in this slice.
+  struct AgentEntry {
+    std::uint32_t slot = 0;
+    std::int64_t slice = INT64_MIN;
+    std::array<std::uint64_t, version_fields.size()> last_seen{};
+  };
+  std::unordered_map<std::uint64_t, AgentEntry> agent_entries;
+
+  std::vector<std::uint32_t> event_rules;  // rules of mode event that look at every event of a type
+  std::vector<std::uint32_t> finding_rules;  // and those that look at findings
+
+  State(IngestOptions given, std::shared_ptr<const RuleSet> rule_set, std::shared_ptr<const PatternLibrary> patterns,
+        Fingerprinter fingerprinter)
+      : options(std::move(given)),
+        rules(std::move(rule_set)),
+        sanitizer(std::move(patterns), std::move(fingerprinter)),
+        tasks(*rules, options.most_open_tasks),
+        slice(*rules, options.most_groups),
+        halts(options.halts) {
+    for (std::uint32_t i = 0; i < rules->rules.size(); ++i) {
+      const Rule& rule = rules->rules[i];
+      if (rule.mode != RuleMode::event) continue;
+      const bool of_finding = rule.where.reads_finding() ||
+                              std::any_of(rule.group_by.begin(), rule.group_by.end(),
+                                          [](const GroupField& field) { return !field.field; });
+      (of_finding ? finding_rules : event_rules).push_back(i);
+    }
+  }
+
+  void dead_letter(const RawRecord& record, DecodeError reason, IngestOutput& out) {
+    ++totals.dead_letters[static_cast<std::size_t>(reason)];
+    out.dead_letters.push_back({record.offset, reason, record.value.size()});
+  }
+
+  void cut(RecordTime grid, bool idle, IngestOutput& out) {
+    Cut cut;
+    cut.grid = grid;
+    cut.next_offset = next_offset;
+    Block& block = cut.block;
+    block.partition = options.partition;
+    block.grid = grid;
+    block.rule_set = rules->hash;
+    block.idle = idle;
+    block.records = std::exchange(records_in_slice, 0);
+    slice.close(block);
+    block.sightings = std::exchange(sightings, {});
+    block.findings = std::exchange(findings_in_slice, {});
+    closed_tasks.clear();
+    tasks.close(grid, block.tasks, closed_tasks);
+    for (const Task& task : closed_tasks) {
+      if (task.agent_slot < agents.size()) --agents[task.agent_slot].open_tasks;
+    }
+    out.cuts.push_back(std::move(cut));
+  }
+
+  void advance(RecordTime time, bool idle, IngestOutput& out) {
+    if (log_time == before_all) {
+      log_time = time;
+      next_grid = floor_to(time, slice_length) + slice_length;
+      return;
+    }
+    if (time <= log_time) return;
+    for (; next_grid <= time; next_grid = next_grid + slice_length) cut(next_grid, idle, out);
+    log_time = time;
+  }
+
+  // The log's time of a record: its own, else its event's.
+  RecordTime time_of(const RawRecord& record, const EventFields& event) const {
+    if (record.time) return *record.time;
+    if (!event.time) return log_time;
+    const RecordTime time = as_record_time(*event.time);
+    if (log_time != before_all && time - log_time > longest_leap) return log_time;
+    return time;
+  }
+
+  void apply(const RawRecord& record, IngestOutput& out) {
+    ++totals.records;
+    ++records_in_slice;
+    const auto decoded = decoder.decode(record.value, record.key);
+    if (!decoded) {
+      if (record.time) advance(*record.time, false, out);
+      dead_letter(record, decoded.error(), out);
+      next_offset = record.offset + 1;
+      return;
+    }
+    const AgentEvent& raw = *decoded.value();
+    advance(time_of(record, raw.fields), false, out);
+    next_offset = record.offset + 1;
+    if (needs_correlation(raw.fields.type) && !raw.fields.has(StringField::correlation_id)) {
+      dead_letter(record, DecodeError::no_correlation_id, out);
+      return;
+    }
+    if (is_duplicate(raw.fields)) {
+      ++totals.duplicates;
+      return;
+    }
+    ++totals.events;
+    SanitizedEvent& event = sanitizer.sanitize(raw);
+    const TaskTracker::Note note = tasks.apply(event.fields(), log_time);
+    if (note.not_tracked) ++totals.tasks_not_tracked;
+    if (note.task != nullptr) {
+      for (const StringField field : task_fields) event.fill(field, note.task->field(field));
+    }
+    AgentEntry* const agent = agent_of(event.fields());
+    count(event, note, agent);
+    note_versions(event.fields(), agent);
+    if (!note.repeated) totals.groups_skipped += slice.add(event.fields());
+    if (!event.findings().empty()) look_at_findings(event, out);
+    if (!event_rules.empty()) look_at_event(event, record, out);
+    if (options.publish_events) {
+      out.published.push_back(to_json(event, sanitizer.reference(raw, TextPlace::content),
+                                      sanitizer.reference(raw, TextPlace::argument)));
+    }
+  }
+
+  // An event is known by its event_id; a span by its span_id, once for each type of event it makes.
+  bool is_duplicate(const EventFields& event) {
+    std::uint64_t identity = 0;
+    if (event.has(StringField::event_id)) {
+      identity = mix(1, hash64(event.get(StringField::event_id)));
+    } else if (event.has(StringField::span_id)) {
+      identity = mix(2 + static_cast<std::uint64_t>(event.type), hash64(event.get(StringField::span_id)));
+    } else {
+      return false;
+    }
+    return identities.seen(mix(identity, hash64(event.get(StringField::correlation_id))));
+  }
+
+  AgentEntry* agent_of(const EventFields& event) {
+    const std::string_view env = event.get(StringField::env);
+    std::string_view agent = event.get(StringField::agent);
+    if (agent.empty()) return nullptr;
+    std::uint64_t hash = mix(hash64(env), hash64(agent));
+    auto found = agent_entries.find(hash);
+    if (found != agent_entries.end()) return &found->second;
+    if (agents.size() >= most_agents) {
+      agent = "_overflow";
+      hash = hash64(agent);
+      found = agent_entries.find(hash);
+      if (found != agent_entries.end()) return &found->second;
+    }
+    AgentFigures figures;
+    figures.env = env;
+    figures.agent = agent;
+    agents.push_back(std::move(figures));
+    AgentEntry entry;
+    entry.slot = static_cast<std::uint32_t>(agents.size() - 1);
+    return &agent_entries.emplace(hash, entry).first->second;
+  }
+
+  void count(const SanitizedEvent& event, const TaskTracker::Note& note, const AgentEntry* agent) {
+    AgentFigures& figures = agent != nullptr ? agents[agent->slot] : nobody;
+    const EventFields& fields = event.fields();
+    figures.redactions += event.redactions();
+    if (event.is_unscanned()) ++totals.unscanned;
+    for (const Finding& finding : event.findings()) {
+      ++figures.findings;
+      const auto known = totals.findings.find(finding.pattern);
+      if (known != totals.findings.end()) {
+        ++known->second;
+      } else {
+        totals.findings.emplace(finding.pattern, 1);
+      }
+    }
+    if (note.opened) {
+      ++totals.tasks;
+      ++figures.open_tasks;
+      note.task->agent_slot = agent != nullptr ? agent->slot : UINT32_MAX;
+    }
+    if (note.ended && note.task->agent_slot < agents.size()) --agents[note.task->agent_slot].open_tasks;
+    switch (fields.type) {
+      case EventType::step:
+        count_model_call(fields, figures);
+        break;
+      case EventType::tool_call:
+        ++totals.tool_calls;
+        ++figures.tool_calls;
+        if (fields.has(StringField::error_type)) {
+          ++totals.tool_errors;
+          ++figures.tool_errors;
+        }
+        if (fields.authz() == Authz::refused || fields.authz() == Authz::refused_with_reason) ++figures.tool_refusals;
+        break;
+      case EventType::task_finished:
+        if (note.repeated) break;
+        ++figures.tasks_by_outcome[static_cast<std::size_t>(fields.outcome())];
+        if (fields.outcome() == Outcome::surfaced) ++totals.surfaces;
+        break;
+      case EventType::review:
+        if (const auto accepted = fields.get(NumberField::accepted)) {
+          ++figures.reviews;
+          figures.reviews_accepted += *accepted;
+        }
+        break;
+      case EventType::system:
+        figures.reported_concurrent_tasks =
+            fields.get_or(NumberField::concurrent_tasks, figures.reported_concurrent_tasks);
+        figures.reported_queue_depth = fields.get_or(NumberField::queue_depth, figures.reported_queue_depth);
+        if (fields.has(StringField::active_spec_version)) {
+          figures.spec_version = fields.get(StringField::active_spec_version);
+        }
+        if (fields.has(StringField::active_model_version)) {
+          figures.model_version = fields.get(StringField::active_model_version);
+        }
+        break;
+      default:
+        break;
+    }
+  }
+
+  // A step is a model call where it carries what only a call has; else it is a marker. The totals that an end
+  // repeats are not added again.
+  void count_model_call(const EventFields& fields, AgentFigures& figures) {
+    if (!fields.has(NumberField::tokens_in) && !fields.has(NumberField::tokens_out) &&
+        !fields.has(NumberField::cost) && !fields.has(NumberField::generation)) {
+      return;
+    }
+    ++totals.model_calls;
+    ++figures.model_calls;
+    count_tokens(fields, figures);
+  }
+
+  void count_tokens(const EventFields& fields, AgentFigures& figures) {
+    const std::int64_t in = fields.get_or(NumberField::tokens_in, 0);
+    const std::int64_t cached = fields.get_or(NumberField::tokens_cached, 0);
+    const std::int64_t out = fields.get_or(NumberField::tokens_out, 0);
+    totals.tokens_in += in;
+    totals.tokens_cached += cached;
+    totals.tokens_out += out;
+    figures.tokens_in += in;
+    figures.tokens_cached += cached;
+    figures.tokens_out += out;
+    if (const auto cost = fields.get(NumberField::cost)) {
+      totals.cost += *cost;
+      totals.cost_known = true;
+      figures.cost += *cost;
+      figures.cost_known = true;
+    }
+  }
+
+  void note_versions(const EventFields& fields, AgentEntry* agent) {
+    if (agent == nullptr) return;
+    const std::int64_t this_slice = next_grid.since_epoch.count();
+    if (agent->slice != this_slice) {
+      agent->slice = this_slice;
+      agent->last_seen.fill(0);
+    }
+    for (std::size_t i = 0; i < version_fields.size(); ++i) {
+      if (!fields.has(version_fields[i])) continue;
+      const std::string_view value = fields.get(version_fields[i]);
+      const std::uint64_t hash = hash64(value) | 1;
+      if (agent->last_seen[i] == hash) continue;
+      agent->last_seen[i] = hash;
+      AgentFigures& figures = agents[agent->slot];
+      if (version_fields[i] == StringField::agent_version) figures.agent_version = value;
+      if (version_fields[i] == StringField::spec_version) figures.spec_version = value;
+      if (version_fields[i] == StringField::model_version) figures.model_version = value;
+      GroupKey key = figures.env;
+      key += '\0';
+      key += figures.agent;
+      const bool known = std::any_of(sightings.begin(), sightings.end(), [&](const Sighting& sighting) {
+        return sighting.field == version_fields[i] && sighting.value == value && sighting.agent == key;
+      });
+      if (!known) sightings.push_back({std::move(key), version_fields[i], std::string(value)});
+    }
+  }
+
+  GroupKey group_of(const Rule& rule, const EventFields& fields, const Finding* finding) const {
+    GroupKey key;
+    for (std::size_t i = 0; i < rule.group_by.size(); ++i) {
+      if (i > 0) key += '\0';
+      const auto& field = rule.group_by[i].field;
+      key += field ? fields.get(*field) : finding != nullptr ? finding->pattern : std::string_view{};
+    }
+    return key;
+  }
+
+  UrgentFinding urgent_of(std::uint32_t rule_index, const EventFields& fields, const Finding* finding,
+                          std::string_view identity) const {
+    const Rule& rule = rules->rules[rule_index];
+    UrgentFinding urgent;
+    urgent.rule = rule_index;
+    urgent.group = group_of(rule, fields, finding);
+    urgent.id = to_hex(hash_parts({"finding", options.deployment, rule.name, urgent.group, identity}));
+    if (finding != nullptr) {
+      urgent.pattern = finding->pattern;
+      urgent.fingerprint = finding->fingerprint;
+      urgent.place = place_of(*finding);
+    }
+    urgent.correlation_id = fields.get(StringField::correlation_id);
+    urgent.at = log_time;
+    urgent.event_time = fields.time.value_or(as_event_time(log_time));
+    return urgent;
+  }
+
+  void look_at_findings(const SanitizedEvent& event, IngestOutput& out) {
+    for (const Finding& finding : event.findings()) {
+      if (finding.tier != Tier::halt && finding.tier != Tier::page) continue;
+      const FindingFields asked{finding.pattern, to_text(finding.tier)};
+      for (const std::uint32_t index : finding_rules) {
+        const Rule& rule = rules->rules[index];
+        if (!rule.from_any && rule.from != event.fields().type) continue;
+        if (!rule.where.holds(event.fields(), &asked)) continue;
+        UrgentFinding urgent = urgent_of(index, event.fields(), &finding, finding.fingerprint);
+        if (finding.tier == Tier::halt) order_halt(rule, event.fields(), urgent, out);
+        give_out(std::move(urgent), out);
+      }
+    }
+  }
+
+  void look_at_event(const SanitizedEvent& event, const RawRecord& record, IngestOutput& out) {
+    for (const std::uint32_t index : event_rules) {
+      const Rule& rule = rules->rules[index];
+      if (!rule.from_any && rule.from != event.fields().type) continue;
+      if (!rule.where.holds(event.fields())) continue;
+      const std::string identity = std::to_string(options.partition) + ":" + std::to_string(record.offset);
+      UrgentFinding urgent = urgent_of(index, event.fields(), nullptr, identity);
+      order_halt(rule, event.fields(), urgent, out);
+      give_out(std::move(urgent), out);
+    }
+  }
+
+  void give_out(UrgentFinding urgent, IngestOutput& out) {
+    findings_in_slice.push_back(urgent);
+    out.findings.push_back(std::move(urgent));
+  }
+
+  void order_halt(const Rule& rule, const EventFields& fields, UrgentFinding& urgent, IngestOutput& out) {
+    std::string scope;
+    if (rule.actions.halt == HaltScope::task) scope = "task:" + std::string(fields.get(StringField::correlation_id));
+    if (rule.actions.halt == HaltScope::agent) scope = "agent:" + std::string(fields.get(StringField::agent));
+    if (scope.empty() || scope.back() == ':') return;  // nobody would know whom to stop
+    HaltRecord record;
+    record.scope = scope;
+    record.id = halt_id(options.deployment, rule.name, scope, urgent.fingerprint);
+    record.rule = rule.name;
+    record.pattern = urgent.pattern;
+    record.fingerprint = urgent.fingerprint;
+    record.env = fields.get(StringField::env);
+    record.agent = fields.get(StringField::agent);
+    record.correlation_id = urgent.correlation_id;
+    record.last_at = urgent.event_time;
+    record.reason = urgent.pattern.empty() ? rule.name
+                                           : "a credential (" + urgent.pattern + ", fingerprint " +
+                                                 urgent.fingerprint + ") stands in the task's " + urgent.place;
+    HaltLedger::Entry entry = halts.enter(std::move(record), log_time);
+    urgent.halt = entry.record;
+    urgent.is_repeat = !entry.is_new;
+    if (entry.storm_begins) {
+      UrgentFinding storm = urgent;
+      storm.is_storm = true;
+      storm.is_repeat = false;
+      storm.id = to_hex(hash_parts({"storm", options.deployment, std::to_string(options.partition),
+                                    std::to_string(log_time.since_epoch.count())}));
+      give_out(std::move(storm), out);
+    }
+    out.halts.push_back(std::move(entry.record));
+  }
+};
+
+IngestPartition::IngestPartition(IngestOptions options, std::shared_ptr<const RuleSet> rules,
+                                 std::shared_ptr<const PatternLibrary> patterns, Fingerprinter fingerprinter)
+    : state_(std::make_unique<State>(std::move(options), std::move(rules), std::move(patterns),
+                                     std::move(fingerprinter))) {}
+
+IngestPartition::~IngestPartition() = default;
+
+void IngestPartition::apply(const RawRecord& record, IngestOutput& out) { state_->apply(record, out); }
+
+void IngestPartition::close_until(RecordTime now, IngestOutput& out) { state_->advance(now, true, out); }
+
+RecordTime IngestPartition::log_time() const { return state_->log_time; }
+const StreamTotals& IngestPartition::totals() const { return state_->totals; }
+const std::vector<AgentFigures>& IngestPartition::agents() const { return state_->agents; }
+std::size_t IngestPartition::open_tasks() const { return state_->tasks.open_tasks(); }
+std::size_t IngestPartition::groups() const { return state_->slice.groups(); }
+
+}  // namespace tocsin

@@ -1,0 +1,279 @@
+#include "core/stage/slice.h"
+
+#include <algorithm>
+#include <array>
+
+#include "base/hash.h"
+
+namespace tocsin {
+
+namespace {
+
+constexpr std::uint32_t none = UINT32_MAX;
+
+// A group that ingest no longer has room for; evaluate never looks at it, but pages that it exists.
+constexpr std::string_view overflow_key = "_overflow";
+
+// One aggregate as events meet it.
+struct Adder {
+  std::uint32_t aggregate = 0;
+  std::vector<Predicate> of_group;  // conjuncts of `where` that read labels only
+  std::vector<Predicate> of_event;  // the others
+};
+
+struct GroupSet {
+  std::vector<StringField> fields;
+  std::vector<std::uint32_t> adders;  // into State::adders
+};
+
+// What a group has to do with one event type.
+struct Applicable {
+  std::uint32_t adder = 0;
+  std::uint32_t cell = none;  // in this slice
+};
+
+struct Group {
+  std::uint64_t hash = 0;
+  std::uint32_t set = 0;
+  std::uint64_t slice = 0;  // in which `cell` of its applicables is valid
+  GroupKey key;
+  std::vector<Applicable> applicable;
+};
+
+struct OpenCell {
+  std::uint32_t aggregate = 0;
+  std::uint32_t group = 0;
+  Totals totals;
+  std::uint8_t example_count = 0;
+  std::array<Example, most_examples> examples;
+  DistinctSet distinct;
+};
+
+bool is_optional(StringField field) { return field == StringField::env; }
+
+}  // namespace
+
+struct Slice::State {
+  const RuleSet& rules;
+  std::size_t most_groups;
+  std::vector<Adder> adders;
+  // For each event type, the group sets that rules on it use; a set may serve several types.
+  std::array<std::vector<GroupSet>, event_type_count> sets_by_type;
+  std::vector<Group> groups;
+  std::vector<std::uint32_t> buckets = std::vector<std::uint32_t>(256, none);
+  std::vector<OpenCell> cells;  // reused from slice to slice with their strings' memory
+  std::size_t cell_count = 0;
+  std::uint64_t slice = 1;
+  std::int64_t over_cap = 0;
+
+  State(const RuleSet& rule_set, std::size_t most) : rules(rule_set), most_groups(most) {
+    for (std::uint32_t i = 0; i < rules.aggregates.size(); ++i) add_aggregate(i);
+  }
+
+  void add_aggregate(std::uint32_t index) {
+    const Aggregate& aggregate = rules.aggregates[index];
+    std::uint32_t labels = 0;
+    for (const StringField field : aggregate.group_by) labels |= 1U << static_cast<unsigned>(field);
+    Adder adder;
+    adder.aggregate = index;
+    for (Predicate& part : aggregate.where.conjuncts()) {
+      const bool of_group = part.reads_only_strings() && (part.strings_read() & ~labels) == 0;
+      (of_group ? adder.of_group : adder.of_event).push_back(std::move(part));
+    }
+    auto& sets = sets_by_type[static_cast<std::size_t>(aggregate.from)];
+    auto set = std::find_if(sets.begin(), sets.end(),
+                            [&](const GroupSet& known) { return known.fields == aggregate.group_by; });
+    if (set == sets.end()) set = sets.insert(set, GroupSet{aggregate.group_by, {}});
+    set->adders.push_back(static_cast<std::uint32_t>(adders.size()));
+    adders.push_back(std::move(adder));
+  }
+
+  static bool key_matches(const GroupKey& key, const std::vector<StringField>& fields, const EventFields& event) {
+    std::string_view rest = key;
+    for (std::size_t i = 0; i < fields.size(); ++i) {
+      const std::string_view value = event.get(fields[i]);
+      if (!rest.starts_with(value)) return false;
+      rest.remove_prefix(value.size());
+      if (i + 1 < fields.size()) {
+        if (rest.empty() || rest.front() != '\0') return false;
+        rest.remove_prefix(1);
+      }
+    }
+    return rest.empty();
+  }
+
+  // `number`: tells apart the sets of all types, as the same labels mean other aggregates there.
+  Group& find_or_add(std::uint32_t number, const GroupSet& set, std::uint64_t hash, const EventFields& event) {
+    const std::size_t mask = buckets.size() - 1;
+    std::size_t at = hash & mask;
+    for (; buckets[at] != none; at = (at + 1) & mask) {
+      Group& group = groups[buckets[at]];
+      if (group.hash == hash && group.set == number && key_matches(group.key, set.fields, event)) return group;
+    }
+    return add_group(number, set, hash, event, at);
+  }
+
+  Group& add_group(std::uint32_t number, const GroupSet& set, std::uint64_t hash, const EventFields& event,
+                   std::size_t at) {
+    Group group;
+    group.hash = hash;
+    group.set = number;
+    const bool full = groups.size() >= most_groups;
+    if (full) {
+      ++over_cap;
+      group.hash = hash = mix(hash64(overflow_key), number);
+      group.key = overflow_key;
+      for (at = hash & (buckets.size() - 1); buckets[at] != none; at = (at + 1) & (buckets.size() - 1)) {
+        Group& known = groups[buckets[at]];
+        if (known.hash == hash && known.set == number) return known;
+      }
+    } else {
+      for (std::size_t i = 0; i < set.fields.size(); ++i) {
+        if (i > 0) group.key += '\0';
+        group.key += event.get(set.fields[i]);
+      }
+    }
+    for (const std::uint32_t index : set.adders) {
+      const auto& asked = adders[index].of_group;
+      if (full || std::all_of(asked.begin(), asked.end(), [&](const Predicate& p) { return p.holds(event); })) {
+        group.applicable.push_back({index, none});
+      }
+    }
+    buckets[at] = static_cast<std::uint32_t>(groups.size());
+    groups.push_back(std::move(group));
+    if (2 * groups.size() > buckets.size()) grow();
+    return groups.back();
+  }
+
+  void grow() {
+    buckets.assign(2 * buckets.size(), none);
+    const std::size_t mask = buckets.size() - 1;
+    for (std::uint32_t i = 0; i < groups.size(); ++i) {
+      std::size_t at = groups[i].hash & mask;
+      while (buckets[at] != none) at = (at + 1) & mask;
+      buckets[at] = i;
+    }
+  }
+
+  OpenCell& cell_of(Applicable& applicable, std::uint32_t group) {
+    if (applicable.cell != none) return cells[applicable.cell];
+    if (cell_count == cells.size()) cells.emplace_back();
+    applicable.cell = static_cast<std::uint32_t>(cell_count);
+    OpenCell& cell = cells[cell_count++];
+    cell.aggregate = adders[applicable.adder].aggregate;
+    cell.group = group;
+    cell.totals = {};
+    cell.example_count = 0;
+    return cell;
+  }
+
+  // Keeps the tasks that contribute most; a later one of equal weight takes the place of the earliest.
+  static void note_example(OpenCell& cell, std::string_view correlation_id, std::int64_t amount) {
+    if (correlation_id.empty()) return;
+    std::size_t least = 0;
+    for (std::size_t i = 0; i < cell.example_count; ++i) {
+      if (cell.examples[i].correlation_id == correlation_id) {
+        cell.examples[i].amount += amount;
+        return;
+      }
+      if (cell.examples[i].amount < cell.examples[least].amount) least = i;
+    }
+    if (cell.example_count < most_examples) {
+      least = cell.example_count++;
+    } else if (cell.examples[least].amount > amount) {
+      return;
+    }
+    cell.examples[least].correlation_id.assign(correlation_id);
+    cell.examples[least].amount = amount;
+  }
+
+  void add_to(Group& group, Applicable& applicable, const EventFields& event) {
+    const Adder& adder = adders[applicable.adder];
+    for (const Predicate& predicate : adder.of_event) {
+      if (!predicate.holds(event)) return;
+    }
+    const Aggregate& aggregate = rules.aggregates[adder.aggregate];
+    std::int64_t amount = 1;
+    std::int64_t sum = 0;
+    switch (aggregate.kind) {
+      case Aggregate::Kind::count:
+      case Aggregate::Kind::distinct:
+        break;
+      case Aggregate::Kind::sum: {
+        const auto number = event.get(aggregate.number);
+        if (!number) return;  // absent is not 0
+        amount = sum = *number;
+        break;
+      }
+      case Aggregate::Kind::hits:
+        amount = sum = aggregate.hit.holds(event) ? 1 : 0;
+        break;
+    }
+    OpenCell& cell = cell_of(applicable, static_cast<std::uint32_t>(&group - groups.data()));
+    cell.totals.sum += sum;
+    cell.totals.count += 1;
+    if (amount > 0) note_example(cell, event.get(StringField::correlation_id), amount);
+    if (aggregate.kind == Aggregate::Kind::distinct && event.has(aggregate.string)) {
+      cell.distinct.add(hash64(event.get(aggregate.string)));
+    }
+  }
+
+  int add(const EventFields& event) {
+    int skipped = 0;
+    const auto type = static_cast<std::uint32_t>(event.type);
+    const auto& sets = sets_by_type[type];
+    for (std::uint32_t i = 0; i < sets.size(); ++i) {
+      const GroupSet& set = sets[i];
+      const std::uint32_t number = type * 256 + i;
+      std::uint64_t hash = number;
+      bool is_whole = true;
+      for (const StringField field : set.fields) {
+        is_whole = is_whole && (event.has(field) || is_optional(field));
+        hash = mix(hash, hash64(event.get(field)));
+      }
+      if (!is_whole) {
+        ++skipped;
+        continue;
+      }
+      Group& group = find_or_add(number, set, hash, event);
+      if (group.slice != slice) {
+        group.slice = slice;
+        for (Applicable& applicable : group.applicable) applicable.cell = none;
+      }
+      for (Applicable& applicable : group.applicable) add_to(group, applicable, event);
+    }
+    return skipped;
+  }
+
+  void close(Block& block) {
+    block.cells.reserve(cell_count);
+    for (std::size_t i = 0; i < cell_count; ++i) {
+      OpenCell& open = cells[i];
+      Cell cell;
+      cell.aggregate = open.aggregate;
+      cell.group = groups[open.group].key;
+      cell.totals = open.totals;
+      cell.examples.assign(open.examples.begin(), open.examples.begin() + open.example_count);
+      if (!open.distinct.empty()) {
+        cell.distinct = std::move(open.distinct);
+        open.distinct.clear();
+      }
+      block.cells.push_back(std::move(cell));
+    }
+    std::sort(block.cells.begin(), block.cells.end(), [](const Cell& a, const Cell& b) {
+      return a.aggregate != b.aggregate ? a.aggregate < b.aggregate : a.group < b.group;
+    });
+    block.groups_over_cap = over_cap;
+    over_cap = 0;
+    cell_count = 0;
+    ++slice;
+  }
+};
+
+Slice::Slice(const RuleSet& rules, std::size_t most_groups) : state_(std::make_unique<State>(rules, most_groups)) {}
+Slice::~Slice() = default;
+int Slice::add(const EventFields& event) { return state_->add(event); }
+void Slice::close(Block& block) { state_->close(block); }
+std::size_t Slice::groups() const { return state_->groups.size(); }
+
+}  // namespace tocsin

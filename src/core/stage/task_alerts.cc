@@ -1,0 +1,185 @@
+#include "core/stage/task_alerts.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/time_text.h"
+#include "core/stage/window_rule.h"
+
+namespace tocsin {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+// Page groups are remembered for a week, so that their episodes go on counting.
+constexpr Duration remembered = 168h;
+constexpr std::size_t most_listed = 20;
+constexpr std::size_t most_episodes = 100'000;
+
+}  // namespace
+
+TaskAlerts::TaskAlerts(const Rule& rule, std::string deployment, const AgentVersions& versions)
+    : rule_(rule), deployment_(std::move(deployment)), versions_(versions) {}
+
+GroupKey TaskAlerts::page_group_of(const GroupKey& group) const {
+  if (rule_.page_by.empty()) return group;
+  const Labels labels = labels_of_group(rule_.group_by, group);
+  GroupKey key;
+  for (std::size_t i = 0; i < rule_.page_by.size(); ++i) {
+    if (i > 0) key += '\0';
+    for (const auto& [name, value] : labels) {
+      if (name == label_name(rule_.page_by[i])) key += value;
+    }
+  }
+  return key;
+}
+
+std::string TaskAlerts::page_alert_id(const GroupKey& page_group) const {
+  const auto& fields = rule_.page_by.empty() ? rule_.group_by : rule_.page_by;
+  return alert_id(deployment_, rule_.name, labels_of_group(fields, page_group));
+}
+
+AlertChange TaskAlerts::change_of(const TaskNews& news, const GroupKey& group, RecordTime now) const {
+  AlertChange change;
+  change.at = now;
+  change.alert = rule_.name;
+  const Labels group_labels = labels_of_group(rule_.group_by, group);
+  change.labels = group_labels;
+  change.labels.insert(change.labels.end(), rule_.labels.begin(), rule_.labels.end());
+  change.value = static_cast<double>(news.elapsed.count()) / 1'000;
+  change.value_unit = "seconds";
+  change.baseline = news.limit;
+  change.samples = 1;
+  change.episode = 1;
+  change.condition = rule_.when_text;
+  change.since = now;
+  change.reason = "still running after " + to_text(floor<std::chrono::seconds>(news.elapsed)) + ", started " +
+                  to_rfc3339(news.started);
+  change.alert_id = alert_id(deployment_, rule_.name, group_labels);
+  change.actions = rule_.actions;
+
+  std::string correlation_id;
+  const auto label = [&](std::string_view name) -> std::string_view {
+    for (const auto& [known, value] : change.labels) {
+      if (known == name) return value;
+    }
+    return {};
+  };
+  correlation_id = label("correlation_id");
+  const auto number = [&](const Variable& variable) {
+    if (variable.kind == Variable::Kind::elapsed) return change.value;
+    const bool is_wall_clock = variable.kind == Variable::Kind::spec &&
+                               static_cast<SpecBound>(variable.index) == SpecBound::wall_clock;
+    return is_wall_clock ? news.wall_clock : unknown_number;
+  };
+  for (const auto& [name, text] : rule_.annotations) change.annotations.emplace_back(name, text.render(label, number));
+  AlertExample example{correlation_id, {}};
+  for (const auto& [name, text] : rule_.links) example.links.emplace_back(name, text.render(label, number));
+  change.examples.push_back(std::move(example));
+  GroupKey agent(label("env"));
+  agent += '\0';
+  agent += label("agent");
+  change.versions = versions_.versions(agent);
+  change.changed_versions = versions_.changed(agent, now);
+  return change;
+}
+
+void TaskAlerts::begin(const TaskNews& news, RecordTime now, std::vector<Changed>& changed) {
+  Alert alert;
+  alert.news = news;
+  alert.page_group = page_group_of(news.group);
+  alert.change = change_of(news, news.group, now);
+  alert.change.episode = ++episodes_[news.group];
+  PageGroup& page = pages_[alert.page_group];
+  ++page.firing;
+  page.last_used = now;
+  changed.push_back({news.group, alert.page_group, alert.change});
+  alerts_.emplace(news.group, std::move(alert));
+}
+
+void TaskAlerts::note_end(Alert& alert, const TaskNews& news, RecordTime now) const {
+  alert.over_since = now;
+  alert.news.elapsed = news.elapsed;
+  alert.end_reason = "the task ended";
+  if (news.outcome != Outcome::absent) alert.end_reason += ": " + std::string(name_of(news.outcome));
+  if (news.kind == TaskNews::Kind::lost) alert.end_reason = "lost: the task never ended";
+}
+
+void TaskAlerts::end_due(RecordTime now, std::vector<Changed>& changed) {
+  for (auto entry = alerts_.begin(); entry != alerts_.end();) {
+    Alert& alert = entry->second;
+    if (!alert.over_since || now - *alert.over_since < rule_.keep_firing_for) {
+      ++entry;
+      continue;
+    }
+    AlertChange change = change_of(alert.news, entry->first, now);
+    change.firing = false;
+    change.episode = alert.change.episode;
+    change.since = alert.change.since;
+    change.reason = alert.end_reason;
+    PageGroup& page = pages_[alert.page_group];
+    --page.firing;
+    page.last_used = now;
+    changed.push_back({entry->first, alert.page_group, std::move(change)});
+    entry = alerts_.erase(entry);
+  }
+}
+
+void TaskAlerts::fold_pages(std::vector<Changed>& changed) {
+  std::map<GroupKey, std::vector<Changed*>> by_page;
+  for (Changed& one : changed) by_page[one.page_group].push_back(&one);
+  for (auto& [key, changes] : by_page) {
+    PageGroup& page = pages_[key];
+    const bool opens = !page.open && page.firing > 0;
+    const bool closes = page.open && page.firing == 0;
+    if (opens) ++page.episode;
+    page.open = page.firing > 0;
+    const std::string id = page_alert_id(key);
+    for (Changed* one : changes) {
+      AlertChange& change = one->change;
+      change.dedup_key = id + ":" + std::to_string(page.episode);
+      change.page_id = page_id(id, page.episode, change.firing || page.open);
+      if (const auto alert = alerts_.find(one->group); alert != alerts_.end()) {
+        alert->second.change.page_id = change.page_id;
+        alert->second.change.dedup_key = change.dedup_key;
+      }
+    }
+    if (!opens && !closes) continue;
+    AlertChange& sender = opens ? changes.front()->change : changes.back()->change;
+    sender.sends_page = true;
+    if (closes) continue;
+    sender.examples.clear();
+    for (const auto& [group, alert] : alerts_) {
+      if (alert.page_group == key && sender.examples.size() < most_listed) {
+        sender.examples.push_back(alert.change.examples.front());
+      }
+    }
+  }
+}
+
+void TaskAlerts::advance(const std::vector<const TaskNews*>& news, RecordTime now, std::vector<AlertChange>& out) {
+  std::vector<Changed> changed;
+  for (const TaskNews* item : news) {
+    const auto known = alerts_.find(item->group);
+    if (item->kind == TaskNews::Kind::over) {
+      if (known == alerts_.end()) begin(*item, now, changed);
+    } else if (known != alerts_.end() && !known->second.over_since) {
+      note_end(known->second, *item, now);
+    }
+  }
+  end_due(now, changed);
+  if (changed.empty()) return;
+  if (rule_.actions.page) fold_pages(changed);
+  for (Changed& one : changed) out.push_back(std::move(one.change));
+  std::erase_if(pages_, [&](const auto& entry) {
+    return entry.second.firing == 0 && entry.second.last_used + remembered < now;
+  });
+  std::erase_if(episodes_, [&](const auto& entry) { return !alerts_.contains(entry.first) && episodes_.size() > most_episodes; });
+}
+
+void TaskAlerts::active(std::vector<AlertChange>& out) const {
+  for (const auto& [group, alert] : alerts_) out.push_back(alert.change);
+}
+
+}  // namespace tocsin

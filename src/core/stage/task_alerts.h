@@ -1,0 +1,72 @@
+// Alerts on running tasks (mode: task), and the pages that fold them: one page lists all tasks of its group, so
+// that a provider that hangs is one page and not a hundred.
+//
+// Thread: the evaluate partition's.
+
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/alert/alert_change.h"
+#include "core/rule/rule_set.h"
+#include "core/stage/agent_versions.h"
+#include "core/stage/block.h"
+
+namespace tocsin {
+
+class TaskAlerts {
+ public:
+  // Requires: references live longer than this; `rule.mode` is task.
+  TaskAlerts(const Rule& rule, std::string deployment, const AgentVersions& versions);
+
+  // What became of tasks in the slice that ends at `now`, and what ends by itself then.
+  void advance(const std::vector<const TaskNews*>& news, RecordTime now, std::vector<AlertChange>& out);
+
+  std::size_t firing() const { return alerts_.size(); }
+  void active(std::vector<AlertChange>& out) const;
+
+ private:
+  struct Alert {
+    TaskNews news;
+    AlertChange change;
+    std::optional<RecordTime> over_since;  // the task ended, or is lost; the alert is kept for a while
+    std::string end_reason;
+    GroupKey page_group;
+  };
+  // A page that folds alerts; without page_by each alert has its own.
+  struct PageGroup {
+    std::int64_t episode = 0;
+    std::size_t firing = 0;
+    bool open = false;
+    RecordTime last_used;
+  };
+
+  struct Changed {
+    GroupKey group;
+    GroupKey page_group;
+    AlertChange change;
+  };
+
+  void begin(const TaskNews& news, RecordTime now, std::vector<Changed>& changed);
+  void note_end(Alert& alert, const TaskNews& news, RecordTime now) const;
+  void end_due(RecordTime now, std::vector<Changed>& changed);
+  // Says for each change which page covers it: one opens with the first alert of its group and lists all that
+  // fire, and closes with the last.
+  void fold_pages(std::vector<Changed>& changed);
+  AlertChange change_of(const TaskNews& news, const GroupKey& group, RecordTime now) const;
+  GroupKey page_group_of(const GroupKey& group) const;
+  std::string page_alert_id(const GroupKey& page_group) const;
+
+  const Rule& rule_;
+  std::string deployment_;
+  const AgentVersions& versions_;
+  std::map<GroupKey, Alert> alerts_;
+  std::map<GroupKey, PageGroup> pages_;
+  std::map<GroupKey, std::int64_t> episodes_;  // of tasks that fire or fired a while ago
+};
+
+}  // namespace tocsin

@@ -1,0 +1,358 @@
+#include "core/stage/window_rule.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/time_text.h"
+
+namespace tocsin {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+std::vector<std::string_view> split(const GroupKey& key) {
+  std::vector<std::string_view> parts;
+  std::size_t begin = 0;
+  for (;;) {
+    const std::size_t end = key.find('\0', begin);
+    if (end == GroupKey::npos) break;
+    parts.emplace_back(key.data() + begin, end - begin);
+    begin = end + 1;
+  }
+  parts.emplace_back(key.data() + begin, key.size() - begin);
+  return parts;
+}
+
+// An agent that usually has a task every quarter of an hour is not gone after one hour: by chance alone it would
+// be silent that long every other day. Eight times its usual gap happens by chance three times in ten thousand.
+constexpr int gaps_of_silence = 8;
+
+}  // namespace
+
+Labels labels_of_group(const std::vector<GroupField>& fields, const GroupKey& key) {
+  Labels labels;
+  const auto parts = split(key);
+  for (std::size_t i = 0; i < fields.size() && i < parts.size(); ++i) {
+    if (!parts[i].empty()) labels.emplace_back(label_name(fields[i]), parts[i]);
+  }
+  return labels;
+}
+
+WindowRule::WindowRule(const RuleSet& rules, const Rule& rule, const std::string& deployment, const SeriesTable& series,
+                       const AgentVersions& versions)
+    : rules_(rules),
+      rule_(rule),
+      deployment_(deployment),
+      series_(series),
+      versions_(versions),
+      timing_{rule.hold_for, rule.keep_firing_for, rule.learn_after} {}
+
+void WindowRule::find_new_groups() {
+  std::size_t known = 0;
+  for (const NamedValue& value : rule_.values) known += series_.of(value.aggregate).size();
+  if (known == known_series_) return;
+  known_series_ = known;
+  for (std::size_t i = 0; i < rule_.values.size(); ++i) {
+    for (const auto& [key, series] : series_.of(rule_.values[i].aggregate)) {
+      Group& group = groups_[key];
+      if (group.series.empty()) {
+        group.series.assign(rule_.values.size(), nullptr);
+        group.baselines.resize(rule_.values.size());
+      }
+      group.series[i] = series.get();
+    }
+  }
+}
+
+void WindowRule::evaluate(RecordTime now, RecordTime known_since, std::vector<AlertChange>& out) {
+  find_new_groups();
+  for (auto& [key, group] : groups_) evaluate_group(key, group, now, known_since, out);
+}
+
+void WindowRule::choose_window(const Group& group, RecordTime now, Measured& measured) const {
+  const Series* first = group.series.front();
+  for (const Duration window : rule_.windows) {
+    measured.window = window;
+    measured.totals[0] = first != nullptr ? first->history.window(now, window) : Totals{};
+    if (measured.totals[0].count >= rule_.min_samples) break;
+  }
+  measured.begin = window_start(now, measured.window);
+}
+
+WindowRule::Measured WindowRule::measure(const GroupKey& key, Group& group, RecordTime now,
+                                         RecordTime known_since) const {
+  Measured measured;
+  measured.totals.resize(rule_.values.size());
+  measured.values.resize(rule_.values.size());
+  choose_window(group, now, measured);
+  const Duration length = now - measured.begin;
+  for (std::size_t i = 0; i < rule_.values.size(); ++i) {
+    const NamedValue& value = rule_.values[i];
+    const Series* series = group.series[i];
+    const Aggregate::Kind kind = rules_.aggregates[value.aggregate].kind;
+    if (i > 0 && series != nullptr) measured.totals[i] = series->history.window(now, measured.window);
+    if (kind == Aggregate::Kind::distinct) {
+      measured.values[i] =
+          series != nullptr ? static_cast<double>(series->distinct.window(now, measured.window)) : 0.0;
+    } else {
+      measured.values[i] = figure_of(value, kind, measured.totals[i], length);
+    }
+  }
+  measured.spec = label_of(key, StringField::spec);
+  measured.spec_version = label_of(key, StringField::spec_version);
+  if (measured.spec.empty()) {
+    const GroupKey agent = agent_of(key);
+    measured.spec = versions_.current(agent, StringField::spec);
+    measured.spec_version = versions_.current(agent, StringField::spec_version);
+  }
+  measured.baselines.resize(rule_.values.size());
+  if (rule_.baseline) {
+    for (std::size_t i = 0; i < rule_.values.size(); ++i) {
+      if (rule_.values[i].view == NamedValue::View::distinct) continue;
+      measured.baselines[i] = baseline(key, group, i, measured, known_since);
+    }
+  }
+  return measured;
+}
+
+BaselineFigures WindowRule::unfrozen_baseline(const GroupKey& key, Group& group, std::size_t index,
+                                              const Measured& measured, RecordTime known_since) const {
+  const Baseline& config = *rule_.baseline;
+  const NamedValue& value = rule_.values[index];
+  const Series* series = group.series[index];
+  if (series == nullptr) return {};
+  const BaselineRange range = baseline_range(config, measured.begin);
+  std::optional<RecordTime> reset;
+  if (!config.reset_on.empty()) reset = versions_.last_reset(agent_of(key), config.reset_on);
+  if (reset && *reset <= range.from) reset.reset();
+
+  CachedBaseline& cache = group.baselines[index];
+  const bool is_cached = cache.version == group.life.version() && cache.range.from == range.from &&
+                         cache.range.to == range.to && cache.reset == reset;
+  if (is_cached) return cache.figures;
+
+  const auto figures_of = [&](BaselineRange part) {
+    return baseline_of(config, value, rules_.aggregates[value.aggregate].kind, series->history, part,
+                       group.life.exclusions(), measured.window, known_since);
+  };
+  BaselineFigures figures = figures_of(range);
+  if (reset) {
+    // The new version's own baseline, and the old one, which judges until the new one is warm. After that the
+    // larger of the two: a few warm hours of a night must not make the next morning look like a spike.
+    const BaselineFigures young = figures_of({ceil_to(*reset, quarter_length), range.to});
+    const BaselineFigures old = figures_of({range.from, std::min(range.to, floor_to(*reset, quarter_length))});
+    if (old.is_warm && (!young.is_warm || old.mean >= young.mean)) {
+      figures = old;
+    } else if (young.is_warm) {
+      figures = young;
+    }
+  }
+  cache = {range, group.life.version(), reset, figures};
+  return figures;
+}
+
+BaselineFigures WindowRule::baseline(const GroupKey& key, Group& group, std::size_t index, Measured& measured,
+                                     RecordTime known_since) const {
+  const Baseline& config = *rule_.baseline;
+  BaselineFigures figures = group.life.freezes_baseline() && index < group.frozen.size()
+                                ? group.frozen[index]
+                                : unfrozen_baseline(key, group, index, measured, known_since);
+  if (!figures.is_warm && config.declared) {
+    const auto bound = rules_.specs.bound(measured.spec, measured.spec_version, *config.declared);
+    if (bound) {
+      figures.mean = *bound;
+      figures.deviation = 0;
+      measured.declared_baseline = true;
+    }
+  }
+  if (is_unknown(figures.mean)) measured.warming = true;
+  if (config.floor && !is_unknown(figures.mean)) figures.mean = std::max(figures.mean, *config.floor);
+  return figures;
+}
+
+double WindowRule::input(const Variable& variable, Measured& measured) const {
+  const Totals& totals = measured.totals[variable.kind == Variable::Kind::spec ? 0 : variable.index];
+  switch (variable.kind) {
+    case Variable::Kind::value:
+      return measured.values[variable.index];
+    case Variable::Kind::baseline:
+      return measured.baselines[variable.index].mean;
+    case Variable::Kind::deviation:
+      return measured.baselines[variable.index].deviation;
+    case Variable::Kind::samples:
+      return static_cast<double>(totals.count);
+    case Variable::Kind::hits:
+      return static_cast<double>(totals.sum);
+    case Variable::Kind::low:
+    case Variable::Kind::high: {
+      const Interval interval =
+          wilson_interval(static_cast<double>(totals.sum), static_cast<double>(totals.count), rule_.z);
+      return variable.kind == Variable::Kind::low ? interval.low : interval.high;
+    }
+    case Variable::Kind::spec: {
+      const auto bound =
+          rules_.specs.bound(measured.spec, measured.spec_version, static_cast<SpecBound>(variable.index));
+      if (!bound) measured.undeclared = true;
+      return bound.value_or(unknown_number);
+    }
+    case Variable::Kind::elapsed:
+    case Variable::Kind::silent:
+      break;
+  }
+  return unknown_number;
+}
+
+void WindowRule::note_traffic(Group& group, RecordTime now, const Measured& measured) const {
+  RecordTime last = group.last_sample;
+  for (const Series* series : group.series) {
+    if (series != nullptr) last = std::max(last, series->history.last_added());
+  }
+  if (last <= group.last_sample || measured.totals[0].count <= 0) return;
+  group.last_sample = last;
+  group.usual_gap = (now - measured.begin) / measured.totals[0].count;
+}
+
+bool WindowRule::is_silent(const Group& group, RecordTime now) const {
+  return now - group.last_sample >= std::max(rule_.no_data_after, gaps_of_silence * group.usual_gap);
+}
+
+void WindowRule::evaluate_group(const GroupKey& key, Group& group, RecordTime now, RecordTime known_since,
+                                std::vector<AlertChange>& out) {
+  Measured measured = measure(key, group, now, known_since);
+  note_traffic(group, now, measured);
+  double inputs[32];
+  const auto& variables = rule_.when.variables();
+  for (std::size_t i = 0; i < variables.size() && i < std::size(inputs); ++i) {
+    inputs[i] = input(variables[i], measured);
+  }
+  const bool enough = measured.totals[0].count >= rule_.min_samples;
+  Truth truth = enough ? rule_.when.holds(inputs) : Truth::unknown;
+  group.sight = measured.undeclared ? Sight::undeclared
+                : measured.warming  ? Sight::warming
+                : truth == Truth::unknown ? Sight::blind
+                                          : Sight::live;
+
+  const bool silent = is_silent(group, now);
+  if (silent && rule_.no_data == NoData::fire) truth = Truth::yes;
+  AlertTransition transition = AlertTransition::none;
+  std::string reason;
+  if (silent && rule_.no_data == NoData::resolve && group.life.state() == AlertState::firing) {
+    transition = group.life.resolve(now, timing_);
+    reason = "no_traffic";
+  } else if (silent && rule_.no_data == NoData::resolve) {
+    transition = group.life.update(Truth::no, now, timing_);  // what nobody does any more can't begin to fire
+  } else {
+    transition = group.life.update(truth, now, timing_);
+  }
+  if (transition == AlertTransition::fired) {
+    group.frozen = measured.baselines;
+    reason = measured.declared_baseline ? "condition holds, against the bound that the spec declares (the baseline is "
+                                          "still warming)"
+                                        : "condition holds";
+    if (silent) reason = "no_data";
+    group.firing = change_of(key, group, measured, now, true, reason);
+    out.push_back(*group.firing);
+  } else if (transition == AlertTransition::resolved) {
+    if (reason.empty()) reason = "condition no longer holds";
+    out.push_back(change_of(key, group, measured, now, false, reason));
+    group.firing.reset();
+    group.frozen.clear();
+  }
+}
+
+std::string WindowRule::label_of(const GroupKey& key, StringField field) const {
+  const auto parts = split(key);
+  for (std::size_t i = 0; i < rule_.group_by.size() && i < parts.size(); ++i) {
+    if (rule_.group_by[i].field == field) return std::string(parts[i]);
+  }
+  return {};
+}
+
+GroupKey WindowRule::agent_of(const GroupKey& key) const {
+  GroupKey agent = label_of(key, StringField::env);
+  agent += '\0';
+  agent += label_of(key, StringField::agent);
+  return agent;
+}
+
+AlertChange WindowRule::change_of(const GroupKey& key, const Group& group, Measured& measured, RecordTime now,
+                                  bool firing, std::string reason) const {
+  AlertChange change;
+  change.at = now;
+  change.alert = rule_.name;
+  change.firing = firing;
+  const Labels group_labels = labels_of_group(rule_.group_by, key);
+  change.labels = group_labels;
+  change.labels.insert(change.labels.end(), rule_.labels.begin(), rule_.labels.end());
+  change.value = measured.values[0];
+  change.baseline = measured.baselines[0].mean;
+  change.samples = measured.totals[0].count;
+  change.episode = group.life.episode();
+  change.reason = std::move(reason);
+  change.condition = rule_.when_text;
+  change.window = measured.window;
+  change.since = group.life.pending_since();
+  if (rule_.values[0].unit == Unit::money) change.value_unit = "usd";
+  if (rule_.values[0].unit == Unit::duration) change.value_unit = "seconds";
+  const GroupKey agent = agent_of(key);
+  change.versions = versions_.versions(agent);
+  change.changed_versions = versions_.changed(agent, now);
+  change.alert_id = alert_id(deployment_, rule_.name, group_labels);
+  change.dedup_key = change.alert_id + ":" + std::to_string(change.episode);
+  change.actions = rule_.actions;
+  if (rule_.actions.page) {
+    change.page_id = page_id(change.alert_id, change.episode, firing);
+    change.sends_page = true;
+  }
+
+  const auto label = [&](std::string_view name) -> std::string_view {
+    for (const auto& [known, value] : change.labels) {
+      if (known == name) return value;
+    }
+    return {};
+  };
+  const auto number = [&](const Variable& variable) { return input(variable, measured); };
+  for (const auto& [name, text] : rule_.annotations) change.annotations.emplace_back(name, text.render(label, number));
+  std::vector<std::string> ids;
+  for (const Series* series : group.series) {
+    if (ids.empty() && series != nullptr) ids = series->examples_since(measured.begin);
+  }
+  for (const std::string& id : ids) {
+    AlertExample example{id, {}};
+    const auto link_label = [&](std::string_view name) -> std::string_view {
+      return name == "correlation_id" ? std::string_view(id) : label(name);
+    };
+    for (const auto& [name, text] : rule_.links) example.links.emplace_back(name, text.render(link_label, number));
+    change.examples.push_back(std::move(example));
+  }
+  return change;
+}
+
+void WindowRule::forget() {
+  for (auto& [key, group] : groups_) {
+    for (std::size_t i = 0; i < rule_.values.size(); ++i) {
+      group.series[i] = series_.find(rule_.values[i].aggregate, key);
+    }
+  }
+  std::erase_if(groups_, [](const auto& entry) {
+    const auto& series = entry.second.series;
+    return entry.second.life.is_forgettable() &&
+           std::all_of(series.begin(), series.end(), [](const Series* s) { return s == nullptr; });
+  });
+  known_series_ = 0;
+}
+
+std::vector<WindowRule::GroupSight> WindowRule::sight() const {
+  std::vector<GroupSight> list;
+  for (const auto& [key, group] : groups_) list.push_back({group.sight, group.life.state()});
+  return list;
+}
+
+void WindowRule::active(std::vector<AlertChange>& out) const {
+  for (const auto& [key, group] : groups_) {
+    if (group.firing) out.push_back(*group.firing);
+  }
+}
+
+}  // namespace tocsin

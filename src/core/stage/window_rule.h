@@ -1,0 +1,104 @@
+// One rule of mode window, over all its groups: measures, compares, and keeps each group's alert.
+//
+// Thread: the evaluate partition's.
+
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/alert/alert_change.h"
+#include "core/alert/alert_life.h"
+#include "core/rule/rule_set.h"
+#include "core/stage/agent_versions.h"
+#include "core/stage/series_table.h"
+
+namespace tocsin {
+
+// Why a condition could not be decided, the most serious first.
+enum class Sight : std::uint8_t { undeclared, warming, blind, live };
+
+class WindowRule {
+ public:
+  // Requires: all references live longer than this.
+  WindowRule(const RuleSet& rules, const Rule& rule, const std::string& deployment, const SeriesTable& series,
+             const AgentVersions& versions);
+
+  // Evaluates every group at grid time `now`. `known_since`: before it nothing was counted anywhere.
+  void evaluate(RecordTime now, RecordTime known_since, std::vector<AlertChange>& out);
+
+  // Drops groups whose series are gone and whose alert has no past.
+  void forget();
+
+  struct GroupSight {
+    Sight sight = Sight::blind;
+    AlertState state = AlertState::inactive;
+  };
+  std::vector<GroupSight> sight() const;
+  void active(std::vector<AlertChange>& out) const;
+  const Rule& rule() const { return rule_; }
+
+ private:
+  struct CachedBaseline {
+    BaselineRange range{};
+    std::uint32_t version = UINT32_MAX;
+    std::optional<RecordTime> reset;
+    BaselineFigures figures;
+  };
+  struct Group {
+    std::vector<const Series*> series;  // by named value; null while it has none
+    AlertLife life;
+    std::vector<CachedBaseline> baselines;
+    std::vector<BaselineFigures> frozen;
+    RecordTime last_sample{Duration{INT64_MIN / 2}};
+    Duration usual_gap{};  // between samples, as long as there were any
+    Sight sight = Sight::blind;
+    std::optional<AlertChange> firing;  // as it was announced
+  };
+  // What one evaluation measured.
+  struct Measured {
+    Duration window{};
+    RecordTime begin;
+    std::vector<Totals> totals;
+    std::vector<double> values;
+    std::vector<BaselineFigures> baselines;
+    bool declared_baseline = false;
+    bool warming = false;
+    bool undeclared = false;
+    std::string spec, spec_version;
+  };
+
+  void find_new_groups();
+  void evaluate_group(const GroupKey& key, Group& group, RecordTime now, RecordTime known_since,
+                      std::vector<AlertChange>& out);
+  Measured measure(const GroupKey& key, Group& group, RecordTime now, RecordTime known_since) const;
+  void choose_window(const Group& group, RecordTime now, Measured& measured) const;
+  BaselineFigures baseline(const GroupKey& key, Group& group, std::size_t value, Measured& measured,
+                           RecordTime known_since) const;
+  BaselineFigures unfrozen_baseline(const GroupKey& key, Group& group, std::size_t value, const Measured& measured,
+                                    RecordTime known_since) const;
+  double input(const Variable& variable, Measured& measured) const;
+  void note_traffic(Group& group, RecordTime now, const Measured& measured) const;
+  bool is_silent(const Group& group, RecordTime now) const;
+  std::string label_of(const GroupKey& key, StringField field) const;
+  GroupKey agent_of(const GroupKey& key) const;
+  AlertChange change_of(const GroupKey& key, const Group& group, Measured& measured, RecordTime now, bool firing,
+                        std::string reason) const;
+
+  const RuleSet& rules_;
+  const Rule& rule_;
+  const std::string& deployment_;
+  const SeriesTable& series_;
+  const AgentVersions& versions_;
+  AlertTiming timing_;
+  std::map<GroupKey, Group> groups_;
+  std::size_t known_series_ = 0;
+};
+
+// The values of a group's labels, by name; empty ones are left out.
+Labels labels_of_group(const std::vector<GroupField>& fields, const GroupKey& key);
+
+}  // namespace tocsin

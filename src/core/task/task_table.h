@@ -1,0 +1,86 @@
+// The open tasks of one source partition, by correlation id, and those that ended a little while ago.
+//
+// A task opens with task.started, else with the first event that only a task can send. It is remembered for ten
+// minutes of log time after its end, so that stragglers find it, an end that came twice counts once, and an end
+// that came before its start is not taken for a task that never ends.
+//
+// Slots are reused with their strings' memory, so that steady traffic allocates nothing.
+
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/units.h"
+#include "core/event/event_fields.h"
+
+namespace tocsin {
+
+// What events of a task may leave out, because the task has said it.
+inline constexpr std::array<StringField, 7> task_fields{
+    StringField::env,          StringField::agent, StringField::agent_version, StringField::spec,
+    StringField::spec_version, StringField::model, StringField::model_version};
+
+struct Task {
+  std::string correlation_id;
+  std::uint64_t hash = 0;
+  std::array<std::string, task_fields.size()> fields;
+
+  EventTime started{};                 // by its own clock: of task.started, else of its first event
+  std::optional<EventTime> ended;      // by its own clock
+  std::optional<EventTime> paused;     // since when, while it declares a pause
+  Duration paused_for{};               // pauses that are over
+  EventTime last_event{};
+  std::optional<Duration> wall_clock;  // its own budget, which overrides its spec's
+  RecordTime forget_at{};              // of log time; of an ended task
+  std::uint32_t fired_rules = 0;       // by number of the rule among those of mode task
+  std::uint32_t agent_slot = 0;        // of its agent's figures
+  bool saw_start = false;
+
+  std::string_view field(StringField name) const {
+    for (std::size_t i = 0; i < task_fields.size(); ++i) {
+      if (task_fields[i] == name) return fields[i];
+    }
+    return {};
+  }
+
+  // How long it has run until `at`, pauses left out.
+  Duration elapsed(EventTime at) const {
+    const EventTime until = paused ? std::min(*paused, at) : at;
+    return std::max(Duration{0}, until - started - paused_for);
+  }
+};
+
+class TaskTable {
+ public:
+  using Slot = std::uint32_t;
+  static constexpr Slot none = UINT32_MAX;
+
+  explicit TaskTable(std::size_t most_tasks) : most_tasks_(most_tasks) { buckets_.assign(64, none); }
+
+  Slot find(std::uint64_t hash, std::string_view correlation_id) const;
+
+  // Adds a task that is not there; `none` when the table is full.
+  Slot add(std::uint64_t hash, std::string_view correlation_id);
+  void remove(Slot slot);
+
+  Task& operator[](Slot slot) { return tasks_[slot]; }
+  const Task& operator[](Slot slot) const { return tasks_[slot]; }
+
+  std::size_t size() const { return size_; }
+
+ private:
+  void grow();
+  std::size_t bucket_of(std::uint64_t hash) const { return hash & (buckets_.size() - 1); }
+
+  std::size_t most_tasks_;
+  std::size_t size_ = 0;
+  std::vector<Task> tasks_;
+  std::vector<Slot> free_;
+  std::vector<Slot> buckets_;  // open addressing with linear probing; a power of two, at most half full
+};
+
+}  // namespace tocsin

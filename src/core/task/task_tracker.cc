@@ -1,0 +1,257 @@
+#include "core/task/task_tracker.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/hash.h"
+
+namespace tocsin {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+// How long after a deadline it is looked at: the end of a task may be on its way.
+constexpr Duration grace = 5s;
+
+// How long an ended task is remembered: stragglers and reordered starts arrive within minutes.
+constexpr Duration remembered = 10min;
+
+constexpr Duration default_expire = 24h;
+
+// More rules than bits of Task::fired_rules are not looked at; the loader's limit on task rules is the same.
+constexpr std::size_t most_task_rules = 32;
+
+constexpr std::int64_t tick_of(RecordTime grid) { return grid.since_epoch / slice_length; }
+
+bool opens_task(EventType type) {
+  switch (type) {
+    case EventType::task_started:
+    case EventType::task_heartbeat:
+    case EventType::task_paused:
+    case EventType::task_resumed:
+    case EventType::task_finished:
+    case EventType::step:
+    case EventType::tool_call:
+      return true;
+    default:
+      return false;
+  }
+}
+
+double seconds(Duration duration) { return static_cast<double>(duration.count()) / 1'000; }
+
+GroupKey group_of(const std::vector<GroupField>& fields, const Task& task) {
+  GroupKey key;
+  for (std::size_t i = 0; i < fields.size(); ++i) {
+    if (i > 0) key += '\0';
+    if (fields[i].field == StringField::correlation_id) {
+      key += task.correlation_id;
+    } else if (fields[i].field) {
+      key += task.field(*fields[i].field);
+    }
+  }
+  return key;
+}
+
+}  // namespace
+
+TaskTracker::TaskTracker(const RuleSet& rules, std::size_t most_tasks)
+    : rules_(rules), expire_(default_expire), tasks_(most_tasks) {
+  Duration longest{0};
+  for (std::uint32_t i = 0; i < rules.rules.size(); ++i) {
+    if (rules.rules[i].mode != RuleMode::task || task_rules_.size() == most_task_rules) continue;
+    task_rules_.push_back({i, &rules.rules[i]});
+    longest = std::max(longest, rules.rules[i].expire);
+  }
+  if (longest > 0s) expire_ = longest;
+}
+
+TaskTracker::Note TaskTracker::apply(const EventFields& event, RecordTime now) {
+  Note note;
+  const std::string_view correlation_id = event.get(StringField::correlation_id);
+  if (correlation_id.empty()) return note;
+  const EventTime at = event.time.value_or(as_event_time(now));
+  const std::uint64_t hash = hash64(correlation_id);
+  TaskTable::Slot slot = tasks_.find(hash, correlation_id);
+  if (slot == TaskTable::none) {
+    if (!opens_task(event.type)) return note;
+    slot = tasks_.add(hash, correlation_id);
+    if (slot == TaskTable::none) {
+      note.not_tracked = true;
+      return note;
+    }
+    note.opened = true;
+    ++open_;
+    tasks_[slot].started = tasks_[slot].last_event = at;
+  }
+  Task& task = tasks_[slot];
+  note.task = &task;
+  for (std::size_t i = 0; i < task_fields.size(); ++i) {
+    if (task.fields[i].empty() && event.has(task_fields[i])) task.fields[i].assign(event.get(task_fields[i]));
+  }
+  task.last_event = std::max(task.last_event, at);
+  switch (event.type) {
+    case EventType::task_started:
+      start(task, event, at, now);
+      break;
+    case EventType::task_paused:
+      if (!task.paused && !task.ended) task.paused = at;
+      break;
+    case EventType::task_resumed:
+      if (task.paused) task.paused_for += std::max(Duration{0}, at - *task.paused);
+      task.paused.reset();
+      break;
+    case EventType::task_finished:
+      note.repeated = task.ended.has_value();
+      if (note.repeated) return note;
+      if (note.opened) {
+        if (const auto started = event.get(NumberField::started_at)) task.started = EventTime{Duration{*started}};
+      }
+      note.ended = true;
+      finish(slot, task, at, now);
+      for (const TaskRule& rule : task_rules_) {
+        const auto bit = 1U << (&rule - task_rules_.data());
+        if ((task.fired_rules & bit) == 0) continue;
+        news_.push_back(news_of(rule, task, TaskNews::Kind::ended, at));
+        news_.back().outcome = event.outcome();
+      }
+      break;
+    default:
+      if (!note.opened) return note;
+  }
+  schedule(slot);
+  return note;
+}
+
+void TaskTracker::start(Task& task, const EventFields& event, EventTime at, RecordTime) {
+  if (task.saw_start) return;
+  task.saw_start = true;
+  task.started = at;
+  for (std::size_t i = 0; i < task_fields.size(); ++i) {
+    if (event.has(task_fields[i])) task.fields[i].assign(event.get(task_fields[i]));
+  }
+  if (const auto budget = event.get(NumberField::budget_wall_clock)) {
+    task.wall_clock = std::chrono::duration_cast<Duration>(std::chrono::microseconds{*budget});
+  }
+}
+
+void TaskTracker::finish(TaskTable::Slot, Task& task, EventTime at, RecordTime now) {
+  if (task.paused) task.paused_for += std::max(Duration{0}, at - *task.paused);
+  task.paused.reset();
+  task.ended = at;
+  task.forget_at = now + remembered;
+  --open_;
+}
+
+double TaskTracker::wall_clock_of(const Task& task) const {
+  if (task.wall_clock) return seconds(*task.wall_clock);
+  const auto bound =
+      rules_.specs.bound(task.field(StringField::spec), task.field(StringField::spec_version), SpecBound::wall_clock);
+  return bound.value_or(unknown_number);
+}
+
+std::vector<double> TaskTracker::inputs_of(const TaskRule& rule, const Task& task, EventTime at) const {
+  std::vector<double> inputs;
+  for (const Variable& variable : rule.compiled->when.variables()) {
+    double value = unknown_number;
+    if (variable.kind == Variable::Kind::elapsed) {
+      value = seconds(task.elapsed(task.ended ? std::min(at, *task.ended) : at));
+    } else if (variable.kind == Variable::Kind::silent) {
+      value = seconds(std::max(Duration{0}, at - task.last_event));
+    } else if (variable.kind == Variable::Kind::spec) {
+      const auto bound = static_cast<SpecBound>(variable.index);
+      value = bound == SpecBound::wall_clock
+                  ? wall_clock_of(task)
+                  : rules_.specs.bound(task.field(StringField::spec), task.field(StringField::spec_version), bound)
+                        .value_or(unknown_number);
+    }
+    inputs.push_back(value);
+  }
+  return inputs;
+}
+
+std::optional<EventTime> TaskTracker::due_at(const TaskRule& rule, const Task& task) const {
+  if (task.paused) return std::nullopt;
+  const std::vector<double> inputs = inputs_of(rule, task, task.last_event);
+  std::vector<Condition::Threshold> thresholds;
+  if (!rule.compiled->when.thresholds(inputs.data(), thresholds)) return std::nullopt;
+  EventTime due = task.started;
+  for (const Condition::Threshold& threshold : thresholds) {
+    if (is_unknown(threshold.seconds)) return std::nullopt;
+    const Duration length{std::llround(threshold.seconds * 1'000)};
+    due = std::max(due, threshold.kind == Variable::Kind::elapsed ? task.started + task.paused_for + length
+                                                                  : task.last_event + length);
+  }
+  if (task.ended && *task.ended <= due) return std::nullopt;
+  return due;
+}
+
+void TaskTracker::schedule(TaskTable::Slot slot) {
+  const Task& task = tasks_[slot];
+  RecordTime next = task.ended ? task.forget_at : as_record_time(task.last_event) + expire_;
+  for (std::size_t i = 0; i < task_rules_.size(); ++i) {
+    if ((task.fired_rules >> i) & 1U) continue;
+    if (const auto due = due_at(task_rules_[i], task)) next = std::min(next, as_record_time(*due) + grace);
+  }
+  wheel_.set(slot, tick_of(ceil_to(next, slice_length)));
+}
+
+TaskNews TaskTracker::news_of(const TaskRule& rule, const Task& task, TaskNews::Kind kind, EventTime at) const {
+  TaskNews news;
+  news.kind = kind;
+  news.rule = rule.rule;
+  news.group = group_of(rule.compiled->group_by, task);
+  news.started = task.started;
+  news.elapsed = task.elapsed(task.ended ? std::min(at, *task.ended) : at);
+  news.wall_clock = wall_clock_of(task);
+  const std::vector<double> inputs = inputs_of(rule, task, at);
+  std::vector<Condition::Threshold> thresholds;
+  if (rule.compiled->when.thresholds(inputs.data(), thresholds)) news.limit = thresholds.front().seconds;
+  return news;
+}
+
+void TaskTracker::fire_due(TaskTable::Slot slot, RecordTime grid) {
+  Task& task = tasks_[slot];
+  const EventTime now = as_event_time(grid);
+  for (std::size_t i = 0; i < task_rules_.size(); ++i) {
+    if ((task.fired_rules >> i) & 1U) continue;
+    const auto due = due_at(task_rules_[i], task);
+    if (!due || as_record_time(*due) + grace > grid) continue;
+    task.fired_rules |= 1U << i;
+    news_.push_back(news_of(task_rules_[i], task, TaskNews::Kind::over, now));
+    if (task.ended) news_.push_back(news_of(task_rules_[i], task, TaskNews::Kind::ended, *task.ended));
+  }
+}
+
+void TaskTracker::close(RecordTime grid, std::vector<TaskNews>& news, std::vector<Task>& closed) {
+  due_.clear();
+  wheel_.advance(tick_of(grid), due_);
+  for (const TimingWheel::Id slot : due_) {
+    fire_due(slot, grid);
+    const Task& task = tasks_[slot];
+    const bool lost = !task.ended && as_record_time(task.last_event) + expire_ <= grid;
+    const bool forgotten = task.ended && task.forget_at <= grid;
+    if (!lost && !forgotten) {
+      schedule(slot);
+      continue;
+    }
+    if (lost) {
+      --open_;
+      for (std::size_t i = 0; i < task_rules_.size(); ++i) {
+        if ((task.fired_rules >> i) & 1U) {
+          news_.push_back(news_of(task_rules_[i], task, TaskNews::Kind::lost, as_event_time(grid)));
+        }
+      }
+      closed.push_back(task);
+    }
+    tasks_.remove(slot);
+  }
+  std::stable_sort(news_.begin(), news_.end(), [](const TaskNews& a, const TaskNews& b) {
+    return a.rule != b.rule ? a.rule < b.rule : a.group < b.group;
+  });
+  news.insert(news.end(), std::make_move_iterator(news_.begin()), std::make_move_iterator(news_.end()));
+  news_.clear();
+}
+
+}  // namespace tocsin

@@ -1,0 +1,73 @@
+// Follows the tasks of one source partition from their events, and tells when one runs past a rule's limit.
+//
+// A deadline is by the task's own clock, and is looked at when the log's time passes it: it fires in the first
+// grid time at least 5 s after it, unless an end in time was read before. So a backlog that holds both the start
+// and the end of a task never fires, however late it is read.
+//
+// Thread: the shard that owns the partition.
+
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "core/rule/rule_set.h"
+#include "core/stage/block.h"
+#include "core/task/task_table.h"
+#include "core/task/timing_wheel.h"
+
+namespace tocsin {
+
+class TaskTracker {
+ public:
+  // What an event means to its task.
+  struct Note {
+    Task* task = nullptr;     // null where the event belongs to none, or the table is full
+    bool opened = false;
+    bool ended = false;       // this event ended it
+    bool repeated = false;    // an end of a task that had ended: it counts nowhere
+    bool not_tracked = false;  // the table is full
+  };
+
+  // Requires: `rules` lives longer than this.
+  TaskTracker(const RuleSet& rules, std::size_t most_tasks);
+
+  // `now`: log time, and the event's time where it has none.
+  Note apply(const EventFields& event, RecordTime now);
+
+  // Looks at every deadline that has come at grid time `grid`, and appends what became of tasks since the last
+  // call, by rule and group. `closed` gets the tasks that were given up; valid until the next call.
+  void close(RecordTime grid, std::vector<TaskNews>& news, std::vector<Task>& closed);
+
+  std::size_t open_tasks() const { return open_; }
+
+ private:
+  struct TaskRule {
+    std::uint32_t rule = 0;  // index into RuleSet::rules
+    const Rule* compiled = nullptr;
+  };
+
+  void start(Task& task, const EventFields& event, EventTime at, RecordTime now);
+  void finish(TaskTable::Slot slot, Task& task, EventTime at, RecordTime now);
+  void schedule(TaskTable::Slot slot);
+  // When the rule's condition becomes true for the task as things stand; nothing where it can't.
+  std::optional<EventTime> due_at(const TaskRule& rule, const Task& task) const;
+  std::vector<double> inputs_of(const TaskRule& rule, const Task& task, EventTime at) const;
+  double wall_clock_of(const Task& task) const;
+  TaskNews news_of(const TaskRule& rule, const Task& task, TaskNews::Kind kind, EventTime at) const;
+  void fire_due(TaskTable::Slot slot, RecordTime grid);
+
+  const RuleSet& rules_;
+  std::vector<TaskRule> task_rules_;
+  Duration expire_;
+  TaskTable tasks_;
+  TimingWheel wheel_;
+  std::vector<TimingWheel::Id> due_;
+  std::vector<TaskNews> news_;
+  std::vector<Task> closed_;
+  std::size_t open_ = 0;
+};
+
+}  // namespace tocsin

@@ -1,0 +1,80 @@
+#include "core/task/timing_wheel.h"
+
+#include <algorithm>
+
+namespace tocsin {
+
+void TimingWheel::set(Id id, std::int64_t tick) {
+  if (id >= nodes_.size()) nodes_.resize(std::max<std::size_t>(id + 1, 2 * nodes_.size()));
+  if (nodes_[id].slot >= 0) unlink(id);
+  if (now_ == INT64_MIN) now_ = tick - 1;
+  nodes_[id].tick = tick;
+  place(id);
+}
+
+void TimingWheel::cancel(Id id) {
+  if (id < nodes_.size() && nodes_[id].slot >= 0) unlink(id);
+}
+
+void TimingWheel::place(Id id) {
+  const std::int64_t tick = std::max(nodes_[id].tick, now_ + 1);
+  if (tick - now_ <= slots) {
+    link(id, static_cast<std::int32_t>(((tick % slots) + slots) % slots));
+    return;
+  }
+  // The second wheel turns once every 512 ticks; an item waits there for the turn before its own.
+  const std::int64_t turn = std::min((tick - 1) / slots, now_ / slots + slots - 1);
+  link(id, static_cast<std::int32_t>(slots + ((turn % slots) + slots) % slots));
+}
+
+void TimingWheel::advance(std::int64_t tick, std::vector<Id>& due) {
+  if (now_ == INT64_MIN) now_ = tick - 1;
+  while (now_ < tick && size_ > 0) {
+    ++now_;
+    if (now_ % slots == 0) {
+      const auto turn = static_cast<std::size_t>(slots + (((now_ / slots) % slots) + slots) % slots);
+      for (Id id = heads_[turn]; id != none;) {
+        const Id next = nodes_[id].next;
+        unlink(id);
+        if (nodes_[id].tick <= now_) {
+          due.push_back(id);
+        } else {
+          place(id);
+        }
+        id = next;
+      }
+    }
+    const auto slot = static_cast<std::size_t>(((now_ % slots) + slots) % slots);
+    for (Id id = heads_[slot]; id != none;) {
+      const Id next = nodes_[id].next;
+      unlink(id);
+      due.push_back(id);
+      id = next;
+    }
+  }
+  now_ = std::max(now_, tick);
+}
+
+void TimingWheel::link(Id id, std::int32_t slot) {
+  Node& node = nodes_[id];
+  node.slot = slot;
+  node.previous = none;
+  node.next = heads_[static_cast<std::size_t>(slot)];
+  if (node.next != none) nodes_[node.next].previous = id;
+  heads_[static_cast<std::size_t>(slot)] = id;
+  ++size_;
+}
+
+void TimingWheel::unlink(Id id) {
+  Node& node = nodes_[id];
+  if (node.previous != none) {
+    nodes_[node.previous].next = node.next;
+  } else {
+    heads_[static_cast<std::size_t>(node.slot)] = node.next;
+  }
+  if (node.next != none) nodes_[node.next].previous = node.previous;
+  node.slot = -1;
+  --size_;
+}
+
+}  // namespace tocsin

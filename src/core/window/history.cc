@@ -1,0 +1,131 @@
+#include "core/window/history.h"
+
+#include <algorithm>
+
+namespace tocsin {
+
+namespace {
+
+constexpr int count_bits = 24;
+constexpr std::int64_t most_count = (std::int64_t{1} << count_bits) - 1;
+constexpr std::int64_t most_sum = (std::int64_t{1} << 39) - 1;
+
+bool fits(Totals totals) {
+  return totals.count >= 0 && totals.count <= most_count && totals.sum >= -most_sum && totals.sum <= most_sum;
+}
+
+std::uint64_t pack(Totals totals) {
+  return (static_cast<std::uint64_t>(totals.sum) << count_bits) | static_cast<std::uint64_t>(totals.count);
+}
+
+Totals unpack(std::uint64_t cell) {
+  // An arithmetic shift brings the sign back (C++20 defines it so).
+  return {static_cast<std::int64_t>(cell) >> count_bits, static_cast<std::int64_t>(cell & most_count)};
+}
+
+std::int64_t floor_divide(std::int64_t a, std::int64_t b) { return a / b - (a % b < 0 ? 1 : 0); }
+
+std::int64_t number_of(RecordTime time, Duration length) {
+  return floor_divide(time.since_epoch.count(), length.count());
+}
+
+std::size_t slot_of(std::int64_t number, std::size_t cells) {
+  const auto n = static_cast<std::int64_t>(cells);
+  return static_cast<std::size_t>(((number % n) + n) % n);
+}
+
+}  // namespace
+
+RecordTime window_start(RecordTime now, Duration length) {
+  const RecordTime start = floor_to(now, minute_length) - length;
+  if (length <= std::chrono::hours{1}) return start;
+  return floor_to(start, quarter_length);
+}
+
+Totals History::Ring::cell(std::size_t slot) const { return packed_.empty() ? wide_[slot] : unpack(packed_[slot]); }
+
+void History::Ring::put(std::size_t slot, Totals totals) {
+  if (!packed_.empty() && !fits(totals)) {
+    wide_.resize(packed_.size());
+    for (std::size_t i = 0; i < packed_.size(); ++i) wide_[i] = unpack(packed_[i]);
+    packed_.clear();
+    packed_.shrink_to_fit();
+  }
+  if (packed_.empty()) {
+    wide_[slot] = totals;
+  } else {
+    packed_[slot] = pack(totals);
+  }
+}
+
+void History::Ring::add(RecordTime time, Totals totals) {
+  const std::int64_t number = number_of(time, length_);
+  const auto size = static_cast<std::int64_t>(cells());
+  if (newest_ == INT64_MIN || number - newest_ >= size) {
+    for (std::size_t i = 0; i < cells(); ++i) put(i, {});
+    newest_ = number;
+  }
+  while (newest_ < number) put(slot_of(++newest_, cells()), {});
+  if (number <= newest_ - size) return;
+  const std::size_t slot = slot_of(number, cells());
+  const Totals before = cell(slot);
+  put(slot, {before.sum + totals.sum, before.count + totals.count});
+}
+
+Totals History::Ring::at(RecordTime time) const {
+  const std::int64_t number = number_of(time, length_);
+  if (newest_ == INT64_MIN || number > newest_ || number <= newest_ - static_cast<std::int64_t>(cells())) return {};
+  return cell(slot_of(number, cells()));
+}
+
+Totals History::Ring::sum(RecordTime from, RecordTime to) const {
+  Totals totals;
+  if (newest_ == INT64_MIN) return totals;
+  std::int64_t first = number_of(from, length_);
+  std::int64_t end = number_of(to - Duration{1}, length_) + 1;
+  first = std::max(first, newest_ - static_cast<std::int64_t>(cells()) + 1);
+  end = std::min(end, newest_ + 1);
+  if (first >= end) return totals;
+  std::size_t slot = slot_of(first, cells());
+  for (std::int64_t number = first; number < end; ++number) {
+    const Totals one = cell(slot);
+    totals.sum += one.sum;
+    totals.count += one.count;
+    if (++slot == cells()) slot = 0;
+  }
+  return totals;
+}
+
+History::History(bool keeps_two_hours)
+    : minutes_(minute_cells, minute_length),
+      quarters_(quarter_cells, quarter_length),
+      two_hours_(keeps_two_hours ? two_hour_cells : 0, two_hour_length) {}
+
+void History::add(RecordTime slice, Totals totals) {
+  minutes_.add(slice, totals);
+  quarters_.add(slice, totals);
+  if (!two_hours_.empty()) two_hours_.add(slice, totals);
+  last_added_ = std::max(last_added_, slice + slice_length);
+}
+
+Totals History::window(RecordTime now, Duration length) const {
+  const RecordTime start = window_start(now, length);
+  if (length <= std::chrono::hours{1}) return minutes_.sum(start, now);
+  if (start >= oldest_quarter() || two_hours_.empty()) return quarters_.sum(start, now);
+  Totals totals;
+  visit(start, ceil_to(now, quarter_length), [&](RecordTime, Duration, Totals cell) {
+    totals.sum += cell.sum;
+    totals.count += cell.count;
+  });
+  return totals;
+}
+
+RecordTime History::oldest_quarter() const {
+  if (quarters_.newest() == INT64_MIN) return {Duration{0}};
+  const std::int64_t oldest = quarters_.newest() - static_cast<std::int64_t>(quarter_cells) + 1;
+  return {oldest * quarter_length};
+}
+
+std::size_t History::bytes() const { return minutes_.bytes() + quarters_.bytes() + two_hours_.bytes(); }
+
+}  // namespace tocsin

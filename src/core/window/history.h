@@ -1,0 +1,107 @@
+// What one series added up, minute by minute for an hour and quarter by quarter for a day: 1.3 KB.
+//
+//   61 minutes        the windows up to 1 h
+//   102 quarters      windows up to 24 h, and the day before a window of 1 h
+//   86 two-hour cells only where a rule looks further back: seven days (2.0 KB in all)
+//
+// A cell is 8 bytes: a signed sum of 40 bits and a count of 24. A series that outgrows them widens once, to 16
+// bytes a cell. Sums are integers, so adding and leaving out is exact and any order gives the same total.
+//
+// The edge of a range is rounded down to the grain that still exists at that age: a window beyond 1 h begins at
+// a quarter of an hour, a range beyond the quarters at an even hour.
+//
+// Time is the log's. Invariant: add() never goes back by more than the filling minute.
+
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "base/units.h"
+
+namespace tocsin {
+
+struct Totals {
+  std::int64_t sum = 0;
+  std::int64_t count = 0;
+  friend bool operator==(const Totals&, const Totals&) = default;
+};
+
+inline constexpr Duration slice_length = std::chrono::seconds{10};
+inline constexpr Duration minute_length = std::chrono::minutes{1};
+inline constexpr Duration quarter_length = std::chrono::minutes{15};
+inline constexpr Duration two_hour_length = std::chrono::hours{2};
+
+// Where a window of `length` that ends at grid time `now` begins.
+RecordTime window_start(RecordTime now, Duration length);
+
+class History {
+ public:
+  static constexpr std::size_t minute_cells = 61;
+  static constexpr std::size_t quarter_cells = 102;
+  static constexpr std::size_t two_hour_cells = 86;
+
+  explicit History(bool keeps_two_hours);
+
+  // Adds what the slice that began at `slice` added up.
+  void add(RecordTime slice, Totals totals);
+
+  // What the window of `length` that ends at grid time `now` holds.
+  // Requires: everything before `now`, and nothing after it, has been added.
+  Totals window(RecordTime now, Duration length) const;
+
+  // Calls `visit(begin, length, totals)` for each cell of [from, to), oldest first: quarters, and before them
+  // two-hour cells where they are kept and `from` is older than the quarters.
+  // Requires: `from` and `to` are quarters of an hour.
+  template <class Visit>
+  void visit(RecordTime from, RecordTime to, Visit visit) const {
+    const RecordTime oldest = oldest_quarter();
+    if (from < oldest && !two_hours_.empty()) {
+      RecordTime at = floor_to(from, two_hour_length);
+      const RecordTime end = ceil_to(oldest, two_hour_length);
+      for (; at < end && at < to; at = at + two_hour_length) visit(at, two_hour_length, two_hours_.at(at));
+      from = end;
+    }
+    if (from < oldest) from = oldest;
+    for (RecordTime at = from; at < to; at = at + quarter_length) visit(at, quarter_length, quarters_.at(at));
+  }
+
+  // The end of the last slice in which something was added; nothing has been where it is before all time.
+  RecordTime last_added() const { return last_added_; }
+
+  std::size_t bytes() const;
+
+ private:
+  // A ring of cells of one length. Cells older than the ring, or never written, are zero.
+  class Ring {
+   public:
+    Ring(std::size_t cells, Duration length) : length_(length), packed_(cells, 0) {}
+    void add(RecordTime time, Totals totals);
+    Totals at(RecordTime time) const;
+    Totals sum(RecordTime from, RecordTime to) const;  // of the cells that begin in [from, to)
+    bool empty() const { return packed_.empty() && wide_.empty(); }
+    std::int64_t newest() const { return newest_; }
+    std::size_t bytes() const { return packed_.size() * sizeof(std::uint64_t) + wide_.size() * sizeof(Totals); }
+
+   private:
+    std::size_t cells() const { return packed_.empty() ? wide_.size() : packed_.size(); }
+    Totals cell(std::size_t slot) const;
+    void put(std::size_t slot, Totals totals);
+
+    Duration length_;
+    std::int64_t newest_ = INT64_MIN;  // the number of the newest cell since the epoch
+    std::vector<std::uint64_t> packed_;
+    std::vector<Totals> wide_;  // in place of packed_, once a cell has outgrown it
+  };
+
+  RecordTime oldest_quarter() const;
+
+  Ring minutes_;
+  Ring quarters_;
+  Ring two_hours_;
+  RecordTime last_added_{Duration{INT64_MIN / 2}};
+};
+
+}  // namespace tocsin

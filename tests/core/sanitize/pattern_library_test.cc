@@ -1,0 +1,77 @@
+#include "core/sanitize/pattern_library.h"
+
+#include "core/sanitize/shipped_patterns.h"
+
+namespace tocsin {
+namespace {
+
+using test::shipped_patterns;
+
+// The codes of all mistakes in a file with these patterns, as "line:column code".
+std::vector<std::string> mistakes(const std::string& patterns) {
+  const NamedText file{"rules.yaml", "sanitize:\n  version: 1\n  patterns:\n" + patterns};
+  Diagnostics diagnostics;
+  const auto library = load_patterns({&file, 1}, diagnostics);
+  EXPECT_EQ(library == nullptr, diagnostics.has_errors());
+  std::vector<std::string> all;
+  for (const Diagnostic& d : diagnostics.sorted()) {
+    all.push_back(std::to_string(d.at.line) + ":" + std::to_string(d.at.column) + " " + d.code);
+  }
+  return all;
+}
+
+using Mistakes = std::vector<std::string>;
+
+const std::string good =
+    "  - {id: a, tier: halt, description: d, keywords: [abc_], regex: 'abc_[0-9]{4}', examples: [abc_1234]}\n";
+
+TEST(PatternLibrary, ShipsPatternsThatHitTheirExamplesAndNotTheirNearMisses) {
+  ASSERT_NE(shipped_patterns(), nullptr);
+  EXPECT_GT(shipped_patterns()->patterns().size(), 20U);
+}
+
+TEST(PatternLibrary, ReportsEveryMistakeWithItsPlace) {
+  EXPECT_EQ(mistakes(good), Mistakes{});
+  EXPECT_EQ(mistakes(good + good), Mistakes{"5:10 duplicate-id"});
+  EXPECT_EQ(
+      mistakes("  - {id: a, tier: alarm, description: d, keywords: [abc_], regex: '(', examples: [abc_1234]}\n"),
+      (Mistakes{"4:19 unknown-value", "4:67 regex"}));
+  EXPECT_EQ(mistakes("  - {id: a, tier: halt, description: d, keyword: [abc_], regex: 'abc', examples: [abc]}\n"),
+            (Mistakes{"4:5 missing-key", "4:41 unknown-key"}));
+}
+
+TEST(PatternLibrary, SuggestsTheKeyThatWasMeant) {
+  const NamedText file{"rules.yaml", "sanitise: {}\n"};
+  Diagnostics diagnostics;
+  EXPECT_EQ(load_patterns({&file, 1}, diagnostics), nullptr);
+  EXPECT_EQ(to_text(diagnostics.sorted()[0]),
+            "rules.yaml:1:1: unknown-key: unknown key sanitise (did you mean 'sanitize'?)");
+}
+
+TEST(PatternLibrary, RefusesAPatternThatMissesItsExampleOrHitsItsNearMiss) {
+  EXPECT_EQ(
+      mistakes("  - {id: a, tier: halt, description: d, keywords: [abc_], regex: 'abc_[0-9]{4}', examples: [abc_x],\n"
+               "     near_misses: [[abc, _12, '34']]}\n"),
+      (Mistakes{"4:93 example-misses", "5:20 near-miss-hits"}));
+}
+
+TEST(PatternLibrary, ReportsBrokenYamlWithItsPlace) {
+  const NamedText file{"rules.yaml", "sanitize:\n  patterns: [\n"};
+  Diagnostics diagnostics;
+  EXPECT_EQ(load_patterns({&file, 1}, diagnostics), nullptr);
+  EXPECT_EQ(diagnostics.all().at(0).code, "yaml");
+  EXPECT_GT(diagnostics.all().at(0).at.line, 0U);
+}
+
+TEST(PatternLibrary, ChangesItsVersionWithItsText) {
+  const auto version = [](const std::string& patterns) {
+    const NamedText file{"rules.yaml", "sanitize:\n  version: 1\n  patterns:\n" + patterns};
+    Diagnostics diagnostics;
+    return load_patterns({&file, 1}, diagnostics)->version();
+  };
+  EXPECT_EQ(version(good), version(good));
+  EXPECT_NE(version(good), version(good + "# a remark\n"));
+}
+
+}  // namespace
+}  // namespace tocsin
