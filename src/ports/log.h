@@ -81,6 +81,9 @@ class Log {
   // Waits until something was appended anywhere since the call that returned `seen`, or `timeout` has passed.
   // Returns the number to wait with next time.
   virtual std::uint64_t wait(std::uint64_t seen, Duration timeout) = 0;
+
+  // Ends every wait(), as an append would.
+  virtual void wake() = 0;
 };
 
 }  // namespace tocsin

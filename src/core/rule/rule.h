@@ -16,6 +16,7 @@
 #include "core/rule/condition.h"
 #include "core/rule/predicate.h"
 #include "core/rule/template_text.h"
+#include "core/window/history.h"
 
 namespace tocsin {
 
@@ -52,7 +53,7 @@ struct Aggregate {
 
   // Bounds of what is kept, over all rules that share it.
   std::uint32_t max_series = 0;
-  bool keeps_two_hours = false;  // a rule looks further back than the quarters reach
+  HistoryReach reach = HistoryReach::day;
 
   std::string canonical() const;  // the identity: equal for aggregates that add up the same
 };

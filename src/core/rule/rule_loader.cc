@@ -60,7 +60,6 @@ bool has_key(const RuleKey& key, RuleMode mode) {
 // The lengths that a window given as a range grows through.
 constexpr std::array<Duration, 7> growing_windows{15min, 30min, 1h, 3h, 6h, 12h, 24h};
 constexpr Duration longest_window = 168h;  // the history keeps seven days
-constexpr Duration quarters_reach = 25h;   // 102 quarters, less the filling one and the rounding of the window's start
 
 std::vector<std::string_view> string_field_names() {
   std::vector<std::string_view> names;
@@ -520,8 +519,12 @@ class RuleLoader {
 
   // Puts what is measured into the rule set, shared with rules that add up the same.
   void finish_aggregates() {
-    Duration furthest = rule_.windows.empty() ? 0s : rule_.windows.back();
-    if (rule_.baseline) furthest += rule_.baseline->range;
+    const auto reach = reach_of(rule_.windows.empty() ? 0s : rule_.windows.back(),
+                                rule_.baseline ? rule_.baseline->range : 0s);
+    if (!reach) {
+      reader_.error_here("too-far-back", "the window and the baseline's range reach back more than a week together");
+      return;
+    }
     for (Measured& measured : measured_) {
       Aggregate& aggregate = measured.aggregate;
       aggregate.from = rule_.from;
@@ -538,7 +541,7 @@ class RuleLoader {
       if (index == set_.aggregates.size()) set_.aggregates.push_back(aggregate);
       Aggregate& shared = set_.aggregates[index];
       shared.max_series = std::max(shared.max_series, rule_.max_series);
-      shared.keeps_two_hours = shared.keeps_two_hours || furthest > quarters_reach;
+      shared.reach = std::max(shared.reach, *reach);
       measured.value.aggregate = static_cast<std::uint32_t>(index);
       rule_.values.push_back(measured.value);
     }

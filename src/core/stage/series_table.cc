@@ -12,9 +12,18 @@ constexpr Duration distinct_kept = 62min;
 constexpr std::size_t most_contributions = 24;
 constexpr Duration contributions_kept = 24h;
 
-// Beyond the quarters (102) or the two-hour cells (86) a series holds nothing but zeros.
-constexpr Duration quarters_kept = 26h;
-constexpr Duration two_hours_kept = 172h;
+// After this long a series holds nothing but zeros.
+Duration kept(HistoryReach reach) {
+  switch (reach) {
+    case HistoryReach::day:
+      return 26h;
+    case HistoryReach::two_days:
+      return 49h;
+    case HistoryReach::week:
+      break;
+  }
+  return 172h;
+}
 
 }  // namespace
 
@@ -73,10 +82,10 @@ void SeriesTable::fold(const std::vector<Cell>& cells, RecordTime begin) {
     if (found != table.end()) {
       series = found->second.get();
     } else if (table.size() < aggregate.max_series && cell.group != "_overflow") {
-      series = table.emplace(cell.group, std::make_unique<Series>(aggregate.keeps_two_hours)).first->second.get();
+      series = table.emplace(cell.group, std::make_unique<Series>(aggregate.reach)).first->second.get();
     } else {
       auto& overflow = overflow_[cell.aggregate];
-      if (!overflow) overflow = std::make_unique<Series>(false);
+      if (!overflow) overflow = std::make_unique<Series>(HistoryReach::day);
       series = overflow.get();
       overflowed_[cell.aggregate] = true;
     }
@@ -114,8 +123,8 @@ std::vector<std::uint32_t> SeriesTable::take_overflowed() {
 
 void SeriesTable::forget(RecordTime now) {
   for (std::size_t i = 0; i < tables_.size(); ++i) {
-    const Duration kept = rules_.aggregates[i].keeps_two_hours ? two_hours_kept : quarters_kept;
-    std::erase_if(tables_[i], [&](const auto& entry) { return entry.second->history.last_added() + kept < now; });
+    const Duration age = kept(rules_.aggregates[i].reach);
+    std::erase_if(tables_[i], [&](const auto& entry) { return entry.second->history.last_added() + age < now; });
   }
 }
 

@@ -29,7 +29,7 @@ class DistinctHistory {
 };
 
 struct Series {
-  explicit Series(bool keeps_two_hours) : history(keeps_two_hours) {}
+  explicit Series(HistoryReach reach) : history(reach) {}
 
   History history;
   DistinctHistory distinct;

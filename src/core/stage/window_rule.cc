@@ -73,6 +73,10 @@ void WindowRule::evaluate(RecordTime now, RecordTime known_since, std::vector<Al
 void WindowRule::choose_window(const Group& group, RecordTime now, Measured& measured) const {
   const Series* first = group.series.front();
   for (const Duration window : rule_.windows) {
+    // A window does not grow over an incident that is over: when the hour after it has too few tasks, three hours
+    // would find it again and page a second time.
+    const bool is_least = window == rule_.windows.front();
+    if (!is_least && group.resolved && window_start(now, window) < *group.resolved) break;
     measured.window = window;
     measured.totals[0] = first != nullptr ? first->history.window(now, window) : Totals{};
     if (measured.totals[0].count >= rule_.min_samples) break;
@@ -256,6 +260,7 @@ void WindowRule::evaluate_group(const GroupKey& key, Group& group, RecordTime no
   } else if (transition == AlertTransition::resolved) {
     if (reason.empty()) reason = "condition no longer holds";
     out.push_back(change_of(key, group, measured, now, false, reason));
+    group.resolved = now;
     group.firing.reset();
     group.frozen.clear();
   }

@@ -56,7 +56,8 @@ class WindowRule {
     RecordTime last_sample{Duration{INT64_MIN / 2}};
     Duration usual_gap{};  // between samples, as long as there were any
     Sight sight = Sight::blind;
-    std::optional<AlertChange> firing;  // as it was announced
+    std::optional<RecordTime> resolved;   // when the last episode ended
+    std::optional<AlertChange> firing;    // as it was announced
   };
   // What one evaluation measured.
   struct Measured {

@@ -96,10 +96,20 @@ Totals History::Ring::sum(RecordTime from, RecordTime to) const {
   return totals;
 }
 
-History::History(bool keeps_two_hours)
+std::optional<HistoryReach> reach_of(Duration window, Duration range) {
+  using namespace std::chrono_literals;
+  // Of 102 quarters one is filling, and rounding the window's start takes another.
+  const Duration both = window + range;
+  if (both <= 25h) return HistoryReach::day;
+  if (both <= 48h) return HistoryReach::two_days;
+  if (both <= 169h) return HistoryReach::week;
+  return std::nullopt;
+}
+
+History::History(HistoryReach reach)
     : minutes_(minute_cells, minute_length),
-      quarters_(quarter_cells, quarter_length),
-      two_hours_(keeps_two_hours ? two_hour_cells : 0, two_hour_length) {}
+      quarters_(reach == HistoryReach::two_days ? two_day_quarter_cells : quarter_cells, quarter_length),
+      two_hours_(reach == HistoryReach::week ? two_hour_cells : 0, two_hour_length) {}
 
 void History::add(RecordTime slice, Totals totals) {
   minutes_.add(slice, totals);
@@ -122,7 +132,7 @@ Totals History::window(RecordTime now, Duration length) const {
 
 RecordTime History::oldest_quarter() const {
   if (quarters_.newest() == INT64_MIN) return {Duration{0}};
-  const std::int64_t oldest = quarters_.newest() - static_cast<std::int64_t>(quarter_cells) + 1;
+  const std::int64_t oldest = quarters_.newest() - static_cast<std::int64_t>(quarters_.cells()) + 1;
   return {oldest * quarter_length};
 }
 

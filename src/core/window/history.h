@@ -1,8 +1,9 @@
 // What one series added up, minute by minute for an hour and quarter by quarter for a day: 1.3 KB.
 //
-//   61 minutes        the windows up to 1 h
-//   102 quarters      windows up to 24 h, and the day before a window of 1 h
-//   86 two-hour cells only where a rule looks further back: seven days (2.0 KB in all)
+//   61 minutes         the windows up to 1 h
+//   102 quarters       windows up to 24 h, and the day before a window of 1 h
+//   195 quarters       where a rule compares a window of up to 24 h with the day before it (2.0 KB in all)
+//   86 two-hour cells  only where a rule looks further back: seven days (2.0 KB in all)
 //
 // A cell is 8 bytes: a signed sum of 40 bits and a count of 24. A series that outgrows them widens once, to 16
 // bytes a cell. Sums are integers, so adding and leaving out is exact and any order gives the same total.
@@ -17,6 +18,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "base/units.h"
@@ -37,13 +39,20 @@ inline constexpr Duration two_hour_length = std::chrono::hours{2};
 // Where a window of `length` that ends at grid time `now` begins.
 RecordTime window_start(RecordTime now, Duration length);
 
+// How far back a series' history is read.
+enum class HistoryReach : std::uint8_t { day, two_days, week };
+
+// The least that a window and its baseline need together; nothing where they need more than a week.
+std::optional<HistoryReach> reach_of(Duration window, Duration range);
+
 class History {
  public:
   static constexpr std::size_t minute_cells = 61;
   static constexpr std::size_t quarter_cells = 102;
+  static constexpr std::size_t two_day_quarter_cells = 195;
   static constexpr std::size_t two_hour_cells = 86;
 
-  explicit History(bool keeps_two_hours);
+  explicit History(HistoryReach reach);
 
   // Adds what the slice that began at `slice` added up.
   void add(RecordTime slice, Totals totals);
@@ -83,10 +92,10 @@ class History {
     Totals sum(RecordTime from, RecordTime to) const;  // of the cells that begin in [from, to)
     bool empty() const { return packed_.empty() && wide_.empty(); }
     std::int64_t newest() const { return newest_; }
+    std::size_t cells() const { return packed_.empty() ? wide_.size() : packed_.size(); }
     std::size_t bytes() const { return packed_.size() * sizeof(std::uint64_t) + wide_.size() * sizeof(Totals); }
 
    private:
-    std::size_t cells() const { return packed_.empty() ? wide_.size() : packed_.size(); }
     Totals cell(std::size_t slot) const;
     void put(std::size_t slot, Totals totals);
 

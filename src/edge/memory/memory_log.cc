@@ -7,6 +7,7 @@
 #include <map>
 #include <mutex>
 #include <tuple>
+#include <unordered_map>
 #include <utility>
 
 namespace tocsin {
@@ -17,6 +18,7 @@ struct Partition {
   std::deque<LogRecord> records;
   std::int64_t next_offset = 0;
   std::size_t bytes = 0;
+  std::unordered_map<std::string, std::int64_t> last_of_key;  // of a compacted topic
 };
 
 struct TopicState {
@@ -25,6 +27,11 @@ struct TopicState {
 };
 
 bool is_compacted(Topic topic) { return topic == Topic::halts; }
+
+std::deque<LogRecord>::const_iterator find_from(const std::deque<LogRecord>& records, std::int64_t offset) {
+  return std::lower_bound(records.begin(), records.end(), offset,
+                          [](const LogRecord& known, std::int64_t wanted) { return known.offset < wanted; });
+}
 
 std::size_t bytes_of(const LogRecord& record) { return record.key.size() + record.value.size() + sizeof(LogRecord); }
 
@@ -44,6 +51,8 @@ struct MemoryLog::State {
     for (auto& topic : topics) topic.partitions.resize(1);
     topic(Topic::source).partitions.resize(static_cast<std::size_t>(options.partitions));
     topic(Topic::source).readers.push_back(options.source_reader);
+    topic(Topic::blocks).readers.push_back("evaluate");
+    topic(Topic::findings).readers.push_back("evaluate");
   }
 
   TopicState& topic(Topic name) { return topics[static_cast<std::size_t>(name)]; }
@@ -62,11 +71,12 @@ struct MemoryLog::State {
     LogRecord entry{target.next_offset++, std::move(record.key), std::move(record.value), std::nullopt};
     if (options.stamps_records || record.topic != Topic::source) entry.time = clock.now();
     if (is_compacted(record.topic)) {
-      const auto older = std::find_if(target.records.begin(), target.records.end(),
-                                      [&](const LogRecord& known) { return known.key == entry.key; });
-      if (older != target.records.end()) {
+      const auto [last, is_new] = target.last_of_key.try_emplace(entry.key, entry.offset);
+      if (!is_new) {
+        const auto older = find_from(target.records, last->second);
         target.bytes -= bytes_of(*older);
         target.records.erase(older);
+        last->second = entry.offset;
       }
     }
     target.bytes += bytes_of(entry);
@@ -76,6 +86,7 @@ struct MemoryLog::State {
 
   // Drops what every reader has read, and of topics without one all but the last records.
   void trim(Topic name, std::int32_t number) {
+    if (is_compacted(name)) return;
     Partition& target = partition(name, number);
     const auto& readers = topic(name).readers;
     std::int64_t needed_from = target.next_offset;
@@ -129,8 +140,7 @@ std::int64_t MemoryLog::fetch(Topic topic, std::int32_t partition, std::int64_t 
                               std::vector<LogRecord>& out) {
   const std::lock_guard lock(state_->mutex);
   const Partition& source = state_->partition(topic, partition);
-  auto record = std::lower_bound(source.records.begin(), source.records.end(), from,
-                                 [](const LogRecord& known, std::int64_t offset) { return known.offset < offset; });
+  auto record = find_from(source.records, from);
   std::int64_t next = std::max(from, std::int64_t{0});
   for (; record != source.records.end() && out.size() < most; ++record) {
     out.push_back(*record);
@@ -153,6 +163,11 @@ std::uint64_t MemoryLog::wait(std::uint64_t seen, Duration timeout) {
   std::unique_lock lock(state_->mutex);
   state_->appended.wait_for(lock, timeout, [&] { return state_->changes != seen; });
   return state_->changes;
+}
+
+void MemoryLog::wake() {
+  const std::lock_guard lock(state_->mutex);
+  state_->announce();
 }
 
 void MemoryLog::keep_for(Topic topic, const std::string& group) {

@@ -33,6 +33,7 @@ class MemoryLog final : public Log {
   std::int64_t end(Topic topic, std::int32_t partition) const override;
   std::int64_t position(const std::string& group, Topic topic, std::int32_t partition) const override;
   std::uint64_t wait(std::uint64_t seen, Duration timeout) override;
+  void wake() override;
 
   // What is kept until `group` has moved its position past it.
   void keep_for(Topic topic, const std::string& group);

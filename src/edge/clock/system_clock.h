@@ -1,0 +1,19 @@
+// The machine's clocks.
+
+#pragma once
+
+#include "ports/clock.h"
+
+namespace tocsin {
+
+class SystemClock final : public Clock {
+ public:
+  RecordTime now() const override {
+    return {std::chrono::duration_cast<Duration>(std::chrono::system_clock::now().time_since_epoch())};
+  }
+  Duration monotonic() const override {
+    return std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now().time_since_epoch());
+  }
+};
+
+}  // namespace tocsin

@@ -1,0 +1,101 @@
+#include "runtime/evaluate_loop.h"
+
+#include <utility>
+
+#include "core/halt/halt_record.h"
+#include "core/stage/block_codec.h"
+
+namespace tocsin {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::size_t batch_records = 256;
+constexpr Duration publish_every = 200ms;
+constexpr std::size_t kept_changes = 1'000;
+
+}  // namespace
+
+EvaluateLoop::EvaluateLoop(EvaluateOptions options, Log& log, const Clock& clock, std::shared_ptr<const RuleSet> rules)
+    : log_(log), clock_(clock), partition_(std::move(options), std::move(rules)) {}
+
+template <class Apply>
+std::size_t EvaluateLoop::read(Topic topic, std::int64_t& next, Apply apply) {
+  batch_.clear();
+  next = log_.fetch(topic, 0, next, batch_records, batch_);
+  for (const LogRecord& record : batch_) apply(record);
+  return batch_.size();
+}
+
+void EvaluateLoop::run(const std::atomic<bool>& stop) {
+  std::uint64_t seen = 0;
+  Duration last_published{0};
+  bool is_published = false;
+  publish();
+  while (!stop.load(std::memory_order_relaxed)) {
+    std::size_t count = read(Topic::findings, findings_next_, [&](const LogRecord& record) {
+      if (const auto finding = decode_finding(record.value)) partition_.apply(*finding, changes_);
+    });
+    count += read(Topic::halts, halts_next_, [&](const LogRecord& record) {
+      if (const auto release = release_from_json(record.value)) partition_.apply(*release, changes_);
+    });
+    count += read(Topic::blocks, blocks_next_, [&](const LogRecord& record) {
+      if (auto block = decode_block(record.value)) partition_.apply(std::move(*block), changes_);
+    });
+    if (count > 0) {
+      commit();
+      is_published = false;
+    }
+    const Duration now = clock_.monotonic();
+    if ((count == 0 && !is_published) || now - last_published >= publish_every) {
+      publish();
+      last_published = now;
+      is_published = true;
+    }
+    if (count == 0) seen = log_.wait(seen, 100ms);
+  }
+  publish();
+}
+
+void EvaluateLoop::commit() {
+  std::vector<NewRecord> records;
+  for (AlertChange& change : changes_) {
+    ++(change.firing ? fired_ : resolved_);
+    const std::string order_key = change.dedup_key.substr(0, change.dedup_key.find(':'));
+    if (change.sends_page) records.push_back({Topic::outbox, 0, order_key, to_page_json(change)});
+    if (change.firing) {
+      if (change.actions.investigate) {
+        records.push_back({Topic::investigations, 0, change.alert_id, to_feed_json(change, "investigation")});
+      }
+      if (change.actions.spec_gap) {
+        records.push_back({Topic::spec_gaps, 0, change.alert_id, to_feed_json(change, "spec_gap")});
+      }
+      if (change.actions.eval_candidate) {
+        records.push_back({Topic::eval_candidates, 0, change.alert_id, to_feed_json(change, "eval_candidate")});
+      }
+    }
+    recent_.push_back(std::move(change));
+    if (recent_.size() > kept_changes) recent_.pop_front();
+  }
+  changes_.clear();
+  log_.commit(std::move(records), {{"evaluate", Topic::blocks, 0, blocks_next_},
+                                   {"evaluate", Topic::findings, 0, findings_next_}});
+}
+
+void EvaluateLoop::publish() {
+  EvaluateView view;
+  view.evaluated = partition_.evaluated();
+  view.sight = partition_.sight();
+  view.active = partition_.active();
+  view.recent.assign(recent_.begin(), recent_.end());
+  view.series = partition_.series();
+  view.blocks_next = blocks_next_;
+  view.findings_next = findings_next_;
+  view.halts_next = halts_next_;
+  view.alerts_fired = fired_;
+  view.alerts_resolved = resolved_;
+  view_.put(std::move(view));
+}
+
+}  // namespace tocsin

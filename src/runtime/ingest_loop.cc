@@ -1,0 +1,150 @@
+#include "runtime/ingest_loop.h"
+
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "core/stage/block_codec.h"
+
+namespace tocsin {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::size_t batch_records = 512;
+constexpr Duration publish_every = 200ms;
+
+std::string dead_letter_json(std::int32_t partition, const DeadLetter& letter) {
+  return nlohmann::ordered_json{{"topic", "source"},
+                                {"partition", partition},
+                                {"offset", letter.offset},
+                                {"reason", name_of(letter.reason)},
+                                {"bytes", letter.bytes}}
+      .dump();
+}
+
+}  // namespace
+
+IngestLoop::IngestLoop(Options options, Log& log, const Clock& clock, std::shared_ptr<const RuleSet> rules,
+                       std::shared_ptr<const PatternLibrary> patterns, const Fingerprinter& fingerprinter)
+    : options_(std::move(options)), log_(log), clock_(clock) {
+  for (const std::int32_t number : options_.partitions) {
+    IngestOptions own = options_.ingest;
+    own.partition = number;
+    owned_.push_back({number, log_.position("ingest", Topic::source, number),
+                      std::make_unique<IngestPartition>(own, rules, patterns, fingerprinter)});
+  }
+}
+
+void IngestLoop::run(const std::atomic<bool>& stop) {
+  std::uint64_t seen = 0;
+  Duration last_published{0};
+  bool is_published = false;
+  publish();
+  while (!stop.load(std::memory_order_relaxed)) {
+    bool any = false;
+    for (Owned& owned : owned_) {
+      if (read_some(owned)) {
+        any = true;
+      } else if (options_.closes_when_idle) {
+        close_idle(owned);
+      }
+    }
+    if (any) is_published = false;
+    const Duration now = clock_.monotonic();
+    if ((!any && !is_published) || now - last_published >= publish_every) {
+      publish();
+      last_published = now;
+      is_published = true;
+    }
+    if (!any) seen = log_.wait(seen, 100ms);
+  }
+  publish();
+}
+
+bool IngestLoop::read_some(Owned& owned) {
+  batch_.clear();
+  const std::int64_t next =
+      log_.fetch(Topic::source, owned.number, owned.next_offset, batch_records, batch_);
+  if (batch_.empty()) return false;
+  out_.clear();
+  for (const LogRecord& record : batch_) {
+    RawRecord raw;
+    raw.key = record.key;
+    raw.value = record.value;
+    raw.time = record.time;
+    raw.offset = record.offset;
+    owned.partition->apply(raw, out_);
+    if (!out_.halts.empty() || !out_.findings.empty()) give_out_urgent();
+  }
+  owned.next_offset = next;
+  commit(owned);
+  return true;
+}
+
+void IngestLoop::close_idle(Owned& owned) {
+  const RecordTime now = clock_.now();
+  // Asked after the time was read: whatever is appended from here on is stamped later.
+  if (log_.end(Topic::source, owned.number) != owned.next_offset) return;
+  const RecordTime until = floor_to(now - options_.idle_grace, slice_length);
+  if (until <= owned.partition->log_time()) return;
+  out_.clear();
+  owned.partition->close_until(until, out_);
+  commit(owned);
+}
+
+void IngestLoop::give_out_urgent() {
+  std::vector<NewRecord> records;
+  for (const HaltRecord& halt : out_.halts) {
+    records.push_back({Topic::halts, 0, halt.key(), to_json(halt)});
+    ++halts_;
+  }
+  out_.halts.clear();
+  if (!records.empty()) log_.append(std::move(records));
+  records.clear();
+  for (const UrgentFinding& finding : out_.findings) {
+    records.push_back({Topic::findings, 0, finding.id, encode(finding)});
+  }
+  out_.findings.clear();
+  if (!records.empty()) log_.append(std::move(records));
+}
+
+void IngestLoop::commit(const Owned& owned) {
+  std::vector<NewRecord> records;
+  for (const Cut& cut : out_.cuts) {
+    records.push_back({Topic::blocks, 0, std::to_string(owned.number), encode(cut.block)});
+  }
+  cuts_ += static_cast<std::int64_t>(out_.cuts.size());
+  for (const DeadLetter& letter : out_.dead_letters) {
+    records.push_back({Topic::dead_letters, 0, {}, dead_letter_json(owned.number, letter)});
+  }
+  for (std::string& event : out_.published) records.push_back({Topic::events, 0, {}, std::move(event)});
+  log_.commit(std::move(records), {{"ingest", Topic::source, owned.number, owned.next_offset}});
+}
+
+void IngestLoop::publish() {
+  IngestView view;
+  for (const Owned& owned : owned_) {
+    view.totals.add(owned.partition->totals());
+    for (const AgentFigures& figures : owned.partition->agents()) {
+      AgentFigures* known = nullptr;
+      for (AgentFigures& candidate : view.agents) {
+        if (candidate.env == figures.env && candidate.agent == figures.agent) known = &candidate;
+      }
+      if (known != nullptr) {
+        known->add(figures);
+      } else {
+        view.agents.push_back(figures);
+      }
+    }
+    view.next_offsets.push_back(owned.next_offset);
+    view.log_times.push_back(owned.partition->log_time());
+    view.open_tasks += owned.partition->open_tasks();
+    view.groups += owned.partition->groups();
+  }
+  view.cuts = cuts_;
+  view.halts = halts_;
+  view_.put(std::move(view));
+}
+
+}  // namespace tocsin

@@ -1,0 +1,107 @@
+#include "runtime/service.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace tocsin {
+
+namespace {
+
+void join_all(std::vector<std::thread>& threads) {
+  for (std::thread& thread : threads) thread.join();
+  threads.clear();
+}
+
+}  // namespace
+
+Service::Service(Options options, Log& log, const Clock& clock, std::shared_ptr<const RuleSet> rules,
+                 std::shared_ptr<const PatternLibrary> patterns, const Fingerprinter& fingerprinter,
+                 const std::vector<NamedReceiver>& receivers, DeliverLoop::OnResult on_result)
+    : options_(std::move(options)),
+      log_(log),
+      rules_(std::move(rules)),
+      evaluate_({options_.deployment, options_.partitions, options_.command_url}, log, clock, rules_) {
+  for (const NamedReceiver& receiver : receivers) {
+    receivers_.push_back(std::make_unique<DeliverLoop>(receiver.name, options_.delivery, log, clock,
+                                                       *receiver.receiver, on_result));
+  }
+  const std::int32_t shard_count = std::min(options_.shards, options_.partitions);
+  for (std::int32_t shard = 0; shard < shard_count; ++shard) {
+    IngestLoop::Options own;
+    own.ingest.deployment = options_.deployment;
+    own.ingest.halts = options_.halts;
+    own.ingest.publish_events = options_.publish_events;
+    own.closes_when_idle = !options_.clock_of_events;
+    for (std::int32_t p = shard; p < options_.partitions; p += shard_count) own.partitions.push_back(p);
+    shards_.push_back(std::make_unique<IngestLoop>(std::move(own), log, clock, rules_, patterns, fingerprinter));
+  }
+  for (auto& receiver : receivers_) {
+    deliver_threads_.emplace_back([this, loop = receiver.get()] { loop->run(stop_deliver_); });
+  }
+  evaluate_threads_.emplace_back([this] { evaluate_.run(stop_evaluate_); });
+  for (auto& shard : shards_) {
+    ingest_threads_.emplace_back([this, loop = shard.get()] { loop->run(stop_ingest_); });
+  }
+}
+
+Service::~Service() { stop(); }
+
+void Service::stop() {
+  stop_ingest_ = true;
+  log_.wake();
+  join_all(ingest_threads_);
+  stop_evaluate_ = true;
+  log_.wake();
+  join_all(evaluate_threads_);
+  stop_deliver_ = true;
+  log_.wake();
+  join_all(deliver_threads_);
+}
+
+IngestView Service::ingest() const {
+  IngestView all;
+  for (const auto& shard : shards_) {
+    const auto view = shard->view();
+    all.totals.add(view->totals);
+    for (const AgentFigures& figures : view->agents) {
+      const auto known = std::find_if(all.agents.begin(), all.agents.end(), [&](const AgentFigures& candidate) {
+        return candidate.env == figures.env && candidate.agent == figures.agent;
+      });
+      if (known != all.agents.end()) {
+        known->add(figures);
+      } else {
+        all.agents.push_back(figures);
+      }
+    }
+    all.next_offsets.insert(all.next_offsets.end(), view->next_offsets.begin(), view->next_offsets.end());
+    all.log_times.insert(all.log_times.end(), view->log_times.begin(), view->log_times.end());
+    all.open_tasks += view->open_tasks;
+    all.groups += view->groups;
+    all.cuts += view->cuts;
+    all.halts += view->halts;
+  }
+  return all;
+}
+
+std::vector<std::shared_ptr<const DeliverView>> Service::deliver() const {
+  std::vector<std::shared_ptr<const DeliverView>> views;
+  for (const auto& receiver : receivers_) views.push_back(receiver->view());
+  return views;
+}
+
+bool Service::is_idle() const {
+  // Front to back: what one stage has finished with stands in the next one's log before it says so.
+  for (std::int32_t p = 0; p < options_.partitions; ++p) {
+    if (log_.position("ingest", Topic::source, p) != log_.end(Topic::source, p)) return false;
+  }
+  const auto evaluated = evaluate_.view();
+  if (evaluated->blocks_next != log_.end(Topic::blocks, 0)) return false;
+  if (evaluated->findings_next != log_.end(Topic::findings, 0)) return false;
+  if (evaluated->halts_next != log_.end(Topic::halts, 0)) return false;
+  for (const auto& receiver : receivers_) {
+    if (receiver->view()->committed != log_.end(Topic::outbox, 0)) return false;
+  }
+  return true;
+}
+
+}  // namespace tocsin

@@ -1,0 +1,80 @@
+// A running service: the three stages, each on threads of its own, joined by a log.
+//
+//   shard 0..N-1   ingest of partitions p mod N
+//   evaluate       one thread
+//   deliver        one thread a receiver
+//
+// Starts back to front and stops front to back, so that nothing is produced that nobody reads.
+
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "ports/clock.h"
+#include "ports/log.h"
+#include "ports/receiver.h"
+#include "runtime/deliver_loop.h"
+#include "runtime/evaluate_loop.h"
+#include "runtime/ingest_loop.h"
+
+namespace tocsin {
+
+struct NamedReceiver {
+  std::string name;
+  Receiver* receiver = nullptr;
+};
+
+class Service {
+ public:
+  struct Options {
+    std::string deployment;
+    std::string command_url;
+    HaltPolicy halts;
+    std::int32_t partitions = 1;
+    std::int32_t shards = 1;
+    bool clock_of_events = false;
+    bool publish_events = true;
+    DeliveryPolicy delivery;
+  };
+
+  // Requires: `log`, `clock` and the receivers live longer than this.
+  Service(Options options, Log& log, const Clock& clock, std::shared_ptr<const RuleSet> rules,
+          std::shared_ptr<const PatternLibrary> patterns, const Fingerprinter& fingerprinter,
+          const std::vector<NamedReceiver>& receivers, DeliverLoop::OnResult on_result);
+  ~Service();
+
+  // Stops all threads; idempotent. What was appended and not read stays in the log.
+  void stop();
+
+  // The shards' views as one.
+  IngestView ingest() const;
+  std::shared_ptr<const EvaluateView> evaluate() const { return evaluate_.view(); }
+  std::vector<std::shared_ptr<const DeliverView>> deliver() const;
+
+  // Nothing is left to do: every record was read, evaluated, and every page was settled.
+  bool is_idle() const;
+
+  const RuleSet& rules() const { return *rules_; }
+  const Options& options() const { return options_; }
+
+ private:
+  Options options_;
+  Log& log_;
+  std::shared_ptr<const RuleSet> rules_;
+  std::vector<std::unique_ptr<IngestLoop>> shards_;
+  EvaluateLoop evaluate_;
+  std::vector<std::unique_ptr<DeliverLoop>> receivers_;
+  // Set once; relaxed is enough, as the log's wake-up orders what matters and a late look costs a wait.
+  std::atomic<bool> stop_ingest_{false};
+  std::atomic<bool> stop_evaluate_{false};
+  std::atomic<bool> stop_deliver_{false};
+  std::vector<std::thread> ingest_threads_;
+  std::vector<std::thread> evaluate_threads_;
+  std::vector<std::thread> deliver_threads_;
+};
+
+}  // namespace tocsin
