@@ -6,8 +6,11 @@
 #include <iostream>
 
 #include "app/check_command.h"
+#include "app/client_commands.h"
+#include "app/demo_command.h"
 #include "app/files.h"
 #include "app/replay_command.h"
+#include "app/run_command.h"
 #include "app/scan_command.h"
 
 namespace tocsin {
@@ -49,8 +52,27 @@ int run_command_line(int argc, char** argv) {
   app.footer(epilogue);
   int status = 0;
 
+  RunOptions run;
+  CLI::App* command = app.add_subcommand("run", "the service: events in, pages and halts out");
+  command->add_option("--config", run.config, "the configuration file; deploy/tocsin.yaml explains each key");
+  command->add_flag("--embedded", run.embedded, "without a broker: the bus is in memory, events come over HTTP");
+  command->add_option("--port", run.port, "of the HTTP doors, in the configuration's place (0: any free one)");
+  command->add_option("--halts", run.halts, "what a halt does, in the configuration's place")
+      ->check(CLI::IsMember({"dry_run", "enforce"}));
+  command->add_option("--clock", run.clock, "wall, or events: the events' own times drive the clock, as in replay")
+      ->check(CLI::IsMember({"wall", "events"}));
+  command->callback([&] { status = run_service(run); });
+
+  DemoOptions demo;
+  command = app.add_subcommand("demo", "three days of six agents with an incident for each rule, at speed");
+  command->add_flag("--once", demo.once, "end when all has been seen; exit status 1 where something was not");
+  command->add_option("--seed", demo.seed, "of the generated runs")->capture_default_str();
+  command->add_option("--port", demo.port, "of the HTTP doors")->capture_default_str();
+  command->add_option("--agent", demo.agent, "a command that obeys halts, such as 'python3 deploy/obey.py'");
+  command->callback([&] { status = run_demo(demo); });
+
   ReplayOptions replay;
-  CLI::App* command = app.add_subcommand("replay", "what the rules would have done with recorded events");
+  command = app.add_subcommand("replay", "what the rules would have done with recorded events");
   command->add_option("--rules", replay.rules, "rule files and folders (default: the rules that ship)");
   command->add_option("--specs", replay.specs, "spec files and folders");
   command->add_option("--input-format", replay.input_format, "auto or native")->capture_default_str();
@@ -76,6 +98,35 @@ int run_command_line(int argc, char** argv) {
   add_output(*command, scan_output);
   command->add_option("INPUT", scan_input, "a file; - is standard input")->capture_default_str();
   command->callback([&] { status = scan(scan_patterns, scan_input, scan_output, redact); });
+
+  ClientOptions client;
+  std::string scope, by, reason;
+  const auto add_client = [&](CLI::App& parent, const char* name, const char* help) {
+    CLI::App* sub = parent.add_subcommand(name, help);
+    sub->add_option("--url", client.url, "of the service (default: TOCSIN_URL, else http://127.0.0.1:8686)");
+    add_output(*sub, client.output);
+    return sub;
+  };
+  CLI::App* halts = app.add_subcommand("halts", "look at the halts of a running service, and release them");
+  halts->require_subcommand(1);
+  add_client(*halts, "list", "all halts")->callback([&] { status = run_halts_list(client); });
+  command = add_client(*halts, "show", "whether a scope is halted, and why");
+  command->add_option("SCOPE", scope, "task:ID or agent:NAME")->required();
+  command->callback([&] { status = run_halts_show(client, scope); });
+  command = add_client(*halts, "release", "let a scope go on; the same secret does not halt it again");
+  command->add_option("SCOPE", scope, "task:ID or agent:NAME")->required();
+  command->add_option("--by", by, "who releases it")->required();
+  command->add_option("--reason", reason, "why")->required();
+  command->callback([&] { status = run_halts_release(client, scope, by, reason); });
+  command = add_client(*halts, "drill", "halt a scope for ten minutes, to see that its agent obeys");
+  command->add_option("SCOPE", scope, "task:ID or agent:NAME")->required();
+  command->add_option("--by", by, "who drills")->required();
+  command->callback([&] { status = run_halts_drill(client, scope, by); });
+
+  CLI::App* alerts = app.add_subcommand("alerts", "look at the alerts of a running service");
+  alerts->require_subcommand(1);
+  add_client(*alerts, "list", "what fires now")->callback([&] { status = run_alerts_list(client); });
+  add_client(app, "status", "how a running service is doing")->callback([&] { status = run_status(client); });
 
   try {
     app.parse(argc, argv);

@@ -20,11 +20,33 @@ bool read_exponent(std::string_view text, std::size_t& at, int& exponent) {
   return true;
 }
 
+// Nearly every number has a few digits, perhaps a point, and needs no rounding: false leaves it to the general
+// reading.
+bool read_short(std::string_view text, int scale, std::int64_t& value) {
+  constexpr std::size_t longest = 18;  // so that neither it nor a scale of up to nine digits overflows unseen
+  constexpr std::int64_t powers[] = {1, 10, 100, 1'000, 10'000, 100'000, 1'000'000, 10'000'000, 100'000'000, 1'000'000'000};
+  if (text.empty() || text.size() > longest) return false;
+  std::int64_t mantissa = 0;
+  std::size_t at = 0;
+  for (; at < text.size() && is_digit(text[at]); ++at) mantissa = mantissa * 10 + (text[at] - '0');
+  if (at == 0) return false;
+  if (at < text.size()) {
+    if (text[at] != '.') return false;
+    const std::size_t point = at++;
+    for (; at < text.size() && is_digit(text[at]); ++at) mantissa = mantissa * 10 + (text[at] - '0');
+    scale -= static_cast<int>(at - point - 1);
+    if (at != text.size() || text.back() == '.' || scale < 0) return false;
+  }
+  return !__builtin_mul_overflow(mantissa, powers[scale], &value);
+}
+
 }  // namespace
 
 ScaledDecimal parse_scaled_decimal(std::string_view text, int scale) {
   while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
   while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
+  ScaledDecimal result;
+  if (read_short(text, scale, result.value)) return result;
   constexpr ScaledDecimal not_a_number{0, DecimalError::not_a_number};
   std::size_t at = 0;
   const bool negative = at < text.size() && text[at] == '-';

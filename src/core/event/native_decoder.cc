@@ -2,6 +2,12 @@
 
 #include <simdjson.h>
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
+#include <array>
+#include <bit>
 #include <cstring>
 #include <string>
 
@@ -95,34 +101,92 @@ constexpr FieldRule budget_rules[] = {
     number_rule("cost_usd", NumberField::budget_cost, usd),
 };
 
-// A table from a name's length and two of its letters to its rule: found with one comparison.
+// A name in three words with zeros behind it: read, hashed and compared without a loop over its bytes.
+struct PackedName {
+  static constexpr std::size_t longest = 24;
+  std::array<std::uint64_t, longest / 8> words{};
+
+  static constexpr PackedName of(std::string_view name) {
+    PackedName packed;
+    for (std::size_t i = 0; i < name.size(); ++i) {
+      packed.words[i / 8] |= std::uint64_t{static_cast<unsigned char>(name[i])} << (8 * (i % 8));
+    }
+    return packed;
+  }
+
+  // Requires: `size` <= longest; `longest` bytes can be read at `name`.
+  static PackedName read(const char* name, std::size_t size) {
+    PackedName packed;
+    std::memcpy(packed.words.data(), name, longest);
+    for (std::size_t i = 0; i < packed.words.size(); ++i) packed.words[i] &= masks[size][i];
+    return packed;
+  }
+
+  constexpr std::size_t hash() const {
+    return static_cast<std::size_t>(((words[0] ^ (words[1] * 31) ^ (words[2] * 131)) * 0x9e3779b97f4a7c15ULL) >> 56);
+  }
+  friend constexpr bool operator==(const PackedName& a, const PackedName& b) {
+    return ((a.words[0] ^ b.words[0]) | (a.words[1] ^ b.words[1]) | (a.words[2] ^ b.words[2])) == 0;
+  }
+
+ private:
+  static constexpr auto masks = [] {
+    std::array<std::array<std::uint64_t, longest / 8>, longest + 1> all{};
+    for (std::size_t size = 0; size <= longest; ++size) {
+      for (std::size_t i = 0; i < size; ++i) all[size][i / 8] |= std::uint64_t{0xff} << (8 * (i % 8));
+    }
+    return all;
+  }();
+};
+static_assert(std::endian::native == std::endian::little);
+
+// Where the string that begins at `text` has its closing quote, if that is among the first bytes of a name of ours
+// (or a backslash, after which it would be none). Requires: 32 bytes can be read.
+std::size_t short_length(const char* text) {
+#if defined(__SSE2__)
+  __m128i low, high;
+  std::memcpy(&low, text, sizeof low);
+  std::memcpy(&high, text + sizeof low, sizeof high);
+  const __m128i quote = _mm_set1_epi8('"');
+  const auto quotes = static_cast<unsigned>(_mm_movemask_epi8(_mm_cmpeq_epi8(low, quote))) |
+                      static_cast<unsigned>(_mm_movemask_epi8(_mm_cmpeq_epi8(high, quote))) << 16;
+  return quotes == 0 ? 32 : static_cast<std::size_t>(__builtin_ctz(quotes));
+#else
+  std::size_t size = 0;
+  while (size < 32 && text[size] != '"') ++size;
+  return size;
+#endif
+}
+
+// A table from names to rules.
 class RuleIndex {
  public:
   constexpr RuleIndex() {
     for (auto& slot : slots_) slot = -1;
     for (std::size_t i = 0; i < std::size(field_rules); ++i) {
-      std::size_t at = slot_of(field_rules[i].name);
+      names_[i] = PackedName::of(field_rules[i].name);
+      std::size_t at = names_[i].hash();
       while (slots_[at] >= 0) at = (at + 1) % size;
       slots_[at] = static_cast<std::int8_t>(i);
     }
   }
 
-  const FieldRule* find(std::string_view name) const {
-    if (name.empty()) return nullptr;
-    for (std::size_t at = slot_of(name); slots_[at] >= 0; at = (at + 1) % size) {
-      const FieldRule& rule = field_rules[static_cast<std::size_t>(slots_[at])];
-      if (rule.name == name) return &rule;
+  const FieldRule* find(const PackedName& name) const {
+    for (std::size_t at = name.hash(); slots_[at] >= 0; at = (at + 1) % size) {
+      const auto rule = static_cast<std::size_t>(slots_[at]);
+      if (names_[rule] == name) return &field_rules[rule];
     }
     return nullptr;
   }
 
+  const FieldRule* find(std::string_view name) const {
+    return name.size() <= PackedName::longest ? find(PackedName::of(name)) : nullptr;
+  }
+
  private:
   static constexpr std::size_t size = 256;
-  static constexpr std::size_t slot_of(std::string_view name) {
-    const auto at = [&](std::size_t i) { return static_cast<unsigned char>(name[i]); };
-    return (name.size() * 31 + at(0) * 7u + at(name.size() - 1) * 13u + at(name.size() / 2) * 3u) % size;
-  }
   std::int8_t slots_[size]{};
+  PackedName names_[std::size(field_rules)]{};
 };
 
 constexpr RuleIndex rule_index;
@@ -168,6 +232,17 @@ struct NativeDecoder::State {
   }
   bool fail(simdjson::error_code code) { return fail(reason_of(code)); }
 
+  // Only what the last event set: the whole is half a kilobyte. A number that is not present is never read.
+  static void clear(EventFields& fields) {
+    for (std::uint32_t set = fields.strings_present; set != 0; set &= set - 1) {
+      fields.strings[static_cast<std::size_t>(__builtin_ctz(set))] = {};
+    }
+    fields.type = EventType::step;
+    fields.time.reset();
+    fields.enums = {};
+    fields.strings_present = fields.numbers_present = 0;
+  }
+
   void begin(std::string_view payload, std::string_view key) {
     if (input.size() < payload.size() + simdjson::SIMDJSON_PADDING) {
       input.resize(2 * payload.size() + simdjson::SIMDJSON_PADDING);
@@ -178,7 +253,7 @@ struct NativeDecoder::State {
     const std::size_t most_text = 2 * payload.size() + key.size() + json_string_slack;
     if (text.size() < most_text) text.resize(2 * most_text);
     text_end = 0;
-    event.fields = EventFields{};
+    clear(event.fields);
     event.pieces.clear();
     event.record_bytes = static_cast<std::uint32_t>(payload.size());
     keys = 0;
@@ -200,6 +275,14 @@ struct NativeDecoder::State {
     return unescape_json_string(raw.raw(), text.data() + text_end);
   }
 
+  const FieldRule* rule_of(ondemand::raw_json_string key) {
+    const std::size_t size = short_length(key.raw());  // the padding lets it read on
+    if (size <= PackedName::longest) {
+      if (const FieldRule* rule = rule_index.find(PackedName::read(key.raw(), size))) return rule;
+    }
+    return rule_index.find(peek(key));  // a long name, or one written with escapes
+  }
+
   void keep_key(std::string_view key) {
     char* const at = text.data() + text_end;
     std::memcpy(at, key.data(), key.size());
@@ -214,7 +297,7 @@ struct NativeDecoder::State {
   bool count_key() { return ++keys <= max_keys || fail(DecodeError::too_many_keys); }
 
   // Keeps every string below `value`, keys too.
-  bool keep_all(ondemand::value value, TextPlace place, int depth) {
+  bool keep_all(ondemand::value& value, TextPlace place, int depth) {
     if (depth > max_depth) return fail(DecodeError::too_deep);
     ondemand::json_type type{};
     if (auto code = value.type().get(type)) return fail(code);
@@ -229,8 +312,8 @@ struct NativeDecoder::State {
         ondemand::object object;
         if (auto code = value.get_object().get(object)) return fail(code);
         for (auto member : object) {
-          ondemand::field field;
-          if (auto code = std::move(member).get(field)) return fail(code);
+          if (member.error()) return fail(member.error());
+          ondemand::field&& field = std::move(member).value_unsafe();
           if (!count_key()) return false;
           keep(field.key(), TextPlace::key);
           if (!keep_all(field.value(), place, depth + 1)) return false;
@@ -241,8 +324,8 @@ struct NativeDecoder::State {
         ondemand::array array;
         if (auto code = value.get_array().get(array)) return fail(code);
         for (auto item : array) {
-          ondemand::value element;
-          if (auto code = std::move(item).get(element)) return fail(code);
+          if (item.error()) return fail(item.error());
+          ondemand::value&& element = std::move(item).value_unsafe();
           if (!count_key()) return false;
           if (!keep_all(element, place, depth + 1)) return false;
         }
@@ -271,16 +354,14 @@ struct NativeDecoder::State {
     return is_null || fail(DecodeError::not_json);
   }
 
-  // The text of a number, bare or inside a string; false with an error where it is neither.
+  // The text of a number, bare or inside a string; false with an error where it is neither. A bare one is not
+  // moved past: simdjson skips it on its way to the next field, and parse_scaled_decimal() checks its form.
   bool number_text(ondemand::value& value, ondemand::json_type type, std::string_view& out) {
     if (type == ondemand::json_type::number) {
       out = value.raw_json_token();
-      double ignored = 0;  // raw_json_token() does not move on; this does, and it checks the form
-      if (auto code = value.get_double().get(ignored)) {
-        // A number too large for a double is well-formed and out of every range of ours.
-        return fail(code == simdjson::NUMBER_ERROR ? DecodeError::out_of_range : reason_of(code));
-      }
-      return true;
+      const std::size_t first = out.front() == '-' ? 1 : 0;
+      const bool leading_zero = out.size() > first + 1 && out[first] == '0' && out[first + 1] >= '0' && out[first + 1] <= '9';
+      return !leading_zero || fail(DecodeError::out_of_range);
     }
     if (type != ondemand::json_type::string) return fail(DecodeError::wrong_type);
     ondemand::raw_json_string raw;
@@ -289,12 +370,17 @@ struct NativeDecoder::State {
     return true;
   }
 
+  // A bare number that is none counts as one that is out of range.
+  static DecodeError not_a_number(ondemand::json_type type, DecodeError inside_string) {
+    return type == ondemand::json_type::number ? DecodeError::out_of_range : inside_string;
+  }
+
   bool read_number(ondemand::value& value, ondemand::json_type type, const FieldRule& rule) {
     std::string_view digits;
     if (!number_text(value, type, digits)) return false;
     if (digits.empty()) return true;  // "" is absent
     const ScaledDecimal decimal = parse_scaled_decimal(digits, rule.scale);
-    if (decimal.error == DecimalError::not_a_number) return fail(DecodeError::wrong_type);
+    if (decimal.error == DecimalError::not_a_number) return fail(not_a_number(type, DecodeError::wrong_type));
     // Beyond 10^15 (a billion dollars, 31 years, a quadrillion tokens) sums of a day could overflow.
     constexpr std::int64_t largest = 1'000'000'000'000'000;
     const auto field = static_cast<NumberField>(rule.field);
@@ -311,9 +397,11 @@ struct NativeDecoder::State {
     std::string_view written;
     if (!number_text(value, type, written)) return false;
     if (written.empty()) return true;
-    std::optional<EventTime> time = parse_rfc3339(written);
+    std::optional<EventTime> time;
+    if (type == ondemand::json_type::string) time = parse_rfc3339(written);
     if (!time) {
       const ScaledDecimal number = parse_scaled_decimal(written, 0);
+      if (number.error == DecimalError::not_a_number) return fail(not_a_number(type, DecodeError::bad_time));
       if (number.error == DecimalError::none) time = from_epoch_number(number.value);
     }
     if (!time) return fail(DecodeError::bad_time);
@@ -330,15 +418,15 @@ struct NativeDecoder::State {
     ondemand::object object;
     if (auto code = value.get_object().get(object)) return fail(code);
     for (auto member : object) {
-      ondemand::field field;
-      if (auto code = std::move(member).get(field)) return fail(code);
+      if (member.error()) return fail(member.error());
+      ondemand::field&& field = std::move(member).value_unsafe();
       if (!count_key()) return false;
       const std::string_view name = peek(field.key());
       const FieldRule* rule = nullptr;
       for (const FieldRule& candidate : budget_rules) {
         if (candidate.name == name) rule = &candidate;
       }
-      ondemand::value item = field.value();
+      ondemand::value& item = field.value();
       if (rule == nullptr) {
         keep(field.key(), TextPlace::key);
         if (!keep_all(item, TextPlace::unknown, 2)) return false;
@@ -393,10 +481,13 @@ struct NativeDecoder::State {
     }
     if (word.empty()) return true;
     const auto field = static_cast<EnumField>(rule.field);
-    const auto number = enum_value_named(field, word);
-    // An unknown word is "other", and its text is scanned like any other.
-    if (!number) keep(raw, TextPlace::unknown);
-    event.fields.set(field, number.value_or(*enum_value_named(field, "other")));
+    auto number = enum_value_named(field, word);
+    if (!number) {
+      // An unknown word is "other", and its text is scanned like any other.
+      number = enum_value_named(field, "other");
+      keep(raw, TextPlace::unknown);
+    }
+    event.fields.set(field, *number);
     return true;
   }
 
@@ -419,8 +510,8 @@ struct NativeDecoder::State {
 
   bool read_field(ondemand::field& field) {
     const ondemand::raw_json_string raw_key = field.key();
-    const FieldRule* rule = rule_index.find(peek(raw_key));
-    ondemand::value value = field.value();
+    const FieldRule* rule = rule_of(raw_key);
+    ondemand::value& value = field.value();
     if (rule == nullptr) {
       keep(raw_key, TextPlace::key);
       return keep_all(value, TextPlace::unknown, 2);
@@ -456,8 +547,8 @@ struct NativeDecoder::State {
     ondemand::object object;
     if (auto code = document.get_object().get(object)) return fail(code);
     for (auto member : object) {
-      ondemand::field field;
-      if (auto code = std::move(member).get(field)) return fail(code);
+      if (member.error()) return fail(member.error());
+      ondemand::field&& field = std::move(member).value_unsafe();
       if (!count_key()) return false;
       if (!read_field(field)) return false;
     }

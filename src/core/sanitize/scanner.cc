@@ -86,8 +86,12 @@ void Scanner::look_at(std::string_view buffer, std::size_t base, const BlockMask
   const Matcher& matcher = library_->matcher();
   const std::uint64_t digit = masks.digit;
   const std::uint64_t two_digits = digit & shifted(digit, 1);
+  const std::uint64_t four_digits = two_digits & shifted(two_digits, 2);
+  // Five to eight digits are nothing that look_at_digits() knows; hexadecimal ids are full of such runs.
+  const std::uint64_t perhaps_nine = shifted(four_digits, 4) & shifted(digit, 8);
+  const std::uint64_t five_to_eight = (digit >> 4) & ~perhaps_nine;
   std::uint64_t long_runs =
-      two_digits & shifted(two_digits, 2) & ~((digit << 1) | static_cast<std::uint64_t>(digit_before_));
+      four_digits & ~five_to_eight & ~((digit << 1) | static_cast<std::uint64_t>(digit_before_));
   digit_before_ = (digit >> 63) != 0;
   while (long_runs != 0) {
     const std::size_t at = base + static_cast<std::size_t>(__builtin_ctzll(long_runs));
@@ -155,7 +159,7 @@ void Scanner::look_at_digits(std::string_view buffer, std::size_t begin) {
   std::size_t end = begin;
   while (end < limit && is_digit(buffer[end])) ++end;
   const std::size_t size = end - begin;
-  if (size < 4) return;
+  if (size < 4 || (size > 4 && size < 9)) return;  // these come from the edge of a block
   const char before = begin > 0 ? buffer[begin - 1] : '\0';
   const char after = end < buffer.size() ? buffer[end] : '\0';
   // Most runs are years, fractions and counts: rule those out before anything is called.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 #include "base/hash.h"
@@ -77,6 +78,7 @@ struct IngestPartition::State {
   std::int64_t records_in_slice = 0;
   std::vector<UrgentFinding> findings_in_slice;
   std::vector<Sighting> sightings;
+  std::unordered_set<std::uint64_t> sighted;  // of this slice: agent, field and value
 
   StreamTotals totals;
   std::vector<AgentFigures> agents;
@@ -129,6 +131,7 @@ struct IngestPartition::State {
     block.records = std::exchange(records_in_slice, 0);
     slice.close(block);
     block.sightings = std::exchange(sightings, {});
+    sighted.clear();
     block.findings = std::exchange(findings_in_slice, {});
     closed_tasks.clear();
     tasks.close(grid, block.tasks, closed_tasks);
@@ -340,13 +343,13 @@ struct IngestPartition::State {
       if (version_fields[i] == StringField::agent_version) figures.agent_version = value;
       if (version_fields[i] == StringField::spec_version) figures.spec_version = value;
       if (version_fields[i] == StringField::model_version) figures.model_version = value;
+      // An agent that takes turns with two models comes here with every call.
+      const auto place = static_cast<std::uint64_t>(agent->slot) * version_fields.size() + i;
+      if (sighted.contains(mix(place, hash)) || !sighted.insert(mix(place, hash)).second) continue;
       GroupKey key = figures.env;
       key += '\0';
       key += figures.agent;
-      const bool known = std::any_of(sightings.begin(), sightings.end(), [&](const Sighting& sighting) {
-        return sighting.field == version_fields[i] && sighting.value == value && sighting.agent == key;
-      });
-      if (!known) sightings.push_back({std::move(key), version_fields[i], std::string(value)});
+      sightings.push_back({std::move(key), version_fields[i], std::string(value)});
     }
   }
 

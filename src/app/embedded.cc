@@ -1,0 +1,79 @@
+#include "app/embedded.h"
+
+#include <algorithm>
+#include <thread>
+
+namespace tocsin {
+
+Result<std::unique_ptr<Embedded>, std::string> Embedded::start(const Config& config, const RulesAndPatterns& loaded,
+                                                               const std::vector<unsigned char>& fingerprint_key,
+                                                               DeliverLoop::OnResult on_result) {
+  std::unique_ptr<Embedded> self(new Embedded());
+  const bool by_events = config.clock == ClockMode::events;
+  MemoryLog::Options log_options;
+  log_options.partitions = config.partitions;
+  log_options.stamps_records = !by_events;
+  self->log_ = std::make_unique<MemoryLog>(log_options, self->clock_);
+
+  std::vector<NamedReceiver> named;
+  for (const ReceiverConfig& receiver : config.receivers) {
+    WebhookReceiver::Options options;
+    options.url = receiver.url;
+    options.timeout = receiver.timeout;
+    options.allow_cidrs = receiver.allow_cidrs;
+    options.ca_file = receiver.ca_file;
+    options.secrets = receiver.secrets;
+    options.wall_clock_seconds = [clock = &self->clock_] { return clock->now().since_epoch.count() / 1'000; };
+    auto created = WebhookReceiver::create(std::move(options));
+    if (!created) {
+      std::string problems;
+      for (const std::string& problem : created.error()) problems += (problems.empty() ? "" : "; ") + problem;
+      return failure("receiver " + receiver.name + ": " + problems);
+    }
+    self->log_->keep_for(Topic::outbox, "deliver/" + receiver.name);
+    self->receivers_.push_back(std::move(created.value()));
+    named.push_back({receiver.name, self->receivers_.back().get()});
+  }
+
+  Service::Options options;
+  options.deployment = config.deployment();
+  options.halts = config.halts;
+  options.partitions = config.partitions;
+  options.shards = static_cast<std::int32_t>(std::max(1u, std::thread::hardware_concurrency()));
+  options.clock_of_events = by_events;
+  options.publish_events = config.publish_events;
+  self->service_ = std::make_unique<Service>(options, *self->log_, self->clock_, loaded.rules, loaded.patterns,
+                                             Fingerprinter(fingerprint_key), named, std::move(on_result));
+  HttpApi::Options api;
+  api.token = config.http_token;
+  api.partitions = config.partitions;
+  self->api_ = std::make_unique<HttpApi>(api, *self->service_, *self->log_, self->clock_);
+
+  HttpServer::Options server;
+  server.address = config.http_address;
+  server.port = config.http_port;
+  server.max_body_bytes = config.max_body_bytes;
+  server.threads = 2;
+  auto started = HttpServer::start(server, [handler = self->api_.get()](HttpRequest request, Responder responder) {
+    handler->handle(std::move(request), std::move(responder));
+  });
+  if (!started) return failure(started.error());
+  self->server_ = std::move(started.value());
+  self->address_ = config.http_address;
+  return success(std::move(self));
+}
+
+Embedded::~Embedded() {
+  if (api_) api_->stop();
+  if (server_) server_->stop();
+  if (service_) service_->stop();
+  receivers_.clear();  // their last results go to a log that is still there
+}
+
+std::string Embedded::url() const {
+  const bool any = address_ == "0.0.0.0" || address_ == "::";
+  const std::string host = any ? "127.0.0.1" : address_.find(':') != std::string::npos ? "[" + address_ + "]" : address_;
+  return "http://" + host + ":" + std::to_string(server_->port());
+}
+
+}  // namespace tocsin

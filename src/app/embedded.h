@@ -1,0 +1,47 @@
+// Tocsin in one process without a broker: log, stages, receivers and HTTP doors, put together.
+
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "app/config.h"
+#include "app/files.h"
+#include "app/http_api.h"
+#include "base/result.h"
+#include "edge/clock/system_clock.h"
+#include "edge/http/server.h"
+#include "edge/memory/memory_log.h"
+#include "edge/webhook/webhook_receiver.h"
+#include "runtime/service.h"
+
+namespace tocsin {
+
+class Embedded {
+ public:
+  // Starts everything, back to front. The error is for people.
+  static Result<std::unique_ptr<Embedded>, std::string> start(const Config& config, const RulesAndPatterns& loaded,
+                                                              const std::vector<unsigned char>& fingerprint_key,
+                                                              DeliverLoop::OnResult on_result);
+  // Stops front to back: no new events, then the stages, then the receivers.
+  ~Embedded();
+
+  std::string url() const;
+  const Service& service() const { return *service_; }
+  Log& log() { return *log_; }
+
+ private:
+  Embedded() = default;
+
+  SystemClock clock_;
+  std::unique_ptr<MemoryLog> log_;
+  std::vector<std::unique_ptr<WebhookReceiver>> receivers_;
+  std::unique_ptr<Service> service_;
+  std::unique_ptr<HttpApi> api_;
+  std::unique_ptr<HttpServer> server_;
+  std::string address_;
+};
+
+}  // namespace tocsin

@@ -1,0 +1,400 @@
+#include "app/http_api.h"
+
+#include <openssl/crypto.h>
+
+#include <algorithm>
+#include <charconv>
+#include <nlohmann/json.hpp>
+
+#include "app/console_page.h"
+#include "app/metrics.h"
+#include "app/record_reader.h"
+#include "base/hash.h"
+#include "base/time_text.h"
+
+namespace tocsin {
+
+namespace {
+
+using namespace std::chrono_literals;
+using Json = nlohmann::ordered_json;
+
+std::string dump(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
+
+HttpResponse json_response(int status, const Json& json) {
+  HttpResponse response;
+  response.status = status;
+  response.body = dump(json) + "\n";
+  return response;
+}
+
+HttpResponse error_response(int status, const std::string& message) {
+  return json_response(status, {{"error", message}});
+}
+
+HttpResponse text_response(int status, std::string text, std::string type = "text/plain; charset=utf-8") {
+  HttpResponse response;
+  response.status = status;
+  response.content_type = std::move(type);
+  response.body = std::move(text);
+  return response;
+}
+
+// A small body of ours: never nested, a few names.
+std::optional<Json> small_object(const std::string& body) {
+  constexpr std::size_t most_bytes = 64 << 10;
+  if (body.size() > most_bytes) return std::nullopt;
+  int depth = 0;
+  for (const char c : body) {
+    if ((c == '{' || c == '[') && ++depth > 8) return std::nullopt;
+  }
+  Json json = Json::parse(body, nullptr, false);
+  if (!json.is_object()) return std::nullopt;
+  return json;
+}
+
+std::string text_of(const Json& json, const char* key) {
+  const auto found = json.find(key);
+  if (found == json.end() || !found->is_string()) return {};
+  return found->get<std::string>().substr(0, 512);
+}
+
+std::int64_t number_of(const HttpRequest& request, std::string_view name, std::int64_t otherwise) {
+  const auto text = request.query_value(name);
+  if (!text) return otherwise;
+  std::int64_t value = 0;
+  const auto [end, code] = std::from_chars(text->data(), text->data() + text->size(), value);
+  return code == std::errc{} && end == text->data() + text->size() ? value : otherwise;
+}
+
+Json labels_json(const Labels& labels) {
+  Json json = Json::object();
+  for (const auto& [name, value] : labels) json[name] = value;
+  return json;
+}
+
+}  // namespace
+
+std::vector<BodyRecord> split_body(std::string_view body) {
+  std::vector<BodyRecord> records;
+  const std::size_t first = body.find_first_not_of(" \t\r\n");
+  if (first == std::string_view::npos) return records;
+  if (body[first] == '[') {
+    // The items of the array, by brackets outside of strings; what is no JSON is found when it is decoded.
+    std::int64_t line = 1 + std::count(body.begin(), body.begin() + static_cast<std::ptrdiff_t>(first), '\n');
+    int depth = 0;
+    bool in_string = false;
+    std::size_t begin = std::string_view::npos;
+    std::int64_t begin_line = line;
+    for (std::size_t i = first + 1; i < body.size(); ++i) {
+      const char c = body[i];
+      if (c == '\n') ++line;
+      if (in_string) {
+        if (c == '\\') {
+          ++i;
+        } else if (c == '"') {
+          in_string = false;
+        }
+        continue;
+      }
+      const bool ends_item = depth == 0 && (c == ',' || c == ']');
+      if (ends_item) {
+        if (begin != std::string_view::npos) records.push_back({{}, body.substr(begin, i - begin), begin_line});
+        begin = std::string_view::npos;
+        if (c == ']') break;
+        continue;
+      }
+      if (begin == std::string_view::npos && c > ' ') {
+        begin = i;
+        begin_line = line;
+      }
+      if (c == '"') in_string = true;
+      if (c == '{' || c == '[') ++depth;
+      if (c == '}' || c == ']') --depth;
+    }
+    if (begin != std::string_view::npos) records.push_back({{}, body.substr(begin), begin_line});
+    return records;
+  }
+  // One object over many lines has a second line that does not begin with a bracket.
+  const std::size_t line_end = body.find('\n', first);
+  const std::size_t second = line_end == std::string_view::npos ? line_end : body.find_first_not_of(" \t\r\n", line_end);
+  const bool one_object = body[first] == '{' && second != std::string_view::npos && body[second] != '{' &&
+                          body.substr(second).find('\t') == std::string_view::npos;
+  if (one_object) return {{{}, body.substr(first), 1}};
+  std::int64_t number = 0;
+  for (std::size_t at = 0; at < body.size();) {
+    std::size_t end = body.find('\n', at);
+    if (end == std::string_view::npos) end = body.size();
+    std::string_view line = body.substr(at, end - at);
+    if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
+    ++number;
+    at = end + 1;
+    if (line.find_first_not_of(" \t") == std::string_view::npos) continue;
+    const RecordLine record = split_record(line, number);
+    records.push_back({record.key, record.value, number});
+  }
+  return records;
+}
+
+HttpApi::HttpApi(Options options, const Service& service, Log& log, const Clock& clock)
+    : options_(std::move(options)), service_(service), log_(log), clock_(clock), long_poll_(log, clock) {}
+
+EventTime HttpApi::now() const { return as_event_time(clock_.now()); }
+
+bool HttpApi::is_allowed(const HttpRequest& request) const {
+  if (options_.token.empty()) return true;
+  const auto header = request.header("authorization");
+  const std::string wanted = "Bearer " + options_.token;
+  // In constant time, so that the token can't be found out letter by letter.
+  return header && header->size() == wanted.size() && CRYPTO_memcmp(header->data(), wanted.data(), wanted.size()) == 0;
+}
+
+void HttpApi::handle(HttpRequest request, Responder responder) {
+  const auto path = request.path_segments();
+  const auto is = [&](std::initializer_list<std::string_view> wanted) {
+    return std::equal(path.begin(), path.end(), wanted.begin(), wanted.end());
+  };
+  const bool get = request.method == "GET";
+  const bool post = request.method == "POST";
+  if (get && (is({"healthz"}) || is({"-", "healthy"}))) return responder.send(get_health(false));
+  if (get && (is({"readyz"}) || is({"-", "ready"}))) return responder.send(get_health(true));
+  if (get && is({"metrics"})) {
+    return responder.send(
+        text_response(200, metrics_text(service_, log_, clock_), "text/plain; version=0.0.4; charset=utf-8"));
+  }
+  if (get && path.empty()) return responder.send(text_response(200, console_page(), "text/html; charset=utf-8"));
+  if (!is_allowed(request)) {
+    return responder.send(error_response(401, "this door asks for the header 'Authorization: Bearer TOKEN'"));
+  }
+  if (post && is({"v1", "events"})) return responder.send(post_events(request));
+  if (get && path.size() == 3 && path[0] == "v1" && path[1] == "topics") return get_topic(request, path[2], responder);
+  if (get && is({"v1", "halts"})) return responder.send(get_halts({}));
+  if (get && path.size() == 3 && path[0] == "v1" && path[1] == "halts") return responder.send(get_halts(path[2]));
+  if (post && is({"v1", "halts", "release"})) return responder.send(post_release(request.body));
+  if (post && is({"v1", "halts", "drill"})) return responder.send(post_drill(request.body));
+  if (post && is({"v1", "halt-acks"})) return responder.send(post_ack(request.body));
+  if (get && is({"v1", "alerts"})) return responder.send(get_alerts());
+  if (get && is({"v1", "status"})) return responder.send(get_status());
+  responder.send(error_response(404, "there is no such door; GET / shows them"));
+}
+
+HttpResponse HttpApi::post_events(const HttpRequest& request) {
+  const std::vector<BodyRecord> records = split_body(request.body);
+  if (records.empty()) return error_response(400, "the body holds no event");
+  std::vector<NewRecord> batch;
+  batch.reserve(records.size());
+  {
+    const std::lock_guard lock(mutex_);
+    for (const BodyRecord& record : records) {
+      const auto decoded = decoder_.decode(record.value, record.key);
+      std::string_view reason;
+      std::string_view correlation_id;
+      if (!decoded) {
+        reason = name_of(decoded.error());
+      } else {
+        const EventFields& fields = decoded.value()->fields;
+        correlation_id = fields.get(StringField::correlation_id);
+        if (correlation_id.empty() && fields.type <= EventType::tool_call) {
+          reason = name_of(DecodeError::no_correlation_id);
+        }
+      }
+      if (!reason.empty()) {
+        return json_response(400, {{"error", "nothing was taken: line " + std::to_string(record.line) + " is " +
+                                                  std::string(reason)},
+                                   {"line", record.line},
+                                   {"reason", reason}});
+      }
+      const auto partitions = static_cast<std::uint64_t>(options_.partitions);
+      const auto partition = static_cast<std::int32_t>(hash64(correlation_id) % partitions);
+      std::string key(record.key.empty() ? correlation_id : record.key);
+      batch.push_back({Topic::source, partition, std::move(key), std::string(record.value)});
+    }
+  }
+  const std::size_t count = batch.size();
+  if (!log_.append(std::move(batch))) {
+    HttpResponse response = error_response(503, "nothing was taken: ingest is behind; send it again");
+    response.headers.emplace_back("Retry-After", "1");
+    return response;
+  }
+  return json_response(202, {{"accepted", count}});
+}
+
+void HttpApi::get_topic(const HttpRequest& request, const std::string& name, Responder responder) {
+  const auto topic = topic_named(name);
+  // The source holds what people wrote, blocks are no JSON: both stay inside.
+  if (!topic || *topic == Topic::source || *topic == Topic::blocks || *topic == Topic::findings) {
+    return responder.send(error_response(404, "there is no such topic to read"));
+  }
+  const std::int64_t from = std::max<std::int64_t>(0, number_of(request, "from", 0));
+  const std::int64_t wait = std::clamp<std::int64_t>(number_of(request, "wait_ms", 0), 0, 25'000);
+  const std::int64_t limit = std::clamp<std::int64_t>(number_of(request, "limit", 1'000), 1, 10'000);
+  long_poll_.answer(*topic, from, static_cast<std::size_t>(limit), Duration{wait}, std::move(responder));
+}
+
+void HttpApi::read_halts() {
+  std::vector<LogRecord> records;
+  halts_next_ = log_.fetch(Topic::halts, 0, halts_next_, 1'000'000, records);
+  for (const LogRecord& record : records) halts_.apply(record.key, record.value);
+}
+
+HttpResponse HttpApi::get_halts(const std::string& scope) {
+  const std::lock_guard lock(mutex_);
+  read_halts();
+  Json list = Json::array();
+  for (const HaltBook::Item& item : scope.empty() ? halts_.items() : halts_.of_scope(scope)) {
+    Json json = Json::parse(to_json(item.halt));
+    json["active"] = item.is_active(item.halt.last_at);
+    json["release"] = item.release ? Json::parse(to_json(*item.release)) : Json(nullptr);
+    list.push_back(std::move(json));
+  }
+  Json body{{"halts", std::move(list)}};
+  if (!scope.empty()) {
+    body["scope"] = scope;
+    const auto own = halts_.of_scope(scope);
+    body["halted"] = std::any_of(own.begin(), own.end(), [](const HaltBook::Item& item) {
+      return item.halt.enforced() && item.is_active(item.halt.last_at);
+    });
+  }
+  return json_response(200, body);
+}
+
+HttpResponse HttpApi::post_release(const std::string& body) {
+  const auto json = small_object(body);
+  if (!json) return error_response(400, "a JSON object is needed: {\"scope\", \"by\", \"reason\"}");
+  const std::string scope = text_of(*json, "scope"), by = text_of(*json, "by"), reason = text_of(*json, "reason");
+  if (scope.empty() || by.empty() || reason.empty()) {
+    return error_response(400, "'scope', 'by' and 'reason' are needed: a release has a name and a reason");
+  }
+  const std::string only = text_of(*json, "halt_id");
+  const std::lock_guard lock(mutex_);
+  read_halts();
+  std::vector<NewRecord> records;
+  Json released = Json::array();
+  for (const HaltRecord& halt : halts_.unreleased(scope)) {
+    if (!only.empty() && halt.id != only) continue;
+    const HaltRelease release{halt.id, scope, by, reason, now()};
+    records.push_back({Topic::halts, 0, release.key(), to_json(release)});
+    released.push_back(halt.id);
+  }
+  if (records.empty()) return error_response(404, "nothing to release: the scope has no unreleased halt");
+  log_.append(std::move(records));
+  read_halts();
+  return json_response(200, {{"scope", scope}, {"released", released}});
+}
+
+HttpResponse HttpApi::post_drill(const std::string& body) {
+  const auto json = small_object(body);
+  const std::string scope = json ? text_of(*json, "scope") : std::string{};
+  const std::string by = json ? text_of(*json, "by") : std::string{};
+  const bool known = scope.starts_with("task:") || scope.starts_with("agent:");
+  if (!known || scope.back() == ':' || by.empty()) {
+    return error_response(400, "'scope' (task:ID or agent:NAME) and 'by' are needed");
+  }
+  HaltRecord halt;
+  halt.scope = scope;
+  halt.id = halt_id(service_.options().deployment, "drill", scope, to_rfc3339(now()));
+  halt.rule = "drill";
+  halt.reason = "a drill, by " + by;
+  halt.state = service_.options().halts.enforce ? HaltState::enforced : HaltState::dry_run;
+  halt.first_at = halt.last_at = now();
+  halt.expires_at = halt.first_at + 10min;
+  log_.append({{Topic::halts, 0, halt.key(), to_json(halt)}});
+  return json_response(200, Json::parse(to_json(halt)));
+}
+
+HttpResponse HttpApi::post_ack(const std::string& body) {
+  const auto json = small_object(body);
+  const std::string id = json ? text_of(*json, "halt_id") : std::string{};
+  const std::string scope = json ? text_of(*json, "scope") : std::string{};
+  if (id.empty() || scope.empty()) return error_response(400, "'halt_id' and 'scope' are needed");
+  const Json ack{{"kind", "halt_ack"}, {"halt_id", id}, {"scope", scope}, {"by", text_of(*json, "by")},
+                 {"at", to_rfc3339(now())}};
+  log_.append({{Topic::halt_acks, 0, id, dump(ack)}});
+  return json_response(202, {{"acknowledged", id}});
+}
+
+HttpResponse HttpApi::get_alerts() const {
+  const auto view = service_.evaluate();
+  Json firing = Json::array(), recent = Json::array();
+  for (const ActiveAlert& alert : view->active) {
+    Json json = Json::parse(to_replay_json(alert.change));
+    json["since"] = to_rfc3339(alert.change.since);
+    json["times"] = alert.times;
+    json["condition"] = alert.change.condition;
+    json["unit"] = alert.change.value_unit;
+    json["halt"] = alert.change.halt;
+    json["command"] = alert.change.command;
+    firing.push_back(std::move(json));
+  }
+  for (auto change = view->recent.rbegin(); change != view->recent.rend(); ++change) {
+    recent.push_back(Json::parse(to_replay_json(*change)));
+  }
+  return json_response(200, {{"firing", firing}, {"recent", recent}});
+}
+
+HttpResponse HttpApi::get_status() const {
+  const IngestView ingest = service_.ingest();
+  const auto evaluate = service_.evaluate();
+  Json rules = Json::array();
+  for (const RuleSight& rule : evaluate->sight) {
+    rules.push_back({{"alert", rule.alert},
+                     {"live", rule.live},
+                     {"warming", rule.warming},
+                     {"blind", rule.blind},
+                     {"undeclared", rule.undeclared},
+                     {"pending", rule.pending},
+                     {"firing", rule.firing}});
+  }
+  Json agents = Json::array();
+  for (const AgentFigures& agent : ingest.agents) {
+    agents.push_back({{"env", agent.env},
+                      {"agent", agent.agent},
+                      {"open_tasks", agent.open_tasks},
+                      {"completed", agent.tasks_by_outcome[static_cast<std::size_t>(Outcome::completed)]},
+                      {"surfaced", agent.tasks_by_outcome[static_cast<std::size_t>(Outcome::surfaced)]},
+                      {"errored", agent.tasks_by_outcome[static_cast<std::size_t>(Outcome::errored)]},
+                      {"timed_out", agent.tasks_by_outcome[static_cast<std::size_t>(Outcome::timed_out)]},
+                      {"model_calls", agent.model_calls},
+                      {"tool_calls", agent.tool_calls},
+                      {"cost_usd", agent.cost_known ? Json(static_cast<double>(agent.cost) / 1e6) : Json(nullptr)},
+                      {"labels", labels_json({{"spec_version", agent.spec_version}, {"model_version", agent.model_version}})}});
+  }
+  Json receivers = Json::array();
+  for (const auto& view : service_.deliver()) {
+    receivers.push_back({{"name", view->receiver},
+                         {"delivered", view->figures.delivered},
+                         {"pending", log_.end(Topic::outbox, 0) - view->committed},
+                         {"failed_attempts", view->figures.failed_attempts},
+                         {"parked", view->figures.parked},
+                         {"disabled", view->figures.disabled}});
+  }
+  const bool started = evaluate->evaluated.since_epoch.count() > 0;
+  return json_response(
+      200, {{"version", TOCSIN_VERSION},
+            {"idle", service_.is_idle()},
+            {"records", ingest.totals.records},
+            {"events", ingest.totals.events},
+            {"dead_letters", ingest.totals.all_dead_letters()},
+            {"tasks", ingest.totals.tasks},
+            {"open_tasks", ingest.open_tasks},
+            {"evaluated", started ? Json(to_rfc3339(evaluate->evaluated)) : Json(nullptr)},
+            {"halt_mode", service_.options().halts.enforce ? "enforce" : "dry_run"},
+            {"series", {{"used", evaluate->series.used}, {"cap", evaluate->series.cap}, {"bytes", evaluate->series.bytes}}},
+            {"rules", rules},
+            {"agents", agents},
+            {"receivers", receivers}});
+}
+
+HttpResponse HttpApi::get_health(bool readiness) const {
+  // Alive is who answers. Ready is who also gets through: pages that nobody takes are not for the load balancer
+  // to judge, a source that nobody reads is.
+  if (readiness) {
+    for (std::int32_t p = 0; p < options_.partitions; ++p) {
+      const std::int64_t behind = log_.end(Topic::source, p) - log_.position("ingest", Topic::source, p);
+      if (behind > 1'000'000) return text_response(503, "ingest is behind\n");
+    }
+  }
+  return text_response(200, "ok\n");
+}
+
+}  // namespace tocsin

@@ -1,0 +1,74 @@
+// The HTTP doors of a running service: events in; halts, alerts, topics and metrics out.
+//
+//   POST /v1/events                 native events: one object, a JSON array, or a line each; whole or refused
+//   GET  /v1/topics/NAME            records of a topic; ?from=N&wait_ms=M&limit=K waits for the next
+//   GET  /v1/halts[/SCOPE]          which scopes are halted, and why
+//   POST /v1/halts/release          {"scope", "by", "reason", "halt_id"?}
+//   POST /v1/halts/drill            {"scope", "by"}
+//   POST /v1/halt-acks              {"halt_id", "scope", "by"}
+//   GET  /v1/alerts, /v1/status, /metrics, /healthz, /readyz, /-/healthy, /-/ready, /
+
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "app/long_poll.h"
+#include "core/event/native_decoder.h"
+#include "core/halt/halt_book.h"
+#include "edge/http/server.h"
+#include "runtime/service.h"
+
+namespace tocsin {
+
+class HttpApi {
+ public:
+  struct Options {
+    std::string token;  // asked for as a bearer where it is not empty; health and metrics stay open
+    std::int32_t partitions = 1;
+  };
+
+  // Requires: all references live longer than this.
+  HttpApi(Options options, const Service& service, Log& log, const Clock& clock);
+
+  // Thread: any of the server's.
+  void handle(HttpRequest request, Responder responder);
+  void stop() { long_poll_.stop(); }
+
+ private:
+  HttpResponse post_events(const HttpRequest& request);
+  HttpResponse get_halts(const std::string& scope);
+  HttpResponse post_release(const std::string& body);
+  HttpResponse post_drill(const std::string& body);
+  HttpResponse post_ack(const std::string& body);
+  HttpResponse get_alerts() const;
+  HttpResponse get_status() const;
+  HttpResponse get_health(bool readiness) const;
+  void get_topic(const HttpRequest& request, const std::string& name, Responder responder);
+  bool is_allowed(const HttpRequest& request) const;
+  void read_halts();
+  EventTime now() const;
+
+  Options options_;
+  const Service& service_;
+  Log& log_;
+  const Clock& clock_;
+  LongPoll long_poll_;
+  // Requests come from several threads, and are few: one lock over what they share.
+  std::mutex mutex_;
+  NativeDecoder decoder_;
+  HaltBook halts_;
+  std::int64_t halts_next_ = 0;
+};
+
+// Splits a body into records: a JSON array into its items, a single object as it is, else line by line. Each with
+// the number of its line.
+struct BodyRecord {
+  std::string_view key;
+  std::string_view value;
+  std::int64_t line = 1;
+};
+std::vector<BodyRecord> split_body(std::string_view body);
+
+}  // namespace tocsin

@@ -1,0 +1,168 @@
+#include "app/metrics.h"
+
+#include <algorithm>
+#include <map>
+
+#include "edge/prometheus/metric_page.h"
+
+namespace tocsin {
+
+namespace {
+
+using MetricLabels = MetricPage::MetricLabels;
+
+double number(std::int64_t value) { return static_cast<double>(value); }
+
+MetricLabels with(MetricLabels labels, const std::string& name, std::string_view value) {
+  labels.emplace_back(name, value);
+  return labels;
+}
+
+void add_agent(MetricPage& page, const AgentFigures& agent) {
+  const MetricLabels who{{"env", agent.env}, {"agent", agent.agent}};
+  for (std::size_t i = 1; i < agent.tasks_by_outcome.size(); ++i) {
+    page.counter("tocsin_agent_tasks_total", "Tasks that ended, by outcome.",
+                 with(who, "outcome", name_of(static_cast<Outcome>(i))), number(agent.tasks_by_outcome[i]));
+  }
+  const std::int64_t ended = agent.tasks_by_outcome[1] + agent.tasks_by_outcome[2] + agent.tasks_by_outcome[3] +
+                             agent.tasks_by_outcome[4];
+  if (ended > 0) {
+    page.gauge("tocsin_agent_surface_ratio", "Share of ended tasks that were handed to a person, since the start.", who,
+               number(agent.tasks_by_outcome[static_cast<std::size_t>(Outcome::surfaced)]) / number(ended));
+  }
+  page.gauge("tocsin_agent_open_tasks", "Tasks that have begun and not ended.", who, number(agent.open_tasks));
+  page.counter("tocsin_agent_model_calls_total", "Model calls.", who, number(agent.model_calls));
+  const char* const tokens = "tocsin_agent_tokens_total";
+  const char* const tokens_help = "Tokens, by kind; input is split into what the cache held and what it did not.";
+  page.counter(tokens, tokens_help, with(who, "kind", "input_uncached"), number(agent.tokens_in - agent.tokens_cached));
+  page.counter(tokens, tokens_help, with(who, "kind", "input_cached"), number(agent.tokens_cached));
+  page.counter(tokens, tokens_help, with(who, "kind", "output"), number(agent.tokens_out));
+  // Absent is not zero: an agent that reports no cost has no such metric.
+  if (agent.cost_known) {
+    page.counter("tocsin_agent_cost_dollars_total", "Cost of model calls in US dollars.", who, number(agent.cost) / 1e6);
+  }
+  page.counter("tocsin_agent_tool_calls_total", "Tool calls.", who, number(agent.tool_calls));
+  page.counter("tocsin_agent_tool_errors_total", "Tool calls that failed.", who, number(agent.tool_errors));
+  page.counter("tocsin_agent_tool_refusals_total", "Tool calls that the authorization layer refused.", who,
+               number(agent.tool_refusals));
+  page.counter("tocsin_agent_reviews_total", "Reviews of the first version shown.", who, number(agent.reviews));
+  page.counter("tocsin_agent_reviews_accepted_total", "Reviews that accepted it.", who,
+               number(agent.reviews_accepted));
+  page.counter("tocsin_agent_findings_total", "Secrets found in telemetry.", who, number(agent.findings));
+  page.counter("tocsin_agent_redactions_total", "Pieces of personal data redacted.", who, number(agent.redactions));
+  if (agent.reported_concurrent_tasks >= 0) {
+    page.gauge("tocsin_agent_reported_concurrent_tasks", "Concurrent tasks, as the agent itself reports.", who,
+               number(agent.reported_concurrent_tasks));
+  }
+  if (agent.reported_queue_depth >= 0) {
+    page.gauge("tocsin_agent_reported_queue_depth", "Queued requests, as the agent itself reports.", who,
+               number(agent.reported_queue_depth));
+  }
+  if (!agent.spec_version.empty() || !agent.model_version.empty() || !agent.agent_version.empty()) {
+    MetricLabels versions = with(who, "agent_version", agent.agent_version);
+    versions = with(versions, "spec_version", agent.spec_version);
+    page.gauge("tocsin_agent_version_info", "The versions seen last; always 1.",
+               with(versions, "model_version", agent.model_version), 1);
+  }
+}
+
+void add_rules(MetricPage& page, const EvaluateView& view) {
+  for (const RuleSight& rule : view.sight) {
+    const MetricLabels alert{{"alert", rule.alert}};
+    const char* const name = "tocsin_rule_groups";
+    const char* const help = "Groups of a rule, by how well it sees them: a rule that is blind is not healthy.";
+    page.gauge(name, help, with(alert, "state", "live"), number(rule.live));
+    page.gauge(name, help, with(alert, "state", "warming"), number(rule.warming));
+    page.gauge(name, help, with(alert, "state", "blind"), number(rule.blind));
+    page.gauge(name, help, with(alert, "state", "undeclared"), number(rule.undeclared));
+    page.gauge("tocsin_alerts_pending", "Alerts whose condition holds, not yet for long enough.", alert,
+               number(rule.pending));
+    page.gauge("tocsin_alerts_firing", "Alerts that fire.", alert, number(rule.firing));
+  }
+  std::map<std::pair<std::string, std::string>, std::int64_t> by_agent;
+  for (const ActiveAlert& active : view.active) {
+    std::string agent;
+    for (const auto& [label, value] : active.change.labels) {
+      if (label == "agent") agent = value;
+    }
+    ++by_agent[{active.change.alert, agent}];
+  }
+  for (const auto& [key, count] : by_agent) {
+    page.gauge("tocsin_agent_alerts_firing", "Alerts that fire, by agent.", {{"alert", key.first}, {"agent", key.second}},
+               number(count));
+  }
+  page.counter("tocsin_alerts_fired_total", "Alerts that began to fire.", {}, number(view.alerts_fired));
+  page.counter("tocsin_alerts_resolved_total", "Alerts that were resolved.", {}, number(view.alerts_resolved));
+  page.gauge("tocsin_series", "Series held.", {}, number(static_cast<std::int64_t>(view.series.used)));
+  page.gauge("tocsin_series_limit", "Series that there is room for (max_series of all rules).", {},
+             number(static_cast<std::int64_t>(view.series.cap)));
+  page.gauge("tocsin_series_bytes", "Memory of the series' history.", {},
+             number(static_cast<std::int64_t>(view.series.bytes)));
+}
+
+void add_stream(MetricPage& page, const IngestView& view) {
+  const StreamTotals& totals = view.totals;
+  page.counter("tocsin_records_total", "Records read.", {}, number(totals.records));
+  page.counter("tocsin_events_total", "Events that counted.", {}, number(totals.events));
+  page.counter("tocsin_duplicates_total", "Events that had been seen before.", {}, number(totals.duplicates));
+  for (std::size_t i = 0; i < totals.dead_letters.size(); ++i) {
+    page.counter("tocsin_dead_letters_total", "Records that could not be read, by reason.",
+                 {{"reason", std::string(name_of(static_cast<DecodeError>(i)))}}, number(totals.dead_letters[i]));
+  }
+  for (const auto& [pattern, count] : totals.findings) {
+    page.counter("tocsin_findings_total", "Secrets found, by pattern.", {{"pattern", pattern}}, number(count));
+  }
+  page.counter("tocsin_unscanned_events_total", "Events whose scan ran out of its budget: not known to be clean.", {},
+               number(totals.unscanned));
+  page.counter("tocsin_tasks_not_tracked_total", "Tasks beyond the limit of open tasks; no deadline watches them.", {},
+               number(totals.tasks_not_tracked));
+  page.counter("tocsin_groups_skipped_total", "Times an event lacked a label that a rule groups by.", {},
+               number(totals.groups_skipped));
+  page.counter("tocsin_slices_closed_total", "Slices of 10 s that were closed.", {}, number(view.cuts));
+  page.counter("tocsin_halts_written_total", "Halt records written, repeats included.", {}, number(view.halts));
+  page.gauge("tocsin_open_tasks", "Tasks that have begun and not ended.", {},
+             number(static_cast<std::int64_t>(view.open_tasks)));
+}
+
+}  // namespace
+
+std::string metrics_text(const Service& service, const Log& log, const Clock& clock) {
+  MetricPage page;
+  const IngestView ingest = service.ingest();
+  const auto evaluate = service.evaluate();
+  for (const AgentFigures& agent : ingest.agents) add_agent(page, agent);
+  add_rules(page, *evaluate);
+  add_stream(page, ingest);
+
+  std::int64_t waiting = 0;
+  for (std::size_t p = 0; p < ingest.next_offsets.size(); ++p) {
+    waiting += log.end(Topic::source, static_cast<std::int32_t>(p)) - log.position("ingest", Topic::source, static_cast<std::int32_t>(p));
+  }
+  const char* const queue = "tocsin_queue_records";
+  const char* const queue_help = "Records between two stages that have not been read.";
+  page.gauge(queue, queue_help, {{"topic", "source"}}, number(waiting));
+  page.gauge(queue, queue_help, {{"topic", "blocks"}}, number(log.end(Topic::blocks, 0) - evaluate->blocks_next));
+  page.gauge(queue, queue_help, {{"topic", "findings"}}, number(log.end(Topic::findings, 0) - evaluate->findings_next));
+  if (!service.options().clock_of_events && evaluate->evaluated.since_epoch.count() > 0) {
+    page.gauge("tocsin_evaluate_delay_seconds", "Age of the last grid time that was evaluated.", {},
+               static_cast<double>((clock.now() - evaluate->evaluated).count()) / 1'000);
+  }
+  for (const auto& view : service.deliver()) {
+    const MetricLabels receiver{{"receiver", view->receiver}};
+    const char* const pages = "tocsin_pages_total";
+    const char* const pages_help = "Pages by what became of them; a failed attempt is tried again.";
+    page.counter(pages, pages_help, with(receiver, "result", "delivered"), number(view->figures.delivered));
+    page.counter(pages, pages_help, with(receiver, "result", "failed_attempt"), number(view->figures.failed_attempts));
+    page.counter(pages, pages_help, with(receiver, "result", "parked"), number(view->figures.parked));
+    page.gauge("tocsin_pages_pending", "Pages that the receiver does not have yet.", receiver,
+               number(log.end(Topic::outbox, 0) - view->committed));
+    page.gauge("tocsin_receiver_disabled", "1 when the receiver answered that it wants no more.", receiver,
+               view->figures.disabled ? 1 : 0);
+  }
+  page.gauge("tocsin_rules_loaded", "Rules in force.", {},
+             number(static_cast<std::int64_t>(service.rules().rules.size())));
+  page.gauge("tocsin_build_info", "The version that runs; always 1.", {{"version", TOCSIN_VERSION}}, 1);
+  return page.text();
+}
+
+}  // namespace tocsin

@@ -1,0 +1,15 @@
+// What /metrics says of a running service: the agents' figures, and Tocsin's own.
+
+#pragma once
+
+#include <string>
+
+#include "ports/clock.h"
+#include "ports/log.h"
+#include "runtime/service.h"
+
+namespace tocsin {
+
+std::string metrics_text(const Service& service, const Log& log, const Clock& clock);
+
+}  // namespace tocsin
