@@ -29,18 +29,32 @@ void give_back(void* memory) {
 
 }  // namespace
 
-void* operator new(std::size_t size) { return take(size, 1); }
+void* operator new(std::size_t size) {
+  return take(size, 1);
+}
 void* operator new(std::size_t size, std::align_val_t alignment) {
   return take(size, static_cast<std::size_t>(alignment));
 }
-void operator delete(void* memory) noexcept { give_back(memory); }
-void operator delete(void* memory, std::size_t) noexcept { give_back(memory); }
-void operator delete(void* memory, std::align_val_t) noexcept { give_back(memory); }
-void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { give_back(memory); }
+void operator delete(void* memory) noexcept {
+  give_back(memory);
+}
+void operator delete(void* memory, std::size_t) noexcept {
+  give_back(memory);
+}
+void operator delete(void* memory, std::align_val_t) noexcept {
+  give_back(memory);
+}
+void operator delete(void* memory, std::size_t, std::align_val_t) noexcept {
+  give_back(memory);
+}
 
 namespace tocsin {
 
-std::uint64_t allocations() { return calls; }
-std::int64_t allocated_bytes() { return bytes; }
+std::uint64_t allocations() {
+  return calls;
+}
+std::int64_t allocated_bytes() {
+  return bytes;
+}
 
 }  // namespace tocsin

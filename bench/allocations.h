@@ -8,7 +8,7 @@
 
 namespace tocsin {
 
-std::uint64_t allocations();      // calls of operator new since the program began
-std::int64_t allocated_bytes();   // that are in use now, as the allocator rounds them
+std::uint64_t allocations();     // calls of operator new since the program began
+std::int64_t allocated_bytes();  // that are in use now, as the allocator rounds them
 
 }  // namespace tocsin

@@ -1,12 +1,12 @@
 #include "traffic.h"
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include <cmath>
 #include <cstdlib>
 #include <fstream>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <string_view>
 
 #include "app/demo/run_generator.h"
@@ -126,8 +126,7 @@ void Traffic::begin_pass(std::chrono::microseconds every, bool same_agents) {
   const RecordTime begin = now_;
   for (std::size_t i = 0; i < records_.size(); ++i) {
     Record& record = records_[i];
-    const RecordTime time =
-        begin + std::chrono::duration_cast<Duration>(every * static_cast<std::int64_t>(i + 1));
+    const RecordTime time = begin + std::chrono::duration_cast<Duration>(every * static_cast<std::int64_t>(i + 1));
     record.cuts = floor_to(time, slice_length) > floor_to(now_, slice_length);
     record.time = now_ = time;
     ++record.offset;
@@ -137,12 +136,15 @@ void Traffic::begin_pass(std::chrono::microseconds every, bool same_agents) {
       put(record.value, record.correlation_at + 24, task_tail);
       put(record.key, 24, task_tail);
     }
-    if (agents_ > 0) put(record.value, record.agent_at, fmt::format(agent_format, (first_agent_ + record.task) % agents_));
+    if (agents_ > 0)
+      put(record.value, record.agent_at, fmt::format(agent_format, (first_agent_ + record.task) % agents_));
   }
   ++passes_;
 }
 
-void Traffic::skip(Duration length) { now_ = ceil_to(now_ + length, slice_length); }
+void Traffic::skip(Duration length) {
+  now_ = ceil_to(now_ + length, slice_length);
+}
 
 std::size_t Traffic::bytes() const {
   std::size_t bytes = 0;

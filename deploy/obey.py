@@ -39,7 +39,7 @@ def watch():
             offset, in_force, heard = page["next"], frozenset(halts - releases), time.monotonic()
         except Exception as error:  # away, restarting, or not speaking our language: ask again
             print("cannot hear Tocsin:", error, flush=True)
-            time.sleep(1)
+            time.sleep(0.05)
 
 
 threading.Thread(target=watch, daemon=True).start()
@@ -57,4 +57,4 @@ while True:
         time.sleep(0.2)
     else:
         print("working", flush=True)  # the agent's next step; a step is as long as a halt may take to bite
-        time.sleep(1)
+        time.sleep(0.05)

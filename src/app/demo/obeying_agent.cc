@@ -97,13 +97,13 @@ void ObeyingAgent::start_command(const std::string& command) {
 void ObeyingAgent::show_halt(const Json& record) {
   halted_ = true;
   const auto halted = time_of(record);
-  std::cout << fmt::format("{:13}HALT  {}\n{:13}halt +{} ms", "", record["value"].value("reason", ""), "",
+  std::cout << fmt::format("{:13}HALT  {}\n{:13}halt +{} ms\n", "", record["value"].value("reason", ""), "",
                            halted ? halted->time_since_epoch().count() - sent_at_ : 0)
             << std::flush;
 }
 
 void ObeyingAgent::show_obeyed(const std::string& by) {
-  std::cout << fmt::format(", agent obeyed +{} ms ({})\n", now_ms() - sent_at_, by) << std::flush;
+  std::cout << fmt::format("{:13}agent obeyed +{} ms ({})\n", "", now_ms() - sent_at_, by) << std::flush;
 }
 
 bool ObeyingAgent::is_own_halt(const Json& value) const {

@@ -24,7 +24,8 @@ bool read_exponent(std::string_view text, std::size_t& at, int& exponent) {
 // reading.
 bool read_short(std::string_view text, int scale, std::int64_t& value) {
   constexpr std::size_t longest = 18;  // so that neither it nor a scale of up to nine digits overflows unseen
-  constexpr std::int64_t powers[] = {1, 10, 100, 1'000, 10'000, 100'000, 1'000'000, 10'000'000, 100'000'000, 1'000'000'000};
+  constexpr std::int64_t powers[] = {1,       10,        100,        1'000,       10'000,
+                                     100'000, 1'000'000, 10'000'000, 100'000'000, 1'000'000'000};
   if (text.empty() || text.size() > longest) return false;
   std::int64_t mantissa = 0;
   std::size_t at = 0;

@@ -360,7 +360,8 @@ struct NativeDecoder::State {
     if (type == ondemand::json_type::number) {
       out = value.raw_json_token();
       const std::size_t first = out.front() == '-' ? 1 : 0;
-      const bool leading_zero = out.size() > first + 1 && out[first] == '0' && out[first + 1] >= '0' && out[first + 1] <= '9';
+      const bool leading_zero =
+          out.size() > first + 1 && out[first] == '0' && out[first + 1] >= '0' && out[first + 1] <= '9';
       return !leading_zero || fail(DecodeError::out_of_range);
     }
     if (type != ondemand::json_type::string) return fail(DecodeError::wrong_type);
@@ -558,6 +559,15 @@ struct NativeDecoder::State {
   }
 };
 
+namespace {
+
+// No label may hold a NUL, which joins the labels of a group, nor what is no text.
+bool may_be_label(std::string_view key) {
+  return !key.empty() && key.find('\0') == std::string_view::npos && simdjson::validate_utf8(key.data(), key.size());
+}
+
+}  // namespace
+
 NativeDecoder::NativeDecoder() : state_(std::make_unique<State>()) {}
 NativeDecoder::~NativeDecoder() = default;
 
@@ -571,7 +581,7 @@ Result<const AgentEvent*, DecodeError> NativeDecoder::decode(std::string_view pa
   State& state = *state_;
   state.begin(payload, key);
   if (!state.read_record(payload.size())) return state.error;
-  if (!key.empty() && !state.event.fields.has(StringField::correlation_id)) state.keep_key(key);
+  if (!state.event.fields.has(StringField::correlation_id) && may_be_label(key)) state.keep_key(key);
   state.event.text = {state.text.data(), state.text_end};
   return &state.event;
 }

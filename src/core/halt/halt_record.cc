@@ -86,7 +86,8 @@ std::optional<HaltRecord> halt_from_json(std::string_view text) {
   halt.env = text_of(*json, "env");
   halt.agent = text_of(*json, "agent");
   halt.correlation_id = text_of(*json, "correlation_id");
-  halt.count = json->value("count", std::uint64_t{1});
+  const auto count = json->find("count");
+  halt.count = count != json->end() && count->is_number_unsigned() ? count->get<std::uint64_t>() : 1;
   halt.first_at = time_of(*json, "first_at");
   halt.last_at = time_of(*json, "last_at");
   halt.expires_at = time_of(*json, "expires_at");

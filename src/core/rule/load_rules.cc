@@ -76,6 +76,12 @@ void load_group(const YamlNode& node, const std::string& file, RuleSet& set,
                             std::to_string(entry->second.second.line) + "); names are unique over all files");
       continue;
     }
+    const auto task_rules =
+        std::count_if(set.rules.begin(), set.rules.end(), [](const Rule& r) { return r.mode == RuleMode::task; });
+    if (rule->mode == RuleMode::task && task_rules >= static_cast<std::ptrdiff_t>(most_task_rules)) {
+      diagnostics.error(file, rule->at, "too-many", "there are 32 rules with mode: task already, which is the limit");
+      continue;
+    }
     set.rules.push_back(std::move(*rule));
   }
 }

@@ -92,6 +92,9 @@ struct Actions {
 
 enum class NoData : std::uint8_t { hold, resolve, fire };
 
+// Rules of mode task: each task keeps one bit for each.
+inline constexpr std::size_t most_task_rules = 32;
+
 struct Rule {
   std::string name;
   std::string file;

@@ -61,6 +61,19 @@ void DeliverStage::finish(const std::string& alert_key) {
   if (queue->second.empty()) by_alert_.erase(queue);
 }
 
+// What is in flight is settled when its answer comes.
+void DeliverStage::park_the_rest() {
+  for (auto& [key, queue] : by_alert_) {
+    while (!queue.empty() && !queue.back().in_flight) {
+      ++figures_.parked;
+      offsets_.erase(queue.back().page.offset);
+      alert_of_page_.erase(queue.back().page.page_id);
+      queue.pop_back();
+    }
+  }
+  std::erase_if(by_alert_, [](const auto& entry) { return entry.second.empty(); });
+}
+
 void DeliverStage::settle(const DeliveryResult& result, Duration now) {
   const auto alert = alert_of_page_.find(result.page_id);
   if (alert == alert_of_page_.end()) return;
@@ -82,6 +95,7 @@ void DeliverStage::settle(const DeliveryResult& result, Duration now) {
       figures_.disabled = true;
       ++figures_.parked;
       finish(key);
+      park_the_rest();
       return;
     case DeliveryOutcome::retry: {
       ++figures_.failed_attempts;

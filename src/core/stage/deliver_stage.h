@@ -74,6 +74,7 @@ class DeliverStage {
   };
   Duration delay_after(const Pending& pending) const;
   void finish(const std::string& alert_key);
+  void park_the_rest();
 
   DeliveryPolicy policy_;
   std::map<std::string, std::deque<Pending>> by_alert_;

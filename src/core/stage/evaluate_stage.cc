@@ -31,6 +31,8 @@ struct EvaluatePartition::State {
 
   // Blocks whose grid time some partition has not closed yet.
   std::map<RecordTime, std::map<std::int32_t, Block>> waiting;
+  std::map<std::int32_t, RecordTime> reached;  // the last grid time of each partition
+  std::int64_t blocks_refused = 0;
   RecordTime evaluated = before_all;
   RecordTime known_since = before_all;
   RecordTime last_forgotten = before_all;
@@ -52,14 +54,26 @@ struct EvaluatePartition::State {
   }
 
   void apply(Block block, std::vector<AlertChange>& out) {
+    // Indices into another rule set mean other rules: such a block is not ours to fold.
+    if (block.rule_set != rules->hash) {
+      ++blocks_refused;
+      return;
+    }
     if (block.grid <= evaluated) return;  // a second copy of what counted already
+    RecordTime& own = reached.try_emplace(block.partition, before_all).first->second;
+    own = std::max(own, block.grid);
     waiting[block.grid].try_emplace(block.partition, std::move(block));
-    while (!waiting.empty() &&
-           static_cast<std::int32_t>(waiting.begin()->second.size()) >= options.source_partitions) {
+    while (!waiting.empty() && is_complete(waiting.begin()->first)) {
       const auto first = waiting.begin();
       close(first->first, first->second, out);
       waiting.erase(first);
     }
+  }
+
+  // Every partition has closed this grid time, or has begun only after it.
+  bool is_complete(RecordTime grid) const {
+    return static_cast<std::int32_t>(reached.size()) >= options.source_partitions &&
+           std::all_of(reached.begin(), reached.end(), [&](const auto& entry) { return entry.second >= grid; });
   }
 
   void close(RecordTime grid, std::map<std::int32_t, Block>& blocks, std::vector<AlertChange>& out) {
@@ -181,6 +195,7 @@ void EvaluatePartition::apply(const HaltRelease& release, std::vector<AlertChang
 
 RecordTime EvaluatePartition::evaluated() const { return state_->evaluated; }
 std::vector<RuleSight> EvaluatePartition::sight() const { return state_->sight(); }
+std::int64_t EvaluatePartition::blocks_refused() const { return state_->blocks_refused; }
 std::vector<ActiveAlert> EvaluatePartition::active() const { return state_->active(); }
 SeriesUse EvaluatePartition::series() const {
   return {state_->series.size(), state_->series.cap(), state_->series.bytes()};

@@ -72,6 +72,9 @@ class EvaluatePartition {
   // The last grid time that was evaluated; the beginning of time before the first.
   RecordTime evaluated() const;
 
+  // Blocks that another rule set made: they are not folded.
+  std::int64_t blocks_refused() const;
+
   std::vector<RuleSight> sight() const;
   std::vector<ActiveAlert> active() const;
   SeriesUse series() const;

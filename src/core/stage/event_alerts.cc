@@ -47,9 +47,11 @@ void EventAlerts::apply(const UrgentFinding& finding, std::vector<AlertChange>& 
   if (alert.accepted.contains(finding.fingerprint) && !finding.fingerprint.empty()) return;
   if (finding.halt) alert.fingerprints[finding.halt->id] = finding.fingerprint;
   if (alert.firing) {
-    if (finding.at >= alert.last) {
-      alert.times = finding.halt ? std::max<std::int64_t>(alert.times, static_cast<std::int64_t>(finding.halt->count))
-                                 : alert.times + 1;
+    // A halt's record counts its arrivals; without one only what is later is no copy of what was answered.
+    if (finding.halt) {
+      alert.times = std::max(alert.times, static_cast<std::int64_t>(finding.halt->count));
+    } else if (finding.at > alert.last) {
+      ++alert.times;
     }
     alert.last = std::max(alert.last, finding.at);
     return;

@@ -163,16 +163,17 @@ struct IngestPartition::State {
 
   void apply(const RawRecord& record, IngestOutput& out) {
     ++totals.records;
-    ++records_in_slice;
     const auto decoded = decoder.decode(record.value, record.key);
     if (!decoded) {
       if (record.time) advance(*record.time, false, out);
+      ++records_in_slice;
       dead_letter(record, decoded.error(), out);
       next_offset = record.offset + 1;
       return;
     }
     const AgentEvent& raw = *decoded.value();
     advance(time_of(record, raw.fields), false, out);
+    ++records_in_slice;
     next_offset = record.offset + 1;
     if (needs_correlation(raw.fields.type) && !raw.fields.has(StringField::correlation_id)) {
       dead_letter(record, DecodeError::no_correlation_id, out);

@@ -255,7 +255,7 @@ struct Slice::State {
       cell.totals = open.totals;
       cell.examples.assign(open.examples.begin(), open.examples.begin() + open.example_count);
       if (!open.distinct.empty()) {
-        cell.distinct = std::move(open.distinct);
+        cell.distinct = open.distinct;  // copied, so that the next slice finds the memory
         open.distinct.clear();
       }
       block.cells.push_back(std::move(cell));

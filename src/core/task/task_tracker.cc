@@ -19,9 +19,6 @@ constexpr Duration remembered = 10min;
 
 constexpr Duration default_expire = 24h;
 
-// More rules than bits of Task::fired_rules are not looked at; the loader's limit on task rules is the same.
-constexpr std::size_t most_task_rules = 32;
-
 constexpr std::int64_t tick_of(RecordTime grid) { return grid.since_epoch / slice_length; }
 
 bool opens_task(EventType type) {
@@ -218,6 +215,7 @@ void TaskTracker::fire_due(TaskTable::Slot slot, RecordTime grid) {
     if ((task.fired_rules >> i) & 1U) continue;
     const auto due = due_at(task_rules_[i], task);
     if (!due || as_record_time(*due) + grace > grid) continue;
+    if (task_rules_[i].compiled->when.holds(inputs_of(task_rules_[i], task, now).data()) != Truth::yes) continue;
     task.fired_rules |= 1U << i;
     news_.push_back(news_of(task_rules_[i], task, TaskNews::Kind::over, now));
     if (task.ended) news_.push_back(news_of(task_rules_[i], task, TaskNews::Kind::ended, *task.ended));

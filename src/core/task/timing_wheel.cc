@@ -7,9 +7,13 @@ namespace tocsin {
 void TimingWheel::set(Id id, std::int64_t tick) {
   if (id >= nodes_.size()) nodes_.resize(std::max<std::size_t>(id + 1, 2 * nodes_.size()));
   if (nodes_[id].slot >= 0) unlink(id);
-  if (now_ == INT64_MIN) now_ = tick - 1;
   nodes_[id].tick = tick;
-  place(id);
+  // Where the wheel stands is known from the first advance() on.
+  if (now_ == INT64_MIN) {
+    link(id, static_cast<std::int32_t>(2 * slots));
+  } else {
+    place(id);
+  }
 }
 
 void TimingWheel::cancel(Id id) {
@@ -27,10 +31,28 @@ void TimingWheel::place(Id id) {
   link(id, static_cast<std::int32_t>(slots + ((turn % slots) + slots) % slots));
 }
 
+void TimingWheel::begin(std::int64_t tick) {
+  now_ = tick - 1;
+  for (Id id = heads_[2 * slots]; id != none;) {
+    const Id next = nodes_[id].next;
+    unlink(id);
+    place(id);
+    id = next;
+  }
+}
+
 void TimingWheel::advance(std::int64_t tick, std::vector<Id>& due) {
-  if (now_ == INT64_MIN) now_ = tick - 1;
+  if (now_ == INT64_MIN) begin(tick);
   while (now_ < tick && size_ > 0) {
     ++now_;
+    // Before the turn of the second wheel, whose timers may go into this very slot, 512 ticks from now.
+    const auto slot = static_cast<std::size_t>(((now_ % slots) + slots) % slots);
+    for (Id id = heads_[slot]; id != none;) {
+      const Id next = nodes_[id].next;
+      unlink(id);
+      due.push_back(id);
+      id = next;
+    }
     if (now_ % slots == 0) {
       const auto turn = static_cast<std::size_t>(slots + (((now_ / slots) % slots) + slots) % slots);
       for (Id id = heads_[turn]; id != none;) {
@@ -43,13 +65,6 @@ void TimingWheel::advance(std::int64_t tick, std::vector<Id>& due) {
         }
         id = next;
       }
-    }
-    const auto slot = static_cast<std::size_t>(((now_ % slots) + slots) % slots);
-    for (Id id = heads_[slot]; id != none;) {
-      const Id next = nodes_[id].next;
-      unlink(id);
-      due.push_back(id);
-      id = next;
     }
   }
   now_ = std::max(now_, tick);

@@ -33,10 +33,11 @@ class TimingWheel {
   struct Node {
     Id next = none;
     Id previous = none;
-    std::int32_t slot = -1;  // 0..511 first wheel, 512..1023 second; -1: no timer
+    std::int32_t slot = -1;  // 0..511 first wheel, 512..1023 second, 1024 before time begins; -1: no timer
     std::int64_t tick = 0;
   };
 
+  void begin(std::int64_t tick);
   void link(Id id, std::int32_t slot);
   void unlink(Id id);
   void place(Id id);
@@ -44,8 +45,8 @@ class TimingWheel {
   std::int64_t now_ = INT64_MIN;
   std::size_t size_ = 0;
   std::vector<Node> nodes_;
-  std::array<Id, 2 * slots> heads_ = [] {
-    std::array<Id, 2 * slots> heads{};
+  std::array<Id, 2 * slots + 1> heads_ = [] {
+    std::array<Id, 2 * slots + 1> heads{};
     heads.fill(none);
     return heads;
   }();

@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# Installs what building Tocsin needs on Debian 12; with --tests what its tests need as well. Installs nothing where
+# all of it is there already.
+set -euo pipefail
+
+packages=(g++ cmake ninja-build ccache pkg-config
+  libboost-dev libfmt-dev libspdlog-dev libsimdjson-dev libyaml-cpp-dev libre2-dev libssl-dev libxxhash-dev
+  nlohmann-json3-dev libcli11-dev prometheus-cpp-dev ca-certificates)
+if [[ "${1:-}" == "--tests" ]]; then
+  packages+=(libgtest-dev libbenchmark-dev python3 openssl prometheus clang-format-14 git)
+fi
+
+missing=()
+for package in "${packages[@]}"; do
+  dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q '^install ok installed$' || missing+=("$package")
+done
+if ((${#missing[@]} == 0)); then exit 0; fi
+
+as_root=()
+if ((EUID != 0)); then as_root=(sudo); fi
+echo "installing: ${missing[*]}" >&2
+export DEBIAN_FRONTEND=noninteractive
+"${as_root[@]}" apt-get update -qq
+"${as_root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null

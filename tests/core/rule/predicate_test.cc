@@ -1,0 +1,157 @@
+#include "core/rule/predicate.h"
+
+#include <gtest/gtest.h>
+
+namespace tocsin {
+namespace {
+
+std::optional<Predicate> compiled(std::string_view text, bool with_finding = false, std::string* message = nullptr) {
+  ExpressionError error;
+  const auto expression = parse_expression(text, error);
+  Predicate predicate;
+  const bool fits = expression && Predicate::compile(*expression, with_finding, predicate, error);
+  if (message != nullptr) *message = std::to_string(error.offset) + ": " + error.message;
+  return fits ? std::optional(predicate) : std::nullopt;
+}
+
+bool holds(std::string_view text, const EventFields& event, const FindingFields* finding = nullptr) {
+  const auto predicate = compiled(text, finding != nullptr);
+  EXPECT_TRUE(predicate) << text;
+  return predicate && predicate->holds(event, finding);
+}
+
+EventFields call() {
+  EventFields event;
+  event.type = EventType::tool_call;
+  event.set(StringField::agent, "support");
+  event.set(NumberField::latency, 2'500'000);
+  event.set(NumberField::cost, 1'500'000);
+  event.set(NumberField::tokens_in, 10);
+  event.set(EnumField::authz, static_cast<std::uint8_t>(Authz::refused));
+  return event;
+}
+
+TEST(Predicate, ComparesTextsWordsAndNumbers) {
+  const EventFields event = call();
+  EXPECT_TRUE(holds(R"(agent == "support")", event));
+  EXPECT_FALSE(holds(R"(agent != "support")", event));
+  EXPECT_TRUE(holds(R"(agent in ["billing", "support"])", event));
+  EXPECT_TRUE(holds(R"(authz in ["refused", "refused_with_reason"])", event));
+  EXPECT_FALSE(holds(R"(authz == "passed")", event));
+  EXPECT_TRUE(holds("tokens_in >= 10 && tokens_in <= 10 && tokens_in == 10 && !(tokens_in < 10)", event));
+}
+
+TEST(Predicate, NumbersHaveTheUnitOfTheirField) {
+  const EventFields event = call();
+  EXPECT_TRUE(holds("latency > 2s && latency < 2s600ms && latency == 2s500ms", event));
+  EXPECT_TRUE(holds("cost > 1.49 && cost <= 1.5", event));
+  EXPECT_FALSE(compiled("latency > 2")) << "2 what?";
+  EXPECT_FALSE(compiled("cost > 2s"));
+  EXPECT_FALSE(compiled("tokens_in > 1h"));
+  EXPECT_FALSE(compiled("started_at > 5"));
+}
+
+TEST(Predicate, AnAbsentFieldMakesEveryComparisonUnknownAndUnknownSelectsNothing) {
+  EventFields nothing;
+  for (const char* text : {R"(tool == "x")", R"(tool != "x")", R"(!(tool == "x"))", "latency > 1s", "latency <= 1s",
+                           "!(latency > 1s)", R"(outcome == "errored")", R"(outcome != "errored")"}) {
+    EXPECT_FALSE(holds(text, nothing)) << text;
+  }
+  EXPECT_FALSE(holds("has(tool)", nothing));
+  EXPECT_TRUE(holds("!has(tool)", nothing));
+  EXPECT_FALSE(holds("has(outcome) or has(latency)", nothing));
+}
+
+TEST(Predicate, FollowsKleenesLogicForAllNineCombinations) {
+  // yes: has(agent); no: has(tool); unknown: tool == "x".
+  EventFields event;
+  event.set(StringField::agent, "a");
+  const char* words[] = {"has(tool)", "has(agent)", "tool == \"x\""};  // no, yes, unknown
+  const auto truth = [&](const std::string& text) {
+    if (holds(text, event)) return 1;
+    return holds("!(" + text + ")", event) ? 0 : 2;
+  };
+  const int both[3][3] = {{0, 0, 0}, {0, 1, 2}, {0, 2, 2}};
+  const int either[3][3] = {{0, 1, 2}, {1, 1, 1}, {2, 1, 2}};
+  for (int a = 0; a < 3; ++a) {
+    EXPECT_EQ(truth(words[a]), a);
+    for (int b = 0; b < 3; ++b) {
+      EXPECT_EQ(truth(std::string(words[a]) + " && " + words[b]), both[a][b]) << words[a] << " && " << words[b];
+      EXPECT_EQ(truth(std::string(words[a]) + " || " + words[b]), either[a][b]) << words[a] << " || " << words[b];
+    }
+  }
+}
+
+TEST(Predicate, FindingsAreAskedForInEventRulesOnly) {
+  const EventFields event = call();
+  const FindingFields finding{"aws.access_key", "halt"};
+  EXPECT_TRUE(holds(R"(has(secret.pattern) && secret.tier == "halt")", event, &finding));
+  EXPECT_TRUE(holds(R"(secret.pattern in ["aws.access_key"])", event, &finding));
+  EXPECT_FALSE(holds(R"(secret.pattern == "github.token")", event, &finding));
+  std::string message;
+  EXPECT_FALSE(compiled("has(secret.pattern)", false, &message));
+  EXPECT_NE(message.find("mode: event"), std::string::npos) << message;
+  EXPECT_TRUE(compiled("has(secret.pattern)", true)->reads_finding());
+}
+
+TEST(Predicate, AFlagIsAConditionOfItsOwn) {
+  EventFields review;
+  EXPECT_FALSE(holds("accepted", review));
+  review.set(NumberField::accepted, 1);
+  EXPECT_TRUE(holds("accepted", review));
+  EXPECT_FALSE(holds("accepted == false", review));
+  EXPECT_TRUE(holds("true", review));
+}
+
+TEST(Predicate, MistakesSayWhatToWriteInstead) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"agnt == \"a\"", "did you mean 'agent'?"},
+      {"outcome == \"erored\"", "did you mean 'errored'?"},
+      {"agent", "has(agent)"},
+      {"agent > \"a\"", "use ==, != or in"},
+      {"agent == 5", "in quotes"},
+      {"5 == tokens_in", "left side"},
+      {"tokens_in in [1, 2]", "compare numbers"},
+      {"has(agent, tool)", "one field"},
+      {"count() > 5", "left side"},
+      {"low(agent)", "has(field)"},
+      {"5", "a condition is needed"},
+      {"agent == tool", "in quotes"},
+  };
+  for (const auto& [text, hint] : cases) {
+    std::string message;
+    EXPECT_FALSE(compiled(text, false, &message)) << text;
+    EXPECT_NE(message.find(hint), std::string::npos) << text << " gave " << message;
+  }
+}
+
+TEST(Predicate, ConjunctsSayWhichPartsDependOnTheGroupAlone) {
+  const auto predicate = compiled(R"(agent == "a" && (cost > 1 && !(model == "m")))");
+  const auto parts = predicate->conjuncts();
+  ASSERT_EQ(parts.size(), 3u);
+  EXPECT_TRUE(parts[0].reads_only_strings());
+  EXPECT_EQ(parts[0].strings_read(), 1u << static_cast<unsigned>(StringField::agent));
+  EXPECT_FALSE(parts[1].reads_only_strings());
+  EXPECT_TRUE(parts[2].reads_only_strings());
+  EventFields event = call();
+  event.set(StringField::agent, "a");
+  event.set(StringField::model, "n");
+  EXPECT_TRUE(predicate->holds(event));
+  for (const Predicate& part : parts) EXPECT_TRUE(part.holds(event));
+}
+
+TEST(Predicate, TheSameMeaningInOtherWordsIsOneAggregate) {
+  EXPECT_EQ(compiled(R"(agent in ["b", "a"])")->canonical(), compiled(R"( agent in ['a','b'] )")->canonical());
+  EXPECT_EQ(compiled("cost > 1")->canonical(), compiled("cost > 1.0")->canonical());
+  EXPECT_NE(compiled(R"(agent == "a")")->canonical(), compiled(R"(agent != "a")")->canonical());
+  EXPECT_NE(compiled(R"(agent in ["a,b"])")->canonical(), compiled(R"(agent in ["a", "b"])")->canonical());
+  EXPECT_NE(compiled("cost > 1")->canonical(), compiled("cost >= 1")->canonical());
+}
+
+TEST(Predicate, AnEmptyOneHoldsForEveryEvent) {
+  EXPECT_TRUE(Predicate().always());
+  EXPECT_TRUE(Predicate().holds(EventFields{}));
+}
+
+}  // namespace
+}  // namespace tocsin

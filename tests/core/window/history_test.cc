@@ -1,0 +1,145 @@
+#include "core/window/history.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "core/test_support.h"
+
+namespace tocsin {
+namespace {
+
+using namespace std::chrono_literals;
+using test::at;
+
+// The plain model: every slice by its time.
+class Model {
+ public:
+  void add(RecordTime slice, Totals totals) {
+    slices_[slice].sum += totals.sum;
+    slices_[slice].count += totals.count;
+  }
+  Totals sum(RecordTime from, RecordTime to) const {
+    Totals all;
+    for (auto slice = slices_.lower_bound(from); slice != slices_.end() && slice->first < to; ++slice) {
+      all.sum += slice->second.sum;
+      all.count += slice->second.count;
+    }
+    return all;
+  }
+
+ private:
+  std::map<RecordTime, Totals> slices_;
+};
+
+TEST(History, AWindowBeginsAtAWholeMinuteAndBeyondAnHourAtAQuarter) {
+  EXPECT_EQ(window_start(at(10min + 50s), 5min), at(5min));
+  EXPECT_EQ(window_start(at(10min), 5min), at(5min));
+  EXPECT_EQ(window_start(at(2h + 10s), 1h), at(1h));
+  EXPECT_EQ(window_start(at(10h + 7min), 3h), at(7h));
+  EXPECT_EQ(window_start(at(10h + 16min), 3h), at(7h + 15min));
+}
+
+TEST(History, HoldsWhatAPlainMapHoldsOverRandomSequences) {
+  for (const HistoryReach reach : {HistoryReach::day, HistoryReach::two_days, HistoryReach::week}) {
+    for (const std::uint64_t seed : test::seeds(6)) {
+      SCOPED_TRACE("TOCSIN_SEED=" + std::to_string(seed));
+      test::Random random(seed);
+      History history(reach);
+      Model model;
+      Duration now = 10s * random.below(100'000);
+      for (int step = 0; step < 4'000; ++step) {
+        const std::int64_t leap[] = {1, 1, 1, 3, 40, 900};
+        now += 10s * (1 + random.below(leap[random.below(6)]));
+        Totals totals{random.below(2'000'000) - 1'000'000, random.below(50)};
+        if (random.below(400) == 0) totals.sum *= 10'000'000;  // outgrows 40 bits
+        history.add(at(now), totals);
+        model.add(at(now), totals);
+        const RecordTime end = at(now + 10s + 10s * random.below(30));
+        for (const Duration window : {Duration{1min}, Duration{5min}, Duration{60min}, Duration{3h}, Duration{24h}}) {
+          ASSERT_EQ(history.window(end, window), model.sum(window_start(end, window), end))
+              << to_text(window) << " at step " << step;
+        }
+      }
+      EXPECT_EQ(history.last_added(), at(now + 10s));
+    }
+  }
+}
+
+TEST(History, TheCellsOfAPastDayAreVisitedOnceEachOldestFirst) {
+  for (const std::uint64_t seed : test::seeds(6)) {
+    SCOPED_TRACE("TOCSIN_SEED=" + std::to_string(seed));
+    test::Random random(seed);
+    History history(HistoryReach::week);
+    Model model;
+    Duration now = 0s;
+    for (; now < 170h; now += 10s * (1 + random.below(200))) {
+      const Totals totals{random.below(1'000), 1};
+      history.add(at(now), totals);
+      model.add(at(now), totals);
+      if (random.below(50) != 0) continue;
+      const RecordTime to = floor_to(at(now), quarter_length);
+      const RecordTime from = floor_to(to - 1h * random.below(160), two_hour_length);
+      RecordTime next = from;
+      Totals all;
+      history.visit(from, to, [&](RecordTime begin, Duration length, Totals cell) {
+        ASSERT_EQ(begin, next);
+        next = begin + length;
+        if (next <= to) {
+          ASSERT_EQ(cell, model.sum(begin, next)) << to_text(length);
+        }
+        all.sum += cell.sum;
+        all.count += cell.count;
+      });
+      ASSERT_GE(next, to);
+      ASSERT_EQ(all, model.sum(from, next));
+    }
+  }
+}
+
+TEST(History, TakesAsMuchMemoryAsItSays) {
+  EXPECT_EQ(History(HistoryReach::day).bytes(), 1'304u);
+  EXPECT_EQ(History(HistoryReach::two_days).bytes(), 2'048u);
+  EXPECT_EQ(History(HistoryReach::week).bytes(), 1'992u);
+}
+
+TEST(History, ACellThatOutgrowsItsBitsWidensTheSeriesAndLosesNothing) {
+  for (const Totals edge : {Totals{(std::int64_t{1} << 39) - 1, 1}, Totals{-((std::int64_t{1} << 39) - 1), 1},
+                            Totals{7, (1 << 24) - 1}}) {
+    History history(HistoryReach::day);
+    history.add(at(0s), {5, 1});
+    history.add(at(60s), edge);
+    EXPECT_EQ(history.bytes(), 1'304u) << "still fits";
+    history.add(at(60s), {edge.sum > 0 ? 1 : -1, 1});
+    EXPECT_GT(history.bytes(), 1'304u);
+    EXPECT_LE(history.bytes(), 2 * 1'304u);
+    EXPECT_EQ(history.window(at(70s), 1h), (Totals{5 + edge.sum + (edge.sum > 0 ? 1 : -1), edge.count + 2}));
+  }
+}
+
+TEST(History, AfterALongSilenceNothingOfThePastComesBack) {
+  History history(HistoryReach::day);
+  history.add(at(0s), {5, 1});
+  history.add(at(300h), {7, 1});
+  EXPECT_EQ(history.window(at(300h + 10s), 24h), (Totals{7, 1}));
+  EXPECT_EQ(history.window(at(900h), 24h), Totals{});
+  EXPECT_EQ(History(HistoryReach::day).window(at(0s), 1h), Totals{});
+}
+
+TEST(History, RetractionsAreNegativeAndAddUp) {
+  History history(HistoryReach::day);
+  history.add(at(0s), {500, 2});
+  history.add(at(10s), {-200, -1});
+  EXPECT_EQ(history.window(at(20s), 5min), (Totals{300, 1}));
+}
+
+TEST(HistoryReach, IsTheLeastThatWindowAndBaselineNeedTogether) {
+  EXPECT_EQ(reach_of(1h, 24h), HistoryReach::day);
+  EXPECT_EQ(reach_of(1h + 15min, 24h), HistoryReach::two_days);
+  EXPECT_EQ(reach_of(24h, 24h), HistoryReach::two_days);
+  EXPECT_EQ(reach_of(24h, 144h), HistoryReach::week);
+  EXPECT_EQ(reach_of(24h, 168h), std::nullopt);
+}
+
+}  // namespace
+}  // namespace tocsin

@@ -1,0 +1,174 @@
+"""The commands as people and scripts use them."""
+import json
+import pathlib
+import tempfile
+import unittest
+
+from support import ROOT, json_lines, run
+
+DATA = ROOT.parent / "shared" / "data"
+
+
+class Replay(unittest.TestCase):
+    def replay(self, text, *options):
+        done = run("replay", "-o", "json", *options, "-", input=text)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return json_lines(done.stdout)
+
+    @unittest.skipUnless((DATA / "airline").exists(), "the recorded runs are not here")
+    def test_the_recorded_runs_raise_nothing_and_add_up(self):
+        truth = json.loads((DATA / "airline/truth.json").read_text())
+        done = run("replay", "--rules", str(ROOT / "rules"), "-o", "json", str(DATA / "airline/events.jsonl"))
+        lines = json_lines(done.stdout)
+        self.assertEqual([line["kind"] for line in lines], ["summary"])
+        summary = lines[0]
+        self.assertEqual(summary["tasks"], truth["tasks"])
+        self.assertEqual(summary["model_calls"], truth["steps"])
+        self.assertEqual(summary["tokens_in"], truth["tokens_in"])
+        self.assertEqual(summary["tokens_out"], truth["tokens_out"])
+        self.assertEqual(summary["tool_calls"], sum(truth["tool_calls"].values()))
+        self.assertEqual(summary["tool_errors"], truth["tool_errors"])
+        self.assertEqual(round(summary["cost_usd"] * 1e6), truth["cost_micro_usd"])
+        self.assertEqual(summary["surfaces"], truth["outcomes"]["surfaced"])
+        self.assertEqual(summary["dead_letters"], 0)
+
+    def test_bad_records_become_pointers_and_the_stream_goes_on(self):
+        good = json.dumps({"type": "step", "time": "2026-03-01T10:00:00Z", "correlation_id": "x", "tokens_in": 5})
+        secret = "AKIA" + "QX7TZ4NWB2MD5KRY"
+        bad = ['{"type": "step", "' + secret, "[" * 5_000_000, '{"type":"step","content":{"a":"' + "b" * (10 << 20) + '"}}',
+               '{"type":"step","correlation_id":"x","tokens_in":"' + secret + '"}', "", "null", "17", '"text"']
+        lines = self.replay("\n".join([good, *bad, good]))
+        letters = [line for line in lines if line["kind"] == "dead_letter"]
+        self.assertEqual([letter["record"] for letter in letters], [2, 3, 4, 5, 7, 8, 9])
+        self.assertEqual(letters[2]["reason"], "too_large")
+        self.assertEqual(lines[-1]["events"], 2)
+        self.assertEqual(lines[-1]["tokens_in"], 10)
+        self.assertNotIn(secret, json.dumps(lines))
+
+    def test_cost_that_nobody_reports_is_unknown_and_not_zero(self):
+        line = json.dumps({"type": "step", "time": "2026-03-01T10:00:00Z", "correlation_id": "x", "tokens_in": 5})
+        self.assertIsNone(self.replay(line)[-1]["cost_usd"])
+
+    def test_events_that_come_twice_count_once(self):
+        line = json.dumps({"type": "step", "time": "2026-03-01T10:00:00Z", "correlation_id": "x", "event_id": "e-1",
+                           "tokens_in": 5})
+        self.assertEqual(self.replay("\n".join([line] * 3))[-1]["tokens_in"], 5)
+
+    def test_fail_on_alert_is_an_exit_status(self):
+        line = json.dumps({"type": "step", "time": "2026-03-01T10:00:00Z", "correlation_id": "x",
+                           "content": {"o": "AKIA" + "QX7TZ4NWB2MD5KRY"}})
+        self.assertEqual(run("replay", "--fail-on-alert", "-", input=line).returncode, 1)
+        self.assertEqual(run("replay", "-", input=line).returncode, 0)
+
+    def test_a_running_task_over_its_budget_is_found_while_it_says_nothing(self):
+        start = {"type": "task.started", "time": "2026-03-01T10:00:00Z", "correlation_id": "slow", "agent": "a",
+                 "env": "prod", "budget": {"wall_clock_s": 60}}
+        other = [{"type": "step", "time": f"2026-03-01T10:{m:02d}:00Z", "correlation_id": "other", "agent": "b"}
+                 for m in range(1, 9)]
+        lines = self.replay("\n".join(json.dumps(event) for event in [start, *other]))
+        alerts = [line for line in lines if line["kind"] == "alert"]
+        self.assertEqual([(a["alert"], a["time"], a["labels"]["correlation_id"]) for a in alerts],
+                         [("TaskOverWallClock", "2026-03-01T10:02:10.000Z", "slow")])
+
+    def test_bad_input_is_a_clear_error(self):
+        self.assertEqual(run("replay", "/no/such/file").returncode, 2)
+        self.assertEqual(run("replay").returncode, 2)
+        self.assertEqual(run("replay", "--rules", "/no/such", "-", input="").returncode, 2)
+
+
+class Check(unittest.TestCase):
+    def check(self, text, name="rules.yaml", *options):
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder) / name
+            path.write_text(text)
+            done = run("check", *options, str(path))
+            return done.returncode, done.stdout.replace(str(path), name)
+
+    def test_what_ships_is_right(self):
+        done = run("check", str(ROOT / "rules"), str(ROOT / "deploy/tocsin.yaml"))
+        self.assertEqual(done.returncode, 0, done.stdout)
+
+    def test_every_mistake_is_listed_with_its_place(self):
+        status, out = self.check("groups:\n- name: g\n  rules:\n  - alert: A\n    from: stepp\n    value: per_hour(cots)\n"
+                                 "    window: 90s\n    when: value > 30m\n    tipo: 1\n")
+        self.assertEqual(status, 1)
+        self.assertIn("rules.yaml:5:11: unknown-word:", out)
+        self.assertIn("did you mean 'step'?", out)
+        self.assertIn("rules.yaml:6:21: bad-value:", out)
+        self.assertIn("rules.yaml:7:13: bad-window:", out)
+        self.assertIn("rules.yaml:9:5: unknown-key:", out)
+
+    def test_a_bad_configuration_lists_all_its_faults_and_nothing_starts(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder) / "tocsin.yaml"
+            path.write_text("halts: {mode: maybe}\nhttp: {port: 99999, adress: x}\nclock: sometimes\n"
+                            "receivers:\n- {name: a, url: 'ftp://x'}\nrules: [nowhere]\n")
+            for command in (("check", str(path)), ("run", "--embedded", "--config", str(path))):
+                done = run(*command)
+                out = done.stdout + done.stderr
+                self.assertIn(done.returncode, (1, 2))
+                for place in (":1:15: unknown-word", ":2:14: out-of-range", ":2:21: unknown-key", ":3:8: unknown-word",
+                              ":5:18: bad-url", ":5:3: missing-key", ": unreadable"):
+                    self.assertIn(place, out)
+
+    def test_a_bad_rule_file_stops_the_start(self):
+        with tempfile.TemporaryDirectory() as folder:
+            (pathlib.Path(folder) / "r.yaml").write_text("groups:\n- name: g\n  rules:\n  - {alert: A}\n")
+            config = pathlib.Path(folder) / "tocsin.yaml"
+            config.write_text("halts: {mode: dry_run}\nhttp: {port: 0}\nrules: [r.yaml]\n")
+            done = run("run", "--embedded", "--config", str(config))
+            self.assertEqual(done.returncode, 2)
+            self.assertIn("r.yaml:4:5: missing-key", done.stderr)
+
+    def test_halts_have_no_default_mode(self):
+        done = run("run", "--embedded", "--port", "0")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("there is no default", done.stderr)
+
+    def test_hostile_files_end_at_once(self):
+        for text in ("a: &a [*a]", "[" * 100_000, "{" * 100_000, "x: " + "(" * 20_000, "\x00\x01", "- - -" * 10_000,
+                     "groups: " + "[" * 300 + "]" * 300):
+            status, out = self.check(text)
+            self.assertEqual(status, 1)
+            self.assertLess(len(out), 10_000)
+
+
+class Scan(unittest.TestCase):
+    def test_it_finds_redacts_and_never_prints(self):
+        secret = "AKIA" + "QX7TZ4NWB2MD5KRY"
+        text = f"hello\nkey {secret} here\nmail jo@example.com\n"
+        done = run("scan", "-o", "json", input=text)
+        self.assertEqual(done.returncode, 1)
+        lines = json_lines(done.stdout)
+        self.assertEqual([line["line"] for line in lines], [2, 3])
+        self.assertEqual((lines[0]["findings"][0]["start"], lines[0]["findings"][0]["end"]), (4, 24))
+        self.assertNotIn(secret, done.stdout)
+        done = run("scan", "--redact", input=text)
+        self.assertNotIn(secret, done.stdout)
+        self.assertNotIn("jo@example.com", done.stdout)
+        self.assertEqual(run("scan", "--redact", input=done.stdout).stdout, done.stdout)
+
+
+class Words(unittest.TestCase):
+    def test_version_help_and_misuse(self):
+        self.assertRegex(run("--version").stdout, r"^tocsin \d+\.\d+\.\d+")
+        for command in ("run", "demo", "replay", "check", "scan", "halts", "alerts", "status"):
+            done = run(command, "--help")
+            self.assertEqual(done.returncode, 0)
+            self.assertIn("--help", done.stdout)
+        self.assertEqual(run("nonsense").returncode, 2)
+        self.assertEqual(run("replay", "--nonsense").returncode, 2)
+
+
+class Demo(unittest.TestCase):
+    def test_each_rule_is_seen_to_fire_and_the_agent_obeys(self):
+        done = run("demo", "--once", "--port", "0", "--agent", f"python3 {ROOT / 'deploy/obey.py'}")
+        self.assertEqual(done.returncode, 0, done.stdout[-3000:] + done.stderr)
+        self.assertIn("agent obeyed", done.stdout)
+        for alert in ("CostSpike", "ErrorRateSpike", "SurfaceRateOutOfBand", "SurfaceRateTooLow",
+                      "AuthorizationRefusalSpike", "SecretLeak", "TaskOverWallClock"):
+            self.assertIn("PAGE   " + alert, done.stdout)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# Installs what the tests need, builds, and runs all of them: unit tests and end-to-end tests in the release build,
+# the unit tests once more under the address and undefined-behaviour sanitizers, and those with threads under the
+# thread sanitizer.
+#   tests/run.sh            everything
+#   tests/run.sh --quick    without the sanitizers
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+deploy/install-packages.sh --tests
+jobs=$(nproc)
+
+cmake --preset release >/dev/null
+cmake --build --preset release
+ctest --preset release -j "$jobs"
+
+if [[ "${1:-}" != "--quick" ]]; then
+  cmake --preset asan >/dev/null
+  cmake --build --preset asan --target tocsin_tests
+  ctest --preset asan -j "$jobs" -LE end_to_end
+
+  # Threads are in runtime, edge and app; the core has none.
+  cmake --preset tsan >/dev/null
+  cmake --build --preset tsan --target tocsin_tests
+  ctest --preset tsan -j "$jobs" -L threads
+fi
