@@ -34,7 +34,7 @@ constexpr std::size_t batch_events = 400;
 
 // While the leaking task speaks, its events go out one by one at this pace, so that its agent has the time to obey
 // that it has in life.
-constexpr auto pace_of_leaking_task = 60ms;
+constexpr auto pace_of_leaking_task = 150ms;
 
 std::string text_of(const Json& json, const char* key) {
   const auto found = json.find(key);
@@ -326,13 +326,14 @@ int run_demo(const DemoOptions& options) {
     std::_Exit(0);
   }
   const bool as_planned = print_table(runs, receiver.pages());
+  const bool was_stopped = agent.has_obeyed() && feeder.not_sent() > 0;
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
-  if (agent.has_obeyed()) {
+  if (was_stopped) {
     std::cout << fmt::format("\nThe halted agent stopped: {} events of its task were never sent.\n",
                              feeder.not_sent());
   }
   std::cout << fmt::format("{} events in {:.1f} s.\n", feeder.sent(), seconds);
-  if (!idle || !as_planned || !agent.has_obeyed()) {
+  if (!idle || !as_planned || !was_stopped) {
     std::cerr << "tocsin demo: not everything was seen as planned\n";
     return 1;
   }

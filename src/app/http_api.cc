@@ -118,8 +118,9 @@ std::vector<BodyRecord> split_body(std::string_view body) {
   // One object over many lines has a second line that does not begin with a bracket.
   const std::size_t line_end = body.find('\n', first);
   const std::size_t second = line_end == std::string_view::npos ? line_end : body.find_first_not_of(" \t\r\n", line_end);
+  const std::size_t last = line_end == std::string_view::npos ? line_end : body.find_last_not_of(" \t\r", line_end - 1);
   const bool one_object = body[first] == '{' && second != std::string_view::npos && body[second] != '{' &&
-                          body.substr(second).find('\t') == std::string_view::npos;
+                          body[last] != '}' && body.substr(second).find('\t') == std::string_view::npos;
   if (one_object) return {{{}, body.substr(first), 1}};
   std::int64_t number = 0;
   for (std::size_t at = 0; at < body.size();) {
@@ -140,6 +141,13 @@ HttpApi::HttpApi(Options options, const Service& service, Log& log, const Clock&
     : options_(std::move(options)), service_(service), log_(log), clock_(clock), long_poll_(log, clock) {}
 
 EventTime HttpApi::now() const { return as_event_time(clock_.now()); }
+
+EventTime HttpApi::stream_now() const {
+  if (!service_.options().clock_of_events) return now();
+  EventTime latest{};
+  for (const RecordTime time : service_.ingest().log_times) latest = std::max(latest, as_event_time(time));
+  return latest > EventTime{} ? latest : now();
+}
 
 bool HttpApi::is_allowed(const HttpRequest& request) const {
   if (options_.token.empty()) return true;
@@ -243,17 +251,14 @@ HttpResponse HttpApi::get_halts(const std::string& scope) {
   Json list = Json::array();
   for (const HaltBook::Item& item : scope.empty() ? halts_.items() : halts_.of_scope(scope)) {
     Json json = Json::parse(to_json(item.halt));
-    json["active"] = item.is_active(item.halt.last_at);
+    json["active"] = item.is_active(stream_now());
     json["release"] = item.release ? Json::parse(to_json(*item.release)) : Json(nullptr);
     list.push_back(std::move(json));
   }
   Json body{{"halts", std::move(list)}};
   if (!scope.empty()) {
     body["scope"] = scope;
-    const auto own = halts_.of_scope(scope);
-    body["halted"] = std::any_of(own.begin(), own.end(), [](const HaltBook::Item& item) {
-      return item.halt.enforced() && item.is_active(item.halt.last_at);
-    });
+    body["halted"] = halts_.is_halted(scope, stream_now());
   }
   return json_response(200, body);
 }
@@ -272,7 +277,7 @@ HttpResponse HttpApi::post_release(const std::string& body) {
   Json released = Json::array();
   for (const HaltRecord& halt : halts_.unreleased(scope)) {
     if (!only.empty() && halt.id != only) continue;
-    const HaltRelease release{halt.id, scope, by, reason, now()};
+    const HaltRelease release{halt.id, scope, by, reason, stream_now()};
     records.push_back({Topic::halts, 0, release.key(), to_json(release)});
     released.push_back(halt.id);
   }
@@ -296,7 +301,7 @@ HttpResponse HttpApi::post_drill(const std::string& body) {
   halt.rule = "drill";
   halt.reason = "a drill, by " + by;
   halt.state = service_.options().halts.enforce ? HaltState::enforced : HaltState::dry_run;
-  halt.first_at = halt.last_at = now();
+  halt.first_at = halt.last_at = stream_now();
   halt.expires_at = halt.first_at + 10min;
   log_.append({{Topic::halts, 0, halt.key(), to_json(halt)}});
   return json_response(200, Json::parse(to_json(halt)));

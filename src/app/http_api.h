@@ -49,6 +49,8 @@ class HttpApi {
   bool is_allowed(const HttpRequest& request) const;
   void read_halts();
   EventTime now() const;
+  // The time that halts expire by: the stream's own where events drive the clock.
+  EventTime stream_now() const;
 
   Options options_;
   const Service& service_;

@@ -17,8 +17,9 @@ constexpr std::size_t kept_changes = 1'000;
 
 }  // namespace
 
-EvaluateLoop::EvaluateLoop(EvaluateOptions options, Log& log, const Clock& clock, std::shared_ptr<const RuleSet> rules)
-    : log_(log), clock_(clock), partition_(std::move(options), std::move(rules)) {}
+EvaluateLoop::EvaluateLoop(EvaluateOptions options, bool clock_of_events, Log& log, const Clock& clock,
+                           std::shared_ptr<const RuleSet> rules)
+    : clock_of_events_(clock_of_events), log_(log), clock_(clock), partition_(std::move(options), std::move(rules)) {}
 
 template <class Apply>
 std::size_t EvaluateLoop::read(Topic topic, std::int64_t& next, Apply apply) {
@@ -38,6 +39,7 @@ void EvaluateLoop::run(const std::atomic<bool>& stop) {
       if (const auto finding = decode_finding(record.value)) partition_.apply(*finding, changes_);
     });
     count += read(Topic::halts, halts_next_, [&](const LogRecord& record) {
+      halts_.apply(record.key, record.value);
       if (const auto release = release_from_json(record.value)) partition_.apply(*release, changes_);
     });
     count += read(Topic::blocks, blocks_next_, [&](const LogRecord& record) {
@@ -49,6 +51,7 @@ void EvaluateLoop::run(const std::atomic<bool>& stop) {
     }
     const Duration now = clock_.monotonic();
     if ((count == 0 && !is_published) || now - last_published >= publish_every) {
+      expire_halts();
       publish();
       last_published = now;
       is_published = true;
@@ -81,6 +84,13 @@ void EvaluateLoop::commit() {
   changes_.clear();
   log_.commit(std::move(records), {{"evaluate", Topic::blocks, 0, blocks_next_},
                                    {"evaluate", Topic::findings, 0, findings_next_}});
+}
+
+void EvaluateLoop::expire_halts() {
+  const EventTime now = as_event_time(clock_of_events_ ? partition_.evaluated() : clock_.now());
+  std::vector<NewRecord> tombstones;
+  for (std::string& key : halts_.expire(now)) tombstones.push_back({Topic::halts, 0, std::move(key), {}});
+  if (!tombstones.empty()) log_.append(std::move(tombstones));
 }
 
 void EvaluateLoop::publish() {

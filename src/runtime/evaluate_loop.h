@@ -7,6 +7,7 @@
 #include <memory>
 #include <vector>
 
+#include "core/halt/halt_book.h"
 #include "core/stage/evaluate_stage.h"
 #include "ports/clock.h"
 #include "ports/log.h"
@@ -17,7 +18,9 @@ namespace tocsin {
 
 class EvaluateLoop {
  public:
-  EvaluateLoop(EvaluateOptions options, Log& log, const Clock& clock, std::shared_ptr<const RuleSet> rules);
+  // `clock_of_events`: halts expire by the stream's time, else by the machine's.
+  EvaluateLoop(EvaluateOptions options, bool clock_of_events, Log& log, const Clock& clock,
+               std::shared_ptr<const RuleSet> rules);
 
   // Runs until `stop` is set. Thread: evaluate's.
   void run(const std::atomic<bool>& stop);
@@ -29,8 +32,12 @@ class EvaluateLoop {
   template <class Apply>
   std::size_t read(Topic topic, std::int64_t& next, Apply apply);
   void commit();
+  // Writes tombstones for the halts that have expired: who reads the topic then forgets them.
+  void expire_halts();
   void publish();
 
+  bool clock_of_events_;
+  HaltBook halts_;
   Log& log_;
   const Clock& clock_;
   EvaluatePartition partition_;

@@ -20,7 +20,7 @@ Service::Service(Options options, Log& log, const Clock& clock, std::shared_ptr<
     : options_(std::move(options)),
       log_(log),
       rules_(std::move(rules)),
-      evaluate_({options_.deployment, options_.partitions, options_.command_url}, log, clock, rules_) {
+      evaluate_({options_.deployment, options_.partitions, options_.command_url}, options_.clock_of_events, log, clock, rules_) {
   for (const NamedReceiver& receiver : receivers) {
     receivers_.push_back(std::make_unique<DeliverLoop>(receiver.name, options_.delivery, log, clock,
                                                        *receiver.receiver, on_result));

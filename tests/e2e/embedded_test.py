@@ -109,7 +109,7 @@ class EmbeddedAgainstReplay(unittest.TestCase):
         text = self.service.call("GET", "/metrics")[1].decode()
         summary = self.replayed[-1]
         self.assertIn(f"tocsin_events_total {summary['events']}", text)
-        self.assertNotIn("correlation_id", text)
+        self.assertNotIn("correlation_id=", text)
         tasks = sum(float(value) for value in re.findall(r"^tocsin_agent_tasks_total\{.*\} (\S+)$", text, re.M))
         self.assertGreater(tasks, 0.95 * summary["tasks"])
         import shutil

@@ -27,10 +27,10 @@ HaltLedger::Entry HaltLedger::enter(HaltRecord record, RecordTime now) {
     by_expiry_.emplace_back(now + policy_.task_halt_expires, record.id);
     const bool too_many = recent_.size() >= policy_.in_all || recent_by_agent_[record.agent] >= policy_.per_agent;
     known->second.state = !policy_.enforce ? HaltState::dry_run : too_many ? HaltState::held : HaltState::enforced;
-    if (too_many) {
+    if (too_many && policy_.enforce) {
       entry.storm_begins = now - last_held_ > policy_.within;
       last_held_ = now;
-    } else {
+    } else if (!too_many) {
       recent_.push_back({now, record.agent});
       ++recent_by_agent_[record.agent];
     }

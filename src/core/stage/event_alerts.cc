@@ -38,7 +38,7 @@ EventAlerts::EventAlerts(const RuleSet& rules, std::string deployment, std::stri
 
 void EventAlerts::apply(const UrgentFinding& finding, std::vector<AlertChange>& out) {
   if (finding.is_storm) {
-    raise("HaltStorm", {}, "more halts than the limit allows within 10 minutes; the rest is held for a person to decide",
+    raise("HaltStorm", {}, "more halts came at once than the limit allows; the rest is held for a person to decide",
           finding.at, out);
     return;
   }

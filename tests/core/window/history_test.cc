@@ -108,12 +108,12 @@ TEST(History, ACellThatOutgrowsItsBitsWidensTheSeriesAndLosesNothing) {
                             Totals{7, (1 << 24) - 1}}) {
     History history(HistoryReach::day);
     history.add(at(0s), {5, 1});
-    history.add(at(60s), edge);
+    history.add(at(16min), edge);  // in a quarter of its own
     EXPECT_EQ(history.bytes(), 1'304u) << "still fits";
-    history.add(at(60s), {edge.sum > 0 ? 1 : -1, 1});
+    history.add(at(16min), {edge.sum > 0 ? 1 : -1, 1});
     EXPECT_GT(history.bytes(), 1'304u);
     EXPECT_LE(history.bytes(), 2 * 1'304u);
-    EXPECT_EQ(history.window(at(70s), 1h), (Totals{5 + edge.sum + (edge.sum > 0 ? 1 : -1), edge.count + 2}));
+    EXPECT_EQ(history.window(at(16min + 10s), 1h), (Totals{5 + edge.sum + (edge.sum > 0 ? 1 : -1), edge.count + 2}));
   }
 }
 
