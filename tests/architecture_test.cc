@@ -55,7 +55,7 @@ void for_each_source_line(Visit visit) {
   EXPECT_GT(files, 100) << "looked in the wrong place: " << source_root;
 }
 
-bool is_library_path(const std::string& header) { return header.find('.') != std::string::npos || header.find('/') != std::string::npos; }
+bool is_library_path(const std::string& header) { return header.find_first_of("./") != std::string::npos; }
 
 TEST(Architecture, FoldersIncludeOnlyWhatTheyMay) {
   const std::regex quoted_include(R"re(#include "([^/"]+)/)re");

@@ -1,10 +1,10 @@
 #include "app/client_commands.h"
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include <cstdlib>
 #include <iostream>
-#include <nlohmann/json.hpp>
 #include <optional>
 
 #include "app/report.h"
@@ -32,7 +32,8 @@ std::optional<Json> call(const ClientOptions& options, const std::string& method
                          const std::string& body = {}) {
   HttpFields headers{{"content-type", "application/json"}};
   // From the environment: what stands on a command line can be read by everybody on the machine.
-  if (const char* token = std::getenv("TOCSIN_TOKEN")) headers.emplace_back("authorization", std::string("Bearer ") + token);
+  if (const char* token = std::getenv("TOCSIN_TOKEN"))
+    headers.emplace_back("authorization", std::string("Bearer ") + token);
   const std::string url = url_of(options) + path;
   const auto reply = http_call(method, url, headers, body, std::chrono::seconds{10});
   if (!reply) {
@@ -135,13 +136,13 @@ int run_status(const ClientOptions& options) {
   if (!json) return 2;
   if (options.output == "json") return give_json(*json);
   const Json& s = *json;
-  std::cout << fmt::format("tocsin {}  halts: {}  evaluated up to {}\n", text_of(s, "version"), text_of(s, "halt_mode"),
-                           s["evaluated"].is_null() ? "-" : text_of(s, "evaluated"));
+  std::cout << fmt::format("tocsin {}  halts: {}  evaluated up to {}\n", text_of(s, "version"),
+                           text_of(s, "halt_mode"), s["evaluated"].is_null() ? "-" : text_of(s, "evaluated"));
   std::cout << fmt::format("{} records, {} events, {} dead letters, {} tasks ({} open), {} series\n",
                            s.value("records", 0LL), s.value("events", 0LL), s.value("dead_letters", 0LL),
                            s.value("tasks", 0LL), s.value("open_tasks", 0LL), s["series"].value("used", 0LL));
-  std::cout << fmt::format("\n{:<28}{:>8}{:>9}{:>7}{:>12}{:>9}{:>8}\n", "rule", "live", "warming", "blind", "undeclared",
-                           "pending", "firing");
+  std::cout << fmt::format("\n{:<28}{:>8}{:>9}{:>7}{:>12}{:>9}{:>8}\n", "rule", "live", "warming", "blind",
+                           "undeclared", "pending", "firing");
   for (const Json& rule : s["rules"]) {
     std::cout << fmt::format("{:<28}{:>8}{:>9}{:>7}{:>12}{:>9}{:>8}\n", text_of(rule, "alert"), rule.value("live", 0),
                              rule.value("warming", 0), rule.value("blind", 0), rule.value("undeclared", 0),
@@ -149,9 +150,9 @@ int run_status(const ClientOptions& options) {
   }
   for (const Json& receiver : s["receivers"]) {
     std::cout << fmt::format("receiver {}: {} delivered, {} pending, {} failed attempts, {} parked{}\n",
-                             text_of(receiver, "name"), receiver.value("delivered", 0LL), receiver.value("pending", 0LL),
-                             receiver.value("failed_attempts", 0LL), receiver.value("parked", 0LL),
-                             receiver.value("disabled", false) ? ", DISABLED" : "");
+                             text_of(receiver, "name"), receiver.value("delivered", 0LL),
+                             receiver.value("pending", 0LL), receiver.value("failed_attempts", 0LL),
+                             receiver.value("parked", 0LL), receiver.value("disabled", false) ? ", DISABLED" : "");
   }
   return 0;
 }

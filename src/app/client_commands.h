@@ -7,7 +7,7 @@
 namespace tocsin {
 
 struct ClientOptions {
-  std::string url;      // empty: TOCSIN_URL, else http://127.0.0.1:8686
+  std::string url;  // empty: TOCSIN_URL, else http://127.0.0.1:8686
   std::string output = "text";
 };
 

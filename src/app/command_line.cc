@@ -76,7 +76,8 @@ int run_command_line(int argc, char** argv) {
   command->add_option("--rules", replay.rules, "rule files and folders (default: the rules that ship)");
   command->add_option("--specs", replay.specs, "spec files and folders");
   command->add_option("--input-format", replay.input_format, "auto or native")->capture_default_str();
-  command->add_option("--config", replay.config, "a service's configuration, whose labels and keys give the same ids");
+  command->add_option("--config", replay.config,
+                      "a service's configuration, whose labels and keys give the same ids");
   add_output(*command, replay.output);
   command->add_flag("--fail-on-alert", replay.fail_on_alert, "exit status 1 when anything fired");
   command->add_option("INPUT", replay.input, "a file of lines, each `value` or `key TAB value`; - is standard input")

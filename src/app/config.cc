@@ -70,7 +70,8 @@ class ConfigLoader {
     constexpr std::int64_t most = 1'000'000;
     config_.halts.per_agent =
         static_cast<std::uint32_t>(halts.integer("per_agent", 1, most).value_or(config_.halts.per_agent));
-    config_.halts.in_all = static_cast<std::uint32_t>(halts.integer("in_all", 1, most).value_or(config_.halts.in_all));
+    config_.halts.in_all =
+        static_cast<std::uint32_t>(halts.integer("in_all", 1, most).value_or(config_.halts.in_all));
     config_.halts.within = halts.duration("within", 1min, 24h).value_or(config_.halts.within);
   }
 
@@ -81,7 +82,8 @@ class ConfigLoader {
     if (!http.is_map()) return;
     config_.http_address = http.text("address").value_or(config_.http_address);
     if (!parse_ip_address(config_.http_address)) {
-      http.error(*http.find("address"), "bad-address", "'address' must be an IP address, such as 127.0.0.1 or 0.0.0.0");
+      http.error(*http.find("address"), "bad-address",
+                 "'address' must be an IP address, such as 127.0.0.1 or 0.0.0.0");
     }
     config_.http_port = static_cast<std::uint16_t>(http.integer("port", 0, 65'535).value_or(config_.http_port));
     config_.max_body_bytes =

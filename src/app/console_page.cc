@@ -82,6 +82,8 @@ refresh();
 
 }  // namespace
 
-std::string console_page() { return page; }
+std::string console_page() {
+  return page;
+}
 
 }  // namespace tocsin

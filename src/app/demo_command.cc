@@ -1,6 +1,7 @@
 #include "app/demo_command.h"
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <atomic>
@@ -9,7 +10,6 @@
 #include <iostream>
 #include <map>
 #include <mutex>
-#include <nlohmann/json.hpp>
 #include <set>
 #include <thread>
 
@@ -47,7 +47,9 @@ double number_of(const Json& json, const char* key) {
 }
 
 // "01-07 14:20": days and minutes are enough for a page.
-std::string short_time(const std::string& rfc3339) { return rfc3339.substr(5, 11).replace(5, 1, " "); }
+std::string short_time(const std::string& rfc3339) {
+  return rfc3339.substr(5, 11).replace(5, 1, " ");
+}
 
 struct Page {
   std::string id;
@@ -157,7 +159,9 @@ class Feeder {
   // What an agent that obeyed sends last: its task is handed back to a person.
   static std::string halted_end(const GeneratedEvent& event) {
     const Json stopped = Json::parse(event.json);
-    Json end{{"type", "task.finished"}, {"time", to_rfc3339(event.time)}, {"outcome", "surfaced"},
+    Json end{{"type", "task.finished"},
+             {"time", to_rfc3339(event.time)},
+             {"outcome", "surfaced"},
              {"surface_reason", "halted"}};
     for (const char* field : {"env", "agent", "agent_version", "spec", "spec_version", "correlation_id"}) {
       if (stopped.contains(field)) end[field] = stopped[field];
@@ -172,7 +176,8 @@ class Feeder {
   bool send(std::string& body, std::size_t& count) {
     if (count == 0) return true;
     for (int attempt = 0; attempt < 600; ++attempt) {
-      const auto reply = http_call("POST", url_ + "/v1/events", {{"content-type", "application/x-ndjson"}}, body, 30s);
+      const auto reply =
+          http_call("POST", url_ + "/v1/events", {{"content-type", "application/x-ndjson"}}, body, 30s);
       if (reply && reply.value().status == 202) {
         sent_ += count;
         body.clear();
@@ -196,7 +201,9 @@ class Feeder {
   std::size_t not_sent_ = 0;
 };
 
-std::string duration_text(Duration duration) { return to_text(floor<std::chrono::seconds>(duration)); }
+std::string duration_text(Duration duration) {
+  return to_text(floor<std::chrono::seconds>(duration));
+}
 
 // The table at the end. Returns whether every incident was paged once and nothing else was.
 bool print_table(const GeneratedRuns& runs, const std::vector<Page>& pages) {
@@ -217,8 +224,8 @@ bool print_table(const GeneratedRuns& runs, const std::vector<Page>& pages) {
     if (!page.firing) continue;
     const Incident* match = nullptr;
     for (const Incident* incident : first_of_rule) {
-      const bool fits = incident->alert == page.alert && incident->agent == page.agent && page.at >= incident->begin &&
-                        !found.contains(incident);
+      const bool fits = incident->alert == page.alert && incident->agent == page.agent &&
+                        page.at >= incident->begin && !found.contains(incident);
       if (fits) match = incident;
     }
     if (match != nullptr) {

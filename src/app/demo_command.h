@@ -9,10 +9,10 @@
 namespace tocsin {
 
 struct DemoOptions {
-  bool once = false;        // ends when all has been seen
+  bool once = false;  // ends when all has been seen
   std::uint64_t seed = 1;
   std::uint16_t port = 8686;
-  std::string agent;        // a command that plays the agent's side of a halt; empty: a built-in one
+  std::string agent;  // a command that plays the agent's side of a halt; empty: a built-in one
 };
 
 int run_demo(const DemoOptions& options);

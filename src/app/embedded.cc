@@ -72,7 +72,9 @@ Embedded::~Embedded() {
 
 std::string Embedded::url() const {
   const bool any = address_ == "0.0.0.0" || address_ == "::";
-  const std::string host = any ? "127.0.0.1" : address_.find(':') != std::string::npos ? "[" + address_ + "]" : address_;
+  const std::string host = any                                       ? "127.0.0.1"
+                           : address_.find(':') != std::string::npos ? "[" + address_ + "]"
+                                                                     : address_;
   return "http://" + host + ":" + std::to_string(server_->port());
 }
 

@@ -1,10 +1,10 @@
 #include "app/http_api.h"
 
+#include <nlohmann/json.hpp>
 #include <openssl/crypto.h>
 
 #include <algorithm>
 #include <charconv>
-#include <nlohmann/json.hpp>
 
 #include "app/console_page.h"
 #include "app/metrics.h"
@@ -19,7 +19,9 @@ namespace {
 using namespace std::chrono_literals;
 using Json = nlohmann::ordered_json;
 
-std::string dump(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
+std::string dump(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
 
 HttpResponse json_response(int status, const Json& json) {
   HttpResponse response;
@@ -117,8 +119,10 @@ std::vector<BodyRecord> split_body(std::string_view body) {
   }
   // One object over many lines has a second line that does not begin with a bracket.
   const std::size_t line_end = body.find('\n', first);
-  const std::size_t second = line_end == std::string_view::npos ? line_end : body.find_first_not_of(" \t\r\n", line_end);
-  const std::size_t last = line_end == std::string_view::npos ? line_end : body.find_last_not_of(" \t\r", line_end - 1);
+  const std::size_t second =
+      line_end == std::string_view::npos ? line_end : body.find_first_not_of(" \t\r\n", line_end);
+  const std::size_t last =
+      line_end == std::string_view::npos ? line_end : body.find_last_not_of(" \t\r", line_end - 1);
   const bool one_object = body[first] == '{' && second != std::string_view::npos && body[second] != '{' &&
                           body[last] != '}' && body.substr(second).find('\t') == std::string_view::npos;
   if (one_object) return {{{}, body.substr(first), 1}};
@@ -140,7 +144,9 @@ std::vector<BodyRecord> split_body(std::string_view body) {
 HttpApi::HttpApi(Options options, const Service& service, Log& log, const Clock& clock)
     : options_(std::move(options)), service_(service), log_(log), clock_(clock), long_poll_(log, clock) {}
 
-EventTime HttpApi::now() const { return as_event_time(clock_.now()); }
+EventTime HttpApi::now() const {
+  return as_event_time(clock_.now());
+}
 
 EventTime HttpApi::stream_now() const {
   if (!service_.options().clock_of_events) return now();
@@ -154,7 +160,8 @@ bool HttpApi::is_allowed(const HttpRequest& request) const {
   const auto header = request.header("authorization");
   const std::string wanted = "Bearer " + options_.token;
   // In constant time, so that the token can't be found out letter by letter.
-  return header && header->size() == wanted.size() && CRYPTO_memcmp(header->data(), wanted.data(), wanted.size()) == 0;
+  return header && header->size() == wanted.size() &&
+         CRYPTO_memcmp(header->data(), wanted.data(), wanted.size()) == 0;
 }
 
 void HttpApi::handle(HttpRequest request, Responder responder) {
@@ -175,7 +182,8 @@ void HttpApi::handle(HttpRequest request, Responder responder) {
     return responder.send(error_response(401, "this door asks for the header 'Authorization: Bearer TOKEN'"));
   }
   if (post && is({"v1", "events"})) return responder.send(post_events(request));
-  if (get && path.size() == 3 && path[0] == "v1" && path[1] == "topics") return get_topic(request, path[2], responder);
+  if (get && path.size() == 3 && path[0] == "v1" && path[1] == "topics")
+    return get_topic(request, path[2], responder);
   if (get && is({"v1", "halts"})) return responder.send(get_halts({}));
   if (get && path.size() == 3 && path[0] == "v1" && path[1] == "halts") return responder.send(get_halts(path[2]));
   if (post && is({"v1", "halts", "release"})) return responder.send(post_release(request.body));
@@ -207,10 +215,10 @@ HttpResponse HttpApi::post_events(const HttpRequest& request) {
         }
       }
       if (!reason.empty()) {
-        return json_response(400, {{"error", "nothing was taken: line " + std::to_string(record.line) + " is " +
-                                                  std::string(reason)},
-                                   {"line", record.line},
-                                   {"reason", reason}});
+        return json_response(
+            400, {{"error", "nothing was taken: line " + std::to_string(record.line) + " is " + std::string(reason)},
+                  {"line", record.line},
+                  {"reason", reason}});
       }
       const auto partitions = static_cast<std::uint64_t>(options_.partitions);
       const auto partition = static_cast<std::int32_t>(hash64(correlation_id) % partitions);
@@ -312,7 +320,10 @@ HttpResponse HttpApi::post_ack(const std::string& body) {
   const std::string id = json ? text_of(*json, "halt_id") : std::string{};
   const std::string scope = json ? text_of(*json, "scope") : std::string{};
   if (id.empty() || scope.empty()) return error_response(400, "'halt_id' and 'scope' are needed");
-  const Json ack{{"kind", "halt_ack"}, {"halt_id", id}, {"scope", scope}, {"by", text_of(*json, "by")},
+  const Json ack{{"kind", "halt_ack"},
+                 {"halt_id", id},
+                 {"scope", scope},
+                 {"by", text_of(*json, "by")},
                  {"at", to_rfc3339(now())}};
   log_.append({{Topic::halt_acks, 0, id, dump(ack)}});
   return json_response(202, {{"acknowledged", id}});
@@ -352,17 +363,18 @@ HttpResponse HttpApi::get_status() const {
   }
   Json agents = Json::array();
   for (const AgentFigures& agent : ingest.agents) {
-    agents.push_back({{"env", agent.env},
-                      {"agent", agent.agent},
-                      {"open_tasks", agent.open_tasks},
-                      {"completed", agent.tasks_by_outcome[static_cast<std::size_t>(Outcome::completed)]},
-                      {"surfaced", agent.tasks_by_outcome[static_cast<std::size_t>(Outcome::surfaced)]},
-                      {"errored", agent.tasks_by_outcome[static_cast<std::size_t>(Outcome::errored)]},
-                      {"timed_out", agent.tasks_by_outcome[static_cast<std::size_t>(Outcome::timed_out)]},
-                      {"model_calls", agent.model_calls},
-                      {"tool_calls", agent.tool_calls},
-                      {"cost_usd", agent.cost_known ? Json(static_cast<double>(agent.cost) / 1e6) : Json(nullptr)},
-                      {"labels", labels_json({{"spec_version", agent.spec_version}, {"model_version", agent.model_version}})}});
+    agents.push_back(
+        {{"env", agent.env},
+         {"agent", agent.agent},
+         {"open_tasks", agent.open_tasks},
+         {"completed", agent.tasks_by_outcome[static_cast<std::size_t>(Outcome::completed)]},
+         {"surfaced", agent.tasks_by_outcome[static_cast<std::size_t>(Outcome::surfaced)]},
+         {"errored", agent.tasks_by_outcome[static_cast<std::size_t>(Outcome::errored)]},
+         {"timed_out", agent.tasks_by_outcome[static_cast<std::size_t>(Outcome::timed_out)]},
+         {"model_calls", agent.model_calls},
+         {"tool_calls", agent.tool_calls},
+         {"cost_usd", agent.cost_known ? Json(static_cast<double>(agent.cost) / 1e6) : Json(nullptr)},
+         {"labels", labels_json({{"spec_version", agent.spec_version}, {"model_version", agent.model_version}})}});
   }
   Json receivers = Json::array();
   for (const auto& view : service_.deliver()) {
@@ -384,7 +396,8 @@ HttpResponse HttpApi::get_status() const {
             {"open_tasks", ingest.open_tasks},
             {"evaluated", started ? Json(to_rfc3339(evaluate->evaluated)) : Json(nullptr)},
             {"halt_mode", service_.options().halts.enforce ? "enforce" : "dry_run"},
-            {"series", {{"used", evaluate->series.used}, {"cap", evaluate->series.cap}, {"bytes", evaluate->series.bytes}}},
+            {"series",
+             {{"used", evaluate->series.used}, {"cap", evaluate->series.cap}, {"bytes", evaluate->series.bytes}}},
             {"rules", rules},
             {"agents", agents},
             {"receivers", receivers}});

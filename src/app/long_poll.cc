@@ -1,6 +1,7 @@
 #include "app/long_poll.h"
 
 #include <nlohmann/json.hpp>
+
 #include <utility>
 
 #include "base/time_text.h"
@@ -28,7 +29,9 @@ Json json_of(const LogRecord& record) {
 
 LongPoll::LongPoll(Log& log, const Clock& clock) : log_(log), clock_(clock), thread_([this] { run(); }) {}
 
-LongPoll::~LongPoll() { stop(); }
+LongPoll::~LongPoll() {
+  stop();
+}
 
 void LongPoll::stop() {
   stop_ = true;
@@ -43,7 +46,8 @@ bool LongPoll::try_answer(const Waiting& waiting, bool give_up) {
   Json list = Json::array();
   for (const LogRecord& record : records) list.push_back(json_of(record));
   HttpResponse response;
-  response.body = Json{{"next", next}, {"records", std::move(list)}}.dump(-1, ' ', false, Json::error_handler_t::replace);
+  response.body =
+      Json{{"next", next}, {"records", std::move(list)}}.dump(-1, ' ', false, Json::error_handler_t::replace);
   waiting.responder.send(std::move(response));
   return true;
 }

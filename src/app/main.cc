@@ -2,4 +2,6 @@
 
 #include "app/command_line.h"
 
-int main(int argc, char** argv) { return tocsin::run_command_line(argc, argv); }
+int main(int argc, char** argv) {
+  return tocsin::run_command_line(argc, argv);
+}

@@ -11,7 +11,9 @@ namespace {
 
 using MetricLabels = MetricPage::MetricLabels;
 
-double number(std::int64_t value) { return static_cast<double>(value); }
+double number(std::int64_t value) {
+  return static_cast<double>(value);
+}
 
 MetricLabels with(MetricLabels labels, const std::string& name, std::string_view value) {
   labels.emplace_back(name, value);
@@ -24,22 +26,24 @@ void add_agent(MetricPage& page, const AgentFigures& agent) {
     page.counter("tocsin_agent_tasks_total", "Tasks that ended, by outcome.",
                  with(who, "outcome", name_of(static_cast<Outcome>(i))), number(agent.tasks_by_outcome[i]));
   }
-  const std::int64_t ended = agent.tasks_by_outcome[1] + agent.tasks_by_outcome[2] + agent.tasks_by_outcome[3] +
-                             agent.tasks_by_outcome[4];
+  const std::int64_t ended =
+      agent.tasks_by_outcome[1] + agent.tasks_by_outcome[2] + agent.tasks_by_outcome[3] + agent.tasks_by_outcome[4];
   if (ended > 0) {
-    page.gauge("tocsin_agent_surface_ratio", "Share of ended tasks that were handed to a person, since the start.", who,
-               number(agent.tasks_by_outcome[static_cast<std::size_t>(Outcome::surfaced)]) / number(ended));
+    page.gauge("tocsin_agent_surface_ratio", "Share of ended tasks that were handed to a person, since the start.",
+               who, number(agent.tasks_by_outcome[static_cast<std::size_t>(Outcome::surfaced)]) / number(ended));
   }
   page.gauge("tocsin_agent_open_tasks", "Tasks that have begun and not ended.", who, number(agent.open_tasks));
   page.counter("tocsin_agent_model_calls_total", "Model calls.", who, number(agent.model_calls));
   const char* const tokens = "tocsin_agent_tokens_total";
   const char* const tokens_help = "Tokens, by kind; input is split into what the cache held and what it did not.";
-  page.counter(tokens, tokens_help, with(who, "kind", "input_uncached"), number(agent.tokens_in - agent.tokens_cached));
+  page.counter(tokens, tokens_help, with(who, "kind", "input_uncached"),
+               number(agent.tokens_in - agent.tokens_cached));
   page.counter(tokens, tokens_help, with(who, "kind", "input_cached"), number(agent.tokens_cached));
   page.counter(tokens, tokens_help, with(who, "kind", "output"), number(agent.tokens_out));
   // Absent is not zero: an agent that reports no cost has no such metric.
   if (agent.cost_known) {
-    page.counter("tocsin_agent_cost_dollars_total", "Cost of model calls in US dollars.", who, number(agent.cost) / 1e6);
+    page.counter("tocsin_agent_cost_dollars_total", "Cost of model calls in US dollars.", who,
+                 number(agent.cost) / 1e6);
   }
   page.counter("tocsin_agent_tool_calls_total", "Tool calls.", who, number(agent.tool_calls));
   page.counter("tocsin_agent_tool_errors_total", "Tool calls that failed.", who, number(agent.tool_errors));
@@ -88,8 +92,8 @@ void add_rules(MetricPage& page, const EvaluateView& view) {
     ++by_agent[{active.change.alert, agent}];
   }
   for (const auto& [key, count] : by_agent) {
-    page.gauge("tocsin_agent_alerts_firing", "Alerts that fire, by agent.", {{"alert", key.first}, {"agent", key.second}},
-               number(count));
+    page.gauge("tocsin_agent_alerts_firing", "Alerts that fire, by agent.",
+               {{"alert", key.first}, {"agent", key.second}}, number(count));
   }
   page.counter("tocsin_alerts_fired_total", "Alerts that began to fire.", {}, number(view.alerts_fired));
   page.counter("tocsin_alerts_resolved_total", "Alerts that were resolved.", {}, number(view.alerts_resolved));
@@ -114,8 +118,8 @@ void add_stream(MetricPage& page, const IngestView& view) {
   }
   page.counter("tocsin_unscanned_events_total", "Events whose scan ran out of its budget: not known to be clean.", {},
                number(totals.unscanned));
-  page.counter("tocsin_tasks_not_tracked_total", "Tasks beyond the limit of open tasks; no deadline watches them.", {},
-               number(totals.tasks_not_tracked));
+  page.counter("tocsin_tasks_not_tracked_total", "Tasks beyond the limit of open tasks; no deadline watches them.",
+               {}, number(totals.tasks_not_tracked));
   page.counter("tocsin_groups_skipped_total", "Times an event lacked a label that a rule groups by.", {},
                number(totals.groups_skipped));
   page.counter("tocsin_slices_closed_total", "Slices of 10 s that were closed.", {}, number(view.cuts));
@@ -136,13 +140,15 @@ std::string metrics_text(const Service& service, const Log& log, const Clock& cl
 
   std::int64_t waiting = 0;
   for (std::size_t p = 0; p < ingest.next_offsets.size(); ++p) {
-    waiting += log.end(Topic::source, static_cast<std::int32_t>(p)) - log.position("ingest", Topic::source, static_cast<std::int32_t>(p));
+    waiting += log.end(Topic::source, static_cast<std::int32_t>(p)) -
+               log.position("ingest", Topic::source, static_cast<std::int32_t>(p));
   }
   const char* const queue = "tocsin_queue_records";
   const char* const queue_help = "Records between two stages that have not been read.";
   page.gauge(queue, queue_help, {{"topic", "source"}}, number(waiting));
   page.gauge(queue, queue_help, {{"topic", "blocks"}}, number(log.end(Topic::blocks, 0) - evaluate->blocks_next));
-  page.gauge(queue, queue_help, {{"topic", "findings"}}, number(log.end(Topic::findings, 0) - evaluate->findings_next));
+  page.gauge(queue, queue_help, {{"topic", "findings"}},
+             number(log.end(Topic::findings, 0) - evaluate->findings_next));
   if (!service.options().clock_of_events && evaluate->evaluated.since_epoch.count() > 0) {
     page.gauge("tocsin_evaluate_delay_seconds", "Age of the last grid time that was evaluated.", {},
                static_cast<double>((clock.now() - evaluate->evaluated).count()) / 1'000);
@@ -152,7 +158,8 @@ std::string metrics_text(const Service& service, const Log& log, const Clock& cl
     const char* const pages = "tocsin_pages_total";
     const char* const pages_help = "Pages by what became of them; a failed attempt is tried again.";
     page.counter(pages, pages_help, with(receiver, "result", "delivered"), number(view->figures.delivered));
-    page.counter(pages, pages_help, with(receiver, "result", "failed_attempt"), number(view->figures.failed_attempts));
+    page.counter(pages, pages_help, with(receiver, "result", "failed_attempt"),
+                 number(view->figures.failed_attempts));
     page.counter(pages, pages_help, with(receiver, "result", "parked"), number(view->figures.parked));
     page.gauge("tocsin_pages_pending", "Pages that the receiver does not have yet.", receiver,
                number(log.end(Topic::outbox, 0) - view->committed));

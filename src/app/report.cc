@@ -11,7 +11,9 @@ namespace tocsin {
 namespace {
 
 // "01-07 14:20:10": days and seconds are what people compare in a timeline.
-std::string short_time(RecordTime time) { return to_rfc3339(time).substr(5, 14).replace(5, 1, " "); }
+std::string short_time(RecordTime time) {
+  return to_rfc3339(time).substr(5, 14).replace(5, 1, " ");
+}
 
 std::string annotation(const AlertChange& change, const std::string& name) {
   for (const auto& [known, value] : change.annotations) {
@@ -38,8 +40,8 @@ std::string line_of(const AlertChange& change) {
   for (const auto& label : change.labels) {
     if (label.first != "severity") group.push_back(label);
   }
-  return fmt::format("{}  {:<8}  {:<25}  {}\n{:>27}{}\n", short_time(change.at), change.firing ? "FIRING" : "resolved",
-                     change.alert, to_text(group), "", summary);
+  return fmt::format("{}  {:<8}  {:<25}  {}\n{:>27}{}\n", short_time(change.at),
+                     change.firing ? "FIRING" : "resolved", change.alert, to_text(group), "", summary);
 }
 
 void ReplayReport::add(const AlertChange& change) {
@@ -52,29 +54,32 @@ void ReplayReport::add(const AlertChange& change) {
 
 void ReplayReport::add(const HaltRecord& halt) {
   ++halts_;
-  text_ += fmt::format("{}  {:<8}  {:<25}  {}\n{:>27}{}\n", short_time(as_record_time(halt.last_at)), "HALT", halt.rule,
-                       halt.scope, "", halt.reason);
+  text_ += fmt::format("{}  {:<8}  {:<25}  {}\n{:>27}{}\n", short_time(as_record_time(halt.last_at)), "HALT",
+                       halt.rule, halt.scope, "", halt.reason);
 }
 
-void ReplayReport::add(const DeadLetter& letter) { ++dead_letters_[std::string(name_of(letter.reason))]; }
+void ReplayReport::add(const DeadLetter& letter) {
+  ++dead_letters_[std::string(name_of(letter.reason))];
+}
 
 void ReplayReport::finish(const StreamTotals& totals, const std::vector<RuleSight>& sight) {
   if (text_.empty()) text_ = "No alert and no halt.\n";
   text_ += fmt::format("\n{} alerts, {} pages, {} halts\n", alerts_, pages_, halts_);
-  text_ += fmt::format("{} records, {} events, {} tasks ({} handed to people), {} model calls, {} tool calls ({} failed)\n",
-                       totals.records, totals.events, totals.tasks, totals.surfaces, totals.model_calls,
-                       totals.tool_calls, totals.tool_errors);
-  text_ += fmt::format("{} tokens in ({} cached), {} out, cost {}\n", totals.tokens_in, totals.tokens_cached,
-                       totals.tokens_out,
-                       totals.cost_known ? fmt::format("${:.2f}", static_cast<double>(totals.cost) / 1e6)
-                                         : std::string("unknown"));
+  text_ += fmt::format(
+      "{} records, {} events, {} tasks ({} handed to people), {} model calls, {} tool calls ({} failed)\n",
+      totals.records, totals.events, totals.tasks, totals.surfaces, totals.model_calls, totals.tool_calls,
+      totals.tool_errors);
+  text_ += fmt::format(
+      "{} tokens in ({} cached), {} out, cost {}\n", totals.tokens_in, totals.tokens_cached, totals.tokens_out,
+      totals.cost_known ? fmt::format("${:.2f}", static_cast<double>(totals.cost) / 1e6) : std::string("unknown"));
   for (const auto& [reason, count] : dead_letters_) text_ += fmt::format("{} records not read: {}\n", count, reason);
   for (const auto& [pattern, count] : totals.findings) text_ += fmt::format("found {} times: {}\n", count, pattern);
   for (const RuleSight& rule : sight) {
     if (rule.warming + rule.blind + rule.undeclared == 0) continue;
-    text_ += fmt::format("{} could not see all of its groups: {} live, {} warming, {} with too few samples, {} without a "
-                         "declared bound\n",
-                         rule.alert, rule.live, rule.warming, rule.blind, rule.undeclared);
+    text_ += fmt::format(
+        "{} could not see all of its groups: {} live, {} warming, {} with too few samples, {} without a "
+        "declared bound\n",
+        rule.alert, rule.live, rule.warming, rule.blind, rule.undeclared);
   }
 }
 

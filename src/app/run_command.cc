@@ -18,7 +18,8 @@ void log_delivery(const std::string& receiver, const DeliveryResult& result) {
       spdlog::info("page {} delivered to {}", result.page_id, receiver);
       break;
     case DeliveryOutcome::retry:
-      spdlog::warn("page {} not delivered to {}: {}; it will be tried again", result.page_id, receiver, result.reason);
+      spdlog::warn("page {} not delivered to {}: {}; it will be tried again", result.page_id, receiver,
+                   result.reason);
       break;
     case DeliveryOutcome::rejected:
       spdlog::error("page {} refused by {} (status {}); it is parked", result.page_id, receiver, result.status);

@@ -8,8 +8,8 @@
 
 namespace tocsin {
 
-std::span<const NamedText> shipped_rules();     // rules/agents.yaml
-std::span<const NamedText> shipped_patterns();  // rules/sanitize/*.yaml
+std::span<const NamedText> shipped_rules();       // rules/agents.yaml
+std::span<const NamedText> shipped_patterns();    // rules/sanitize/*.yaml
 std::span<const NamedText> shipped_demo_specs();  // rules/specs/demo.yaml
 
 }  // namespace tocsin

@@ -9,8 +9,7 @@
 namespace tocsin {
 
 template <class T, class E>
-using Result =
-    BOOST_OUTCOME_V2_NAMESPACE::basic_result<T, E, BOOST_OUTCOME_V2_NAMESPACE::policy::all_narrow>;
+using Result = BOOST_OUTCOME_V2_NAMESPACE::basic_result<T, E, BOOST_OUTCOME_V2_NAMESPACE::policy::all_narrow>;
 
 using BOOST_OUTCOME_V2_NAMESPACE::failure;
 using BOOST_OUTCOME_V2_NAMESPACE::success;

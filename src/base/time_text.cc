@@ -37,12 +37,8 @@ struct Unit {
   std::int64_t milliseconds;
 };
 
-constexpr std::array<Unit, 6> units{{{"w", 604'800'000},
-                                     {"d", 86'400'000},
-                                     {"h", 3'600'000},
-                                     {"m", 60'000},
-                                     {"s", 1'000},
-                                     {"ms", 1}}};
+constexpr std::array<Unit, 6> units{
+    {{"w", 604'800'000}, {"d", 86'400'000}, {"h", 3'600'000}, {"m", 60'000}, {"s", 1'000}, {"ms", 1}}};
 
 }  // namespace
 

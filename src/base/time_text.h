@@ -15,7 +15,9 @@ std::optional<EventTime> parse_rfc3339(std::string_view text);
 
 // "2026-01-05T00:16:44.953Z": always UTC, always three fraction digits.
 std::string to_rfc3339(EventTime time);
-inline std::string to_rfc3339(RecordTime time) { return to_rfc3339(as_event_time(time)); }
+inline std::string to_rfc3339(RecordTime time) {
+  return to_rfc3339(as_event_time(time));
+}
 
 // A count since the epoch in seconds, milliseconds, microseconds or nanoseconds, told apart by its size: each
 // unit holds the years 1973 to 5138 in digits that the next one does not reach.

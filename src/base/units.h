@@ -51,7 +51,11 @@ constexpr RecordTime ceil_to(RecordTime time, Duration grain) {
   return down == time ? down : down + grain;
 }
 
-constexpr RecordTime as_record_time(EventTime time) { return {time.time_since_epoch()}; }
-constexpr EventTime as_event_time(RecordTime time) { return EventTime{time.since_epoch}; }
+constexpr RecordTime as_record_time(EventTime time) {
+  return {time.time_since_epoch()};
+}
+constexpr EventTime as_event_time(RecordTime time) {
+  return EventTime{time.since_epoch};
+}
 
 }  // namespace tocsin

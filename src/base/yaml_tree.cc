@@ -172,7 +172,9 @@ void YamlReader::error(const YamlNode& node, std::string_view code, std::string 
   diagnostics_.error(file_, node.at, code, std::move(message));
 }
 
-void YamlReader::error_here(std::string_view code, std::string message) { error(node_, code, std::move(message)); }
+void YamlReader::error_here(std::string_view code, std::string message) {
+  error(node_, code, std::move(message));
+}
 
 void YamlReader::require(std::string_view key) {
   if (is_map_ && node_.find(key) == nullptr) {
@@ -260,8 +262,7 @@ std::optional<std::size_t> YamlReader::choice(std::string_view key, const std::v
     if (!list.empty()) list += word == words.back() ? " or " : ", ";
     list += word;
   }
-  error(*node, "unknown-word",
-        "'" + std::string(key) + "' must be " + list + did_you_mean(node->scalar, words));
+  error(*node, "unknown-word", "'" + std::string(key) + "' must be " + list + did_you_mean(node->scalar, words));
   return std::nullopt;
 }
 

@@ -9,7 +9,7 @@ namespace tocsin {
 class Clock {
  public:
   virtual ~Clock() = default;
-  virtual RecordTime now() const = 0;       // since the epoch
+  virtual RecordTime now() const = 0;      // since the epoch
   virtual Duration monotonic() const = 0;  // since some moment before the start
 };
 

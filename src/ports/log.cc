@@ -10,7 +10,9 @@ constexpr std::array<std::string_view, topic_count> names{
     "events", "dead-letters", "investigations", "spec-gaps", "eval-candidates"};
 }
 
-std::string_view name_of(Topic topic) { return names[static_cast<std::size_t>(topic)]; }
+std::string_view name_of(Topic topic) {
+  return names[static_cast<std::size_t>(topic)];
+}
 
 std::optional<Topic> topic_named(std::string_view name) {
   for (std::size_t i = 0; i < names.size(); ++i) {

@@ -40,7 +40,7 @@ std::optional<Topic> topic_named(std::string_view name);
 struct LogRecord {
   std::int64_t offset = 0;
   std::string key;
-  std::string value;                // empty on a compacted topic: a tombstone
+  std::string value;               // empty on a compacted topic: a tombstone
   std::optional<RecordTime> time;  // absent where the embedded log is driven by the events' own times
 };
 

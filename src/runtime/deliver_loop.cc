@@ -1,7 +1,8 @@
 #include "runtime/deliver_loop.h"
 
-#include <algorithm>
 #include <nlohmann/json.hpp>
+
+#include <algorithm>
 #include <utility>
 
 namespace tocsin {

@@ -82,8 +82,8 @@ void EvaluateLoop::commit() {
     if (recent_.size() > kept_changes) recent_.pop_front();
   }
   changes_.clear();
-  log_.commit(std::move(records), {{"evaluate", Topic::blocks, 0, blocks_next_},
-                                   {"evaluate", Topic::findings, 0, findings_next_}});
+  log_.commit(std::move(records),
+              {{"evaluate", Topic::blocks, 0, blocks_next_}, {"evaluate", Topic::findings, 0, findings_next_}});
 }
 
 void EvaluateLoop::expire_halts() {

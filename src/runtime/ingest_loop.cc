@@ -1,6 +1,7 @@
 #include "runtime/ingest_loop.h"
 
 #include <nlohmann/json.hpp>
+
 #include <utility>
 
 #include "core/stage/block_codec.h"
@@ -64,8 +65,7 @@ void IngestLoop::run(const std::atomic<bool>& stop) {
 
 bool IngestLoop::read_some(Owned& owned) {
   batch_.clear();
-  const std::int64_t next =
-      log_.fetch(Topic::source, owned.number, owned.next_offset, batch_records, batch_);
+  const std::int64_t next = log_.fetch(Topic::source, owned.number, owned.next_offset, batch_records, batch_);
   if (batch_.empty()) return false;
   out_.clear();
   for (const LogRecord& record : batch_) {

@@ -20,9 +20,9 @@ namespace tocsin {
 class IngestLoop {
  public:
   struct Options {
-    IngestOptions ingest;                 // its partition is set for each
+    IngestOptions ingest;                  // its partition is set for each
     std::vector<std::int32_t> partitions;  // that this shard owns
-    bool closes_when_idle = true;         // false where the events' own times drive the clock
+    bool closes_when_idle = true;          // false where the events' own times drive the clock
     Duration idle_grace = std::chrono::seconds{3};
   };
 

@@ -20,10 +20,11 @@ Service::Service(Options options, Log& log, const Clock& clock, std::shared_ptr<
     : options_(std::move(options)),
       log_(log),
       rules_(std::move(rules)),
-      evaluate_({options_.deployment, options_.partitions, options_.command_url}, options_.clock_of_events, log, clock, rules_) {
+      evaluate_({options_.deployment, options_.partitions, options_.command_url}, options_.clock_of_events, log,
+                clock, rules_) {
   for (const NamedReceiver& receiver : receivers) {
-    receivers_.push_back(std::make_unique<DeliverLoop>(receiver.name, options_.delivery, log, clock,
-                                                       *receiver.receiver, on_result));
+    receivers_.push_back(
+        std::make_unique<DeliverLoop>(receiver.name, options_.delivery, log, clock, *receiver.receiver, on_result));
   }
   const std::int32_t shard_count = std::min(options_.shards, options_.partitions);
   for (std::int32_t shard = 0; shard < shard_count; ++shard) {
@@ -44,7 +45,9 @@ Service::Service(Options options, Log& log, const Clock& clock, std::shared_ptr<
   }
 }
 
-Service::~Service() { stop(); }
+Service::~Service() {
+  stop();
+}
 
 void Service::stop() {
   stop_ingest_ = true;

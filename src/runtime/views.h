@@ -30,7 +30,7 @@ struct EvaluateView {
   std::vector<ActiveAlert> active;
   std::vector<AlertChange> recent;  // the last changes, oldest first
   SeriesUse series;
-  std::int64_t blocks_next = 0;    // offsets read so far
+  std::int64_t blocks_next = 0;  // offsets read so far
   std::int64_t findings_next = 0;
   std::int64_t halts_next = 0;
   std::int64_t alerts_fired = 0;

@@ -72,8 +72,8 @@ TEST(Incidents, AreEachFoundOnceInTheirTimeAndNothingElseFires) {
       if (!change.firing) continue;
       const Incident* match = nullptr;
       for (const Incident& incident : runs.incidents) {
-        const bool own_task = incident.correlation_id.empty() ||
-                              incident.correlation_id == label_of(change, "correlation_id");
+        const bool own_task =
+            incident.correlation_id.empty() || incident.correlation_id == label_of(change, "correlation_id");
         // An incident is over at its end; what it did to the windows may be noticed a little later.
         if (incident.alert == change.alert && incident.agent == label_of(change, "agent") && own_task &&
             change.at >= as_record_time(incident.begin) &&

@@ -1,14 +1,13 @@
 #include "app/demo/obeying_agent.h"
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/wait.h>
 
 #include <chrono>
 #include <iostream>
-#include <nlohmann/json.hpp>
-#include <optional>
 
 #include "base/time_text.h"
 #include "edge/http/client.h"
@@ -24,7 +23,8 @@ using Json = nlohmann::ordered_json;
 
 // The next records of a topic, waiting for them a while; an empty list where none came.
 Json next_records(const std::string& url, const std::string& topic, std::int64_t& from) {
-  const auto reply = http_call("GET", url + "/v1/topics/" + topic + "?wait_ms=1000&from=" + std::to_string(from), {}, {}, 10s);
+  const auto reply =
+      http_call("GET", url + "/v1/topics/" + topic + "?wait_ms=1000&from=" + std::to_string(from), {}, {}, 10s);
   if (!reply || reply.value().status != 200) {
     std::this_thread::sleep_for(50ms);
     return Json::array();
@@ -35,9 +35,15 @@ Json next_records(const std::string& url, const std::string& topic, std::int64_t
   return json["records"];
 }
 
-std::optional<EventTime> time_of(const Json& record) {
+// Milliseconds since the epoch at which the record was written.
+std::int64_t written_at(const Json& record) {
   const auto found = record.find("time");
-  return found != record.end() && found->is_string() ? parse_rfc3339(found->get<std::string>()) : std::nullopt;
+  if (found == record.end() || !found->is_string()) return 0;
+  return parse_rfc3339(found->get<std::string>()).value_or(EventTime{}).time_since_epoch().count();
+}
+
+bool is_halt_of(const std::string& task, const Json& value) {
+  return value.is_object() && value.value("scope", "") == "task:" + task && value.value("enforced", false);
 }
 
 }  // namespace
@@ -52,7 +58,9 @@ ObeyingAgent::ObeyingAgent(std::string url, std::string task, std::string comman
   }
 }
 
-ObeyingAgent::~ObeyingAgent() { stop(); }
+ObeyingAgent::~ObeyingAgent() {
+  stop();
+}
 
 namespace {
 
@@ -94,20 +102,13 @@ void ObeyingAgent::start_command(const std::string& command) {
   posix_spawnattr_destroy(&attributes);
 }
 
-void ObeyingAgent::show_halt(const Json& record) {
+void ObeyingAgent::show_halt(std::int64_t written_at, const std::string& reason) {
   halted_ = true;
-  const auto halted = time_of(record);
-  std::cout << fmt::format("{:13}HALT  {}\n{:13}halt +{} ms\n", "", record["value"].value("reason", ""), "",
-                           halted ? halted->time_since_epoch().count() - sent_at_ : 0)
-            << std::flush;
+  std::cout << fmt::format("{:13}HALT  {}\n{:13}halt +{} ms\n", "", reason, "", written_at - sent_at_) << std::flush;
 }
 
 void ObeyingAgent::show_obeyed(const std::string& by) {
   std::cout << fmt::format("{:13}agent obeyed +{} ms ({})\n", "", now_ms() - sent_at_, by) << std::flush;
-}
-
-bool ObeyingAgent::is_own_halt(const Json& value) const {
-  return value.is_object() && value.value("scope", "") == "task:" + task_ && value.value("enforced", false);
 }
 
 void ObeyingAgent::watch_halts() {
@@ -115,10 +116,11 @@ void ObeyingAgent::watch_halts() {
   while (!stop_ && !obeyed_) {
     for (const Json& record : next_records(url_, "halts", from)) {
       const Json& value = record["value"];
-      if (!is_own_halt(value) || obeyed_) continue;
+      if (!is_halt_of(task_, value) || obeyed_) continue;
       obeyed_ = true;  // from here on the task sends nothing
-      show_halt(record);
-      const Json ack{{"halt_id", value.value("halt_id", "")}, {"scope", value.value("scope", "")}, {"by", "demo agent"}};
+      show_halt(written_at(record), value.value("reason", ""));
+      const Json ack{
+          {"halt_id", value.value("halt_id", "")}, {"scope", value.value("scope", "")}, {"by", "demo agent"}};
       const auto reply =
           http_call("POST", url_ + "/v1/halt-acks", {{"content-type", "application/json"}}, ack.dump(), 10s);
       show_obeyed(reply ? "the demo's own agent" : "not acknowledged: " + reply.error());
@@ -131,8 +133,8 @@ void ObeyingAgent::watch_acknowledgements() {
   while (!stop_ && !obeyed_) {
     for (const Json& record : next_records(url_, halted_ ? "halt-acks" : "halts", halted_ ? acks_from : halts_from)) {
       const Json& value = record["value"];
-      if (!halted_ && is_own_halt(value)) {
-        show_halt(record);
+      if (!halted_ && is_halt_of(task_, value)) {
+        show_halt(written_at(record), value.value("reason", ""));
       } else if (halted_ && value.is_object() && value.value("kind", "") == "halt_ack" &&
                  value.value("scope", "") == "task:" + task_) {
         obeyed_ = true;

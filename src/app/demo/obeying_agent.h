@@ -7,7 +7,6 @@
 
 #include <atomic>
 #include <cstdint>
-#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <thread>
 
@@ -27,9 +26,8 @@ class ObeyingAgent {
 
  private:
   void watch_halts();
-  void show_halt(const nlohmann::ordered_json& record);
+  void show_halt(std::int64_t written_at, const std::string& reason);
   void show_obeyed(const std::string& by);
-  bool is_own_halt(const nlohmann::ordered_json& value) const;
   void watch_acknowledgements();
   void start_command(const std::string& command);
 

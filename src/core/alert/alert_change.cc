@@ -26,12 +26,17 @@ Json number_of(double number) {
   return std::round(number * 1e6) / 1e6;
 }
 
-std::string dump(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
+std::string dump(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
 
-std::string_view state_of(const AlertChange& change) { return change.firing ? "firing" : "resolved"; }
+std::string_view state_of(const AlertChange& change) {
+  return change.firing ? "firing" : "resolved";
+}
 
 std::string value_of(const Labels& labels, std::string_view name) {
-  const auto found = std::find_if(labels.begin(), labels.end(), [&](const auto& label) { return label.first == name; });
+  const auto found =
+      std::find_if(labels.begin(), labels.end(), [&](const auto& label) { return label.first == name; });
   return found == labels.end() ? std::string{} : found->second;
 }
 

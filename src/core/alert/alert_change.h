@@ -29,7 +29,7 @@ struct AlertChange {
   RecordTime at;
   std::string alert;
   bool firing = true;
-  Labels labels;       // the group's, then the rule's own; no empty values
+  Labels labels;  // the group's, then the rule's own; no empty values
   Labels annotations;
   double value = unknown_number;
   double baseline = unknown_number;
@@ -41,18 +41,18 @@ struct AlertChange {
 
   // What only pages carry.
   std::string alert_id;
-  std::string dedup_key;  // alert id : episode, by which receivers join a resolution to its trigger
+  std::string dedup_key;   // alert id : episode, by which receivers join a resolution to its trigger
   std::string value_unit;  // "usd", "seconds" or empty
-  std::string condition;  // as the rule has it
+  std::string condition;   // as the rule has it
   Duration window{};
-  RecordTime since;       // when the condition became true
-  Labels versions;        // of agent, spec and model
+  RecordTime since;         // when the condition became true
+  Labels versions;          // of agent, spec and model
   Labels changed_versions;  // those that were not there an hour before, with the value before
   std::vector<AlertExample> examples;
-  std::string halt;       // "", "HALTED", "WOULD HALT", "HELD"
+  std::string halt;  // "", "HALTED", "WOULD HALT", "HELD"
   std::string halt_id;
   std::string halt_scope;
-  std::string command;    // what silences or releases
+  std::string command;  // what silences or releases
   Actions actions;
 };
 

@@ -28,7 +28,7 @@ enum class AlertTransition : std::uint8_t { none, became_pending, fired, resolve
 class AlertLife {
  public:
   // Tells how the condition stands at `now`. An unknown condition is no news: it neither starts nor ends
-  // anything, and no clock runs.
+  // anything, and resets no clock.
   // Requires: `now` is later than in the previous call.
   AlertTransition update(Truth condition, RecordTime now, const AlertTiming& timing);
 

@@ -4,8 +4,12 @@ namespace tocsin {
 
 namespace {
 
-constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
-constexpr bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+constexpr bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+constexpr bool is_blank(char c) {
+  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
 
 // The exponent after 'e', clamped: beyond four digits every number is 0 or out of range alike.
 bool read_exponent(std::string_view text, std::size_t& at, int& exponent) {

@@ -38,9 +38,9 @@ constexpr std::array<std::string_view, string_field_count> string_names{"env",
                                                                         "category"};
 
 constexpr std::array<std::string_view, number_field_count> number_names{
-    "tokens_in",   "tokens_out",       "tokens_cached",     "cost",          "ttft",        "generation",
-    "latency",     "result_bytes",     "tasks",             "concurrent_tasks", "queue_depth", "cost_per_hour",
-    "accepted",    "score",            "budget.wall_clock", "budget.tokens", "budget.cost", "started_at"};
+    "tokens_in",         "tokens_out",    "tokens_cached",    "cost",        "ttft",          "generation", "latency",
+    "result_bytes",      "tasks",         "concurrent_tasks", "queue_depth", "cost_per_hour", "accepted",   "score",
+    "budget.wall_clock", "budget.tokens", "budget.cost",      "started_at"};
 
 constexpr std::array<std::string_view, enum_field_count> enum_names{"outcome", "step_type", "authz"};
 
@@ -79,22 +79,40 @@ std::span<const std::string_view> words_of(EnumField field) {
 
 }  // namespace
 
-std::string_view name_of(EventType type) { return type_names[static_cast<std::size_t>(type)]; }
-std::string_view name_of(StringField field) { return string_names[static_cast<std::size_t>(field)]; }
-std::string_view name_of(NumberField field) { return number_names[static_cast<std::size_t>(field)]; }
-std::string_view name_of(EnumField field) { return enum_names[static_cast<std::size_t>(field)]; }
-std::string_view name_of(Outcome outcome) { return outcome_words[static_cast<std::size_t>(outcome)]; }
-std::string_view name_of(StepType step_type) { return step_words[static_cast<std::size_t>(step_type)]; }
-std::string_view name_of(Authz authz) { return authz_words[static_cast<std::size_t>(authz)]; }
+std::string_view name_of(EventType type) {
+  return type_names[static_cast<std::size_t>(type)];
+}
+std::string_view name_of(StringField field) {
+  return string_names[static_cast<std::size_t>(field)];
+}
+std::string_view name_of(NumberField field) {
+  return number_names[static_cast<std::size_t>(field)];
+}
+std::string_view name_of(EnumField field) {
+  return enum_names[static_cast<std::size_t>(field)];
+}
+std::string_view name_of(Outcome outcome) {
+  return outcome_words[static_cast<std::size_t>(outcome)];
+}
+std::string_view name_of(StepType step_type) {
+  return step_words[static_cast<std::size_t>(step_type)];
+}
+std::string_view name_of(Authz authz) {
+  return authz_words[static_cast<std::size_t>(authz)];
+}
 
-std::optional<EventType> event_type_named(std::string_view name) { return named<EventType>(type_names, name); }
+std::optional<EventType> event_type_named(std::string_view name) {
+  return named<EventType>(type_names, name);
+}
 std::optional<StringField> string_field_named(std::string_view name) {
   return named<StringField>(string_names, name);
 }
 std::optional<NumberField> number_field_named(std::string_view name) {
   return named<NumberField>(number_names, name);
 }
-std::optional<EnumField> enum_field_named(std::string_view name) { return named<EnumField>(enum_names, name); }
+std::optional<EnumField> enum_field_named(std::string_view name) {
+  return named<EnumField>(enum_names, name);
+}
 
 std::optional<std::uint8_t> enum_value_named(EnumField field, std::string_view word) {
   const auto words = words_of(field);

@@ -209,12 +209,14 @@ DecodeError reason_of(simdjson::error_code error) {
 }
 
 constexpr std::string_view error_names[decode_error_count] = {
-    "empty",    "too_large",    "too_deep", "too_many_keys",     "not_json",   "not_utf8",     "not_an_object",
+    "empty",   "too_large",    "too_deep", "too_many_keys",     "not_json",   "not_utf8",     "not_an_object",
     "no_type", "unknown_type", "bad_time", "no_correlation_id", "wrong_type", "out_of_range", "trailing_data"};
 
 }  // namespace
 
-std::string_view name_of(DecodeError error) { return error_names[static_cast<std::size_t>(error)]; }
+std::string_view name_of(DecodeError error) {
+  return error_names[static_cast<std::size_t>(error)];
+}
 
 struct NativeDecoder::State {
   ondemand::parser parser{max_record_bytes + simdjson::SIMDJSON_PADDING};
@@ -298,9 +300,10 @@ struct NativeDecoder::State {
 
   // Keeps every string below `value`, keys too.
   bool keep_all(ondemand::value& value, TextPlace place, int depth) {
-    if (depth > max_depth) return fail(DecodeError::too_deep);
     ondemand::json_type type{};
     if (auto code = value.type().get(type)) return fail(code);
+    const bool is_level = type == ondemand::json_type::object || type == ondemand::json_type::array;
+    if (is_level && depth > max_depth) return fail(DecodeError::too_deep);
     switch (type) {
       case ondemand::json_type::string: {
         ondemand::raw_json_string raw;
@@ -362,7 +365,7 @@ struct NativeDecoder::State {
       const std::size_t first = out.front() == '-' ? 1 : 0;
       const bool leading_zero =
           out.size() > first + 1 && out[first] == '0' && out[first + 1] >= '0' && out[first + 1] <= '9';
-      return !leading_zero || fail(DecodeError::out_of_range);
+      return !leading_zero || fail(DecodeError::not_json);
     }
     if (type != ondemand::json_type::string) return fail(DecodeError::wrong_type);
     ondemand::raw_json_string raw;
@@ -371,9 +374,9 @@ struct NativeDecoder::State {
     return true;
   }
 
-  // A bare number that is none counts as one that is out of range.
+  // A bare number that is none is no JSON either.
   static DecodeError not_a_number(ondemand::json_type type, DecodeError inside_string) {
-    return type == ondemand::json_type::number ? DecodeError::out_of_range : inside_string;
+    return type == ondemand::json_type::number ? DecodeError::not_json : inside_string;
   }
 
   bool read_number(ondemand::value& value, ondemand::json_type type, const FieldRule& rule) {
@@ -401,9 +404,16 @@ struct NativeDecoder::State {
     std::optional<EventTime> time;
     if (type == ondemand::json_type::string) time = parse_rfc3339(written);
     if (!time) {
-      const ScaledDecimal number = parse_scaled_decimal(written, 0);
+      // With a fraction it is seconds, as Python's time.time() gives them; without one its size tells the unit.
+      const bool is_fraction = written.find('.') != std::string_view::npos;
+      const ScaledDecimal number = parse_scaled_decimal(written, is_fraction ? 3 : 0);
       if (number.error == DecimalError::not_a_number) return fail(not_a_number(type, DecodeError::bad_time));
-      if (number.error == DecimalError::none) time = from_epoch_number(number.value);
+      constexpr std::int64_t year_5138 = 100'000'000'000'000;  // in milliseconds
+      if (number.error == DecimalError::none && is_fraction && number.value >= 0 && number.value < year_5138) {
+        time = EventTime{Duration{number.value}};
+      } else if (number.error == DecimalError::none) {
+        time = from_epoch_number(is_fraction ? number.value / 1'000 : number.value);
+      }
     }
     if (!time) return fail(DecodeError::bad_time);
     if (rule.name == "time") {

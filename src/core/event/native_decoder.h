@@ -28,9 +28,9 @@ enum class DecodeError : std::uint8_t {
   unknown_type,
   bad_time,
   no_correlation_id,  // neither in the record nor as its key
-  wrong_type,     // a known field holds a value of another type
-  out_of_range,   // a number that its unit cannot hold, or a negative count
-  trailing_data,  // bytes after the object
+  wrong_type,         // a known field holds a value of another type
+  out_of_range,       // a number that its unit cannot hold, or a negative count
+  trailing_data,      // bytes after the object
 };
 inline constexpr std::size_t decode_error_count = 14;
 

@@ -38,7 +38,7 @@ class HaltBook {
   std::vector<std::string> expire(EventTime now);
 
  private:
-  std::map<std::string, HaltRecord, std::less<>> halts_;       // by scope/id
+  std::map<std::string, HaltRecord, std::less<>> halts_;  // by scope/id
   std::map<std::string, HaltRelease, std::less<>> releases_;
 };
 

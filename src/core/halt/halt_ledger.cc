@@ -25,7 +25,9 @@ HaltLedger::Entry HaltLedger::enter(HaltRecord record, RecordTime now) {
     known->second.first_at = record.last_at;
     known->second.expires_at = as_event_time(now + policy_.task_halt_expires);
     by_expiry_.emplace_back(now + policy_.task_halt_expires, record.id);
-    const bool too_many = recent_.size() >= policy_.in_all || recent_by_agent_[record.agent] >= policy_.per_agent;
+    const auto of_agent = recent_by_agent_.find(record.agent);
+    const bool too_many = recent_.size() >= policy_.in_all ||
+                          (of_agent != recent_by_agent_.end() && of_agent->second >= policy_.per_agent);
     known->second.state = !policy_.enforce ? HaltState::dry_run : too_many ? HaltState::held : HaltState::enforced;
     if (too_many && policy_.enforce) {
       entry.storm_begins = now - last_held_ > policy_.within;

@@ -17,9 +17,9 @@
 namespace tocsin {
 
 struct HaltPolicy {
-  bool enforce = false;                           // else a dry run
-  std::uint32_t per_agent = 5;                    // new halts of one agent within `within`
-  std::uint32_t in_all = 20;                      // of one source partition
+  bool enforce = false;         // else a dry run
+  std::uint32_t per_agent = 5;  // new halts of one agent within `within`
+  std::uint32_t in_all = 20;    // of one source partition
   Duration within = std::chrono::minutes{10};
   Duration task_halt_expires = std::chrono::hours{168};
 };

@@ -27,7 +27,9 @@ std::optional<Json> object_of(std::string_view text) {
 }
 
 // Texts are sanitized, and may still hold a broken byte sequence that a decoder let through.
-std::string dump(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
+std::string dump(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
 
 }  // namespace
 

@@ -8,7 +8,9 @@ namespace tocsin {
 namespace {
 
 // A gauge that an agent reports about itself: partitions may have seen different moments; the larger is shown.
-void keep_larger(std::int64_t& gauge, std::int64_t other) { gauge = std::max(gauge, other); }
+void keep_larger(std::int64_t& gauge, std::int64_t other) {
+  gauge = std::max(gauge, other);
+}
 
 void keep_known(std::string& text, const std::string& other) {
   if (!other.empty()) text = other;

@@ -20,7 +20,7 @@ struct AgentFigures {
 
   std::array<std::int64_t, 6> tasks_by_outcome{};  // by Outcome
   std::int64_t model_calls = 0;
-  std::int64_t tokens_in = 0;      // cached ones included
+  std::int64_t tokens_in = 0;  // cached ones included
   std::int64_t tokens_cached = 0;
   std::int64_t tokens_out = 0;
   std::int64_t cost = 0;  // micro-dollars
@@ -36,7 +36,7 @@ struct AgentFigures {
   std::int64_t open_tasks = 0;
   std::int64_t reported_concurrent_tasks = -1;  // by the agent's own `system` events; -1: never
   std::int64_t reported_queue_depth = -1;
-  std::string spec_version;   // the last one seen
+  std::string spec_version;  // the last one seen
   std::string model_version;
   std::string agent_version;
 

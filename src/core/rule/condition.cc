@@ -117,7 +117,8 @@ class Condition::Compiler {
   }
 
   Maybe name(const Expression& e) {
-    if (const auto index = value_named(e.text)) return input({Variable::Kind::value, *index}, scope_.values[*index].unit);
+    if (const auto index = value_named(e.text))
+      return input({Variable::Kind::value, *index}, scope_.values[*index].unit);
     if (e.text.starts_with("spec.")) return spec(e);
     if (e.text == "elapsed" || e.text == "silent") {
       if (!scope_.of_task) return fail(e, "'" + e.text + "' exists only in rules with mode: task");
@@ -194,7 +195,8 @@ class Condition::Compiler {
       }
       return result;
     }
-    return fail(e, "'" + e.text + "' is no function here" + did_you_mean(e.text, {"low", "high", "min", "max", "abs"}));
+    return fail(e,
+                "'" + e.text + "' is no function here" + did_you_mean(e.text, {"low", "high", "min", "max", "abs"}));
   }
 
   Maybe negate(const Expression& e) {
@@ -366,7 +368,9 @@ Truth Condition::holds(const double* inputs) const {
   return result == yes ? Truth::yes : Truth::no;
 }
 
-double Condition::number(const double* inputs) const { return evaluate(root_, inputs); }
+double Condition::number(const double* inputs) const {
+  return evaluate(root_, inputs);
+}
 
 bool Condition::mentions_time(std::uint16_t index) const {
   const Node& node = nodes_[index];

@@ -44,7 +44,9 @@ struct ConditionScope {
 };
 
 inline constexpr double unknown_number = std::numeric_limits<double>::quiet_NaN();
-inline bool is_unknown(double number) { return std::isnan(number); }
+inline bool is_unknown(double number) {
+  return std::isnan(number);
+}
 
 class Condition {
  public:
@@ -70,8 +72,27 @@ class Condition {
   bool thresholds(const double* inputs, std::vector<Threshold>& out) const;
 
  private:
-  enum class Op : std::uint8_t { literal, input, add, subtract, multiply, divide, negate, minimum, maximum, absolute,
-                                 less, less_equal, greater, greater_equal, equal, unequal, and_, or_, not_ };
+  enum class Op : std::uint8_t {
+    literal,
+    input,
+    add,
+    subtract,
+    multiply,
+    divide,
+    negate,
+    minimum,
+    maximum,
+    absolute,
+    less,
+    less_equal,
+    greater,
+    greater_equal,
+    equal,
+    unequal,
+    and_,
+    or_,
+    not_
+  };
   struct Node {
     Op op = Op::literal;
     std::uint16_t left = 0, right = 0;

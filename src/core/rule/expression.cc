@@ -16,8 +16,12 @@ using Operator = Expression::Operator;
 constexpr std::size_t most_bytes = 4'096;
 constexpr int most_levels = 64;
 
-bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_letter(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+}
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
 
 struct Token {
   enum class Kind : std::uint8_t { end, number, duration, text, name, symbol, bad };
@@ -47,7 +51,7 @@ class Lexer {
   Token read_number(Token token) {
     const char* begin = source_.data() + at_;
     const char* end = source_.data() + source_.size();
-    // "1e3" is a number, "1m" a duration: only a digit or sign after 'e' makes an exponent.
+    // Without exponents: "1m" must be a duration, and "1e3" nothing.
     const auto [stop, code] = std::from_chars(begin, end, token.number, std::chars_format::fixed);
     if (code != std::errc{} || !std::isfinite(token.number)) return bad(token, "this is not a number");
     at_ += static_cast<std::size_t>(stop - begin);
@@ -108,7 +112,8 @@ class Lexer {
     const char c = source_[at_];
     if (std::string_view("+-*/<>!()[],").find(c) == std::string_view::npos) {
       if (c == '=') return bad(token, "write '==' to compare");
-      return bad(token, c > ' ' && c < 127 ? "'" + std::string(1, c) + "' has no meaning here" : "unexpected character");
+      return bad(token,
+                 c > ' ' && c < 127 ? "'" + std::string(1, c) + "' has no meaning here" : "unexpected character");
     }
     ++at_;
     token.kind = Token::Kind::symbol;
@@ -215,14 +220,14 @@ class Parser {
     Maybe left = sum();
     if (!left) return std::nullopt;
     const std::uint32_t offset = token_.offset;
-    for (const auto& [symbol, op] : std::initializer_list<std::pair<std::string_view, Operator>>{
-             {"==", Operator::equal},
-             {"!=", Operator::unequal},
-             {"<=", Operator::less_equal},
-             {">=", Operator::greater_equal},
-             {"<", Operator::less},
-             {">", Operator::greater},
-             {"in", Operator::in}}) {
+    for (const auto& [symbol, op] :
+         std::initializer_list<std::pair<std::string_view, Operator>>{{"==", Operator::equal},
+                                                                      {"!=", Operator::unequal},
+                                                                      {"<=", Operator::less_equal},
+                                                                      {">=", Operator::greater_equal},
+                                                                      {"<", Operator::less},
+                                                                      {">", Operator::greater},
+                                                                      {"in", Operator::in}}) {
       if (!take(symbol)) continue;
       Maybe right = op == Operator::in ? list() : sum();
       if (!right) return std::nullopt;

@@ -3,7 +3,8 @@
 //   or    := and (('||' | 'or') and)*          and  := not (('&&' | 'and') not)*
 //   not   := ('!' | 'not') not | compare       compare := sum (('=='|'!='|'<'|'<='|'>'|'>=') sum | 'in' list)?
 //   sum   := term (('+' | '-') term)*          term := unary (('*' | '/') unary)*
-//   unary := '-' unary | primary               primary := number unit? | "text" | name | name '(' args ')' | '(' or ')'
+//   unary := '-' unary | primary               primary := number unit? | "text" | name | name '(' args ')' | '(' or
+//   ')'
 //
 // The shape is that of CEL (Common Expression Language); units (`30m`, `2s`) are Prometheus' durations.
 
@@ -19,8 +20,22 @@ namespace tocsin {
 
 struct Expression {
   enum class Kind : std::uint8_t { number, duration, text, boolean, name, call, list, not_, negate, binary };
-  enum class Operator : std::uint8_t { none, or_, and_, equal, unequal, less, less_equal, greater, greater_equal, in,
-                                       add, subtract, multiply, divide };
+  enum class Operator : std::uint8_t {
+    none,
+    or_,
+    and_,
+    equal,
+    unequal,
+    less,
+    less_equal,
+    greater,
+    greater_equal,
+    in,
+    add,
+    subtract,
+    multiply,
+    divide
+  };
 
   Kind kind = Kind::number;
   Operator op = Operator::none;

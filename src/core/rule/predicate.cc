@@ -259,7 +259,14 @@ class Predicate::Compiler {
       }
       if (unit == NumberUnit::money || unit == NumberUnit::millionths) scale = 1e6;
     }
-    node.number = static_cast<std::int64_t>(std::llround(literal.number * scale)) * (negative ? -1 : 1);
+    // A field holds whole numbers of its unit: what lies between or beyond them would be rounded to another meaning.
+    const double scaled = literal.number * scale;
+    constexpr double largest = 1e15;
+    if (std::fabs(scaled) > largest || std::fabs(scaled - std::round(scaled)) > 1e-6) {
+      return fail(other, "'" + std::string(name_of(field)) + "' can't be compared with this number; it holds whole " +
+                             (unit == NumberUnit::plain ? "numbers" : "millionths") + " up to 10^15");
+    }
+    node.number = static_cast<std::int64_t>(std::llround(scaled)) * (negative ? -1 : 1);
     return add(node);
   }
 
@@ -407,7 +414,8 @@ std::string Predicate::spell(std::uint16_t index) const {
     case Op::finding_in: {
       std::vector<std::string> sorted(words_.begin() + node.left, words_.begin() + node.right);
       std::sort(sorted.begin(), sorted.end());
-      std::string text = (node.op == Op::string_in ? "s" : "f") + std::to_string(node.field) + (node.negated ? "!" : "=");
+      std::string text =
+          (node.op == Op::string_in ? "s" : "f") + std::to_string(node.field) + (node.negated ? "!" : "=");
       for (const std::string& word : sorted) text += std::to_string(word.size()) + ":" + word;
       return text;
     }

@@ -48,8 +48,20 @@ class Predicate {
   const std::string& canonical() const { return canonical_; }
 
  private:
-  enum class Op : std::uint8_t { and_, or_, not_, has_string, has_number, has_enum, has_finding, string_in, enum_in,
-                                 finding_in, number_compare, constant };
+  enum class Op : std::uint8_t {
+    and_,
+    or_,
+    not_,
+    has_string,
+    has_number,
+    has_enum,
+    has_finding,
+    string_in,
+    enum_in,
+    finding_in,
+    number_compare,
+    constant
+  };
   struct Node {
     Op op = Op::constant;
     std::uint8_t field = 0;

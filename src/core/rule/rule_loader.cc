@@ -59,7 +59,8 @@ bool has_key(const RuleKey& key, RuleMode mode) {
 
 // The lengths that a window given as a range grows through.
 constexpr std::array<Duration, 7> growing_windows{15min, 30min, 1h, 3h, 6h, 12h, 24h};
-constexpr Duration longest_window = 168h;  // the history keeps seven days
+constexpr Duration longest_window = 24h;  // minutes and quarters; further back there are only two-hour cells
+constexpr Duration longest_range = 168h;
 
 std::vector<std::string_view> string_field_names() {
   std::vector<std::string_view> names;
@@ -178,8 +179,9 @@ class RuleLoader {
       } else if (const auto known = string_field_named(item.scalar)) {
         field.field = known;
       } else {
-        reader_.error(item, "unknown-field",
-                      "'" + item.scalar + "' is no field to group by" + did_you_mean(item.scalar, string_field_names()));
+        reader_.error(
+            item, "unknown-field",
+            "'" + item.scalar + "' is no field to group by" + did_you_mean(item.scalar, string_field_names()));
         continue;
       }
       if (std::find(list.begin(), list.end(), field) != list.end()) {
@@ -250,10 +252,11 @@ class RuleLoader {
     if (!labels) return;
     const YamlNode& node = *reader_.find("labels");
     for (const auto& [name, value] : *labels) {
-      const bool fits = !name.empty() && (name[0] < '0' || name[0] > '9') && !name.starts_with("__") &&
-                        std::all_of(name.begin(), name.end(), [](char c) {
-                          return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-                        });
+      const bool fits =
+          !name.empty() && (name[0] < '0' || name[0] > '9') && !name.starts_with("__") &&
+          std::all_of(name.begin(), name.end(), [](char c) {
+            return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+          });
       if (!fits || name == "alertname") {
         reader_.error(node, "bad-label", "'" + name + "' can't be a label's name (letters, digits, '_')");
       }
@@ -365,8 +368,8 @@ class RuleLoader {
   void load_value(const std::string& name, const YamlNode& node) {
     const auto parsed = expression(node);
     if (!parsed) return;
-    static const std::vector<std::string_view> functions{"count",    "sum",   "rate",     "per_minute", "per_hour",
-                                                         "per_day", "ratio", "distinct"};
+    static const std::vector<std::string_view> functions{"count",    "sum",     "rate",  "per_minute",
+                                                         "per_hour", "per_day", "ratio", "distinct"};
     const auto fail = [&](std::uint32_t offset, std::string message) {
       report(node, {offset, std::move(message)}, "bad-value");
     };
@@ -412,7 +415,8 @@ class RuleLoader {
   };
 
   bool load_sum(const std::string& function, const Expression& argument, const YamlNode& node, Measured& measured) {
-    const bool counts = argument.kind == Expression::Kind::call && argument.text == "count" && argument.children.empty();
+    const bool counts =
+        argument.kind == Expression::Kind::call && argument.text == "count" && argument.children.empty();
     std::optional<NumberField> field;
     if (argument.kind == Expression::Kind::name) field = number_field_named(argument.text);
     if (!counts && !field) {
@@ -460,7 +464,8 @@ class RuleLoader {
       if (least && most && window >= *least && window <= *most) rule_.windows.push_back(window);
     }
     if (rule_.windows.size() < 2 || rule_.windows.front() != least || rule_.windows.back() != most) {
-      reader_.error(*node, "bad-window", "a growing window runs between two of 15m 30m 1h 3h 6h 12h 24h, as 15m..24h");
+      reader_.error(*node, "bad-window",
+                    "a growing window runs between two of 15m 30m 1h 3h 6h 12h 24h, as 15m..24h");
     }
   }
 
@@ -471,15 +476,17 @@ class RuleLoader {
     if (!reader.is_map()) return;
     Baseline baseline;
     reader.require("range");
-    baseline.range = reader.duration("range", 1h, longest_window).value_or(24h);
-    if (baseline.range % 15min != 0s) reader.error(*reader.find("range"), "bad-range", "a range is whole quarters of an hour");
+    baseline.range = reader.duration("range", 1h, longest_range).value_or(24h);
+    if (baseline.range % 15min != 0s)
+      reader.error(*reader.find("range"), "bad-range", "a range is whole quarters of an hour");
     baseline.block = reader.duration("block", 15min, 24h).value_or(0s);
     if (baseline.block % 15min != 0s || (baseline.block > 0s && baseline.range % baseline.block != 0s)) {
       reader.error(*reader.find("block"), "bad-block", "a block is whole quarters of an hour, and divides the range");
       baseline.block = 0s;
     }
     reader.choice("stat", {"mean"});
-    baseline.empty = reader.choice("empty", {"skip", "zero"}).value_or(0) == 0 ? Baseline::Empty::skip : Baseline::Empty::zero;
+    baseline.empty =
+        reader.choice("empty", {"skip", "zero"}).value_or(0) == 0 ? Baseline::Empty::skip : Baseline::Empty::zero;
     baseline.min_blocks = reader.integer("min_blocks", 1, 1'000).value_or(1);
     baseline.min_samples = reader.integer("min_samples", 0, 1'000'000'000).value_or(0);
     baseline.floor = reader.number("floor", 0, 1e12);
@@ -498,8 +505,9 @@ class RuleLoader {
                            field == StringField::model || field == StringField::model_version ||
                            field == StringField::spec;
         if (!known) {
-          reader.error(*reader.find("reset_on"), "unknown-field",
-                       "'" + name + "' can't reset a baseline; use agent_version, spec, spec_version, model or model_version");
+          reader.error(
+              *reader.find("reset_on"), "unknown-field",
+              "'" + name + "' can't reset a baseline; use agent_version, spec, spec_version, model or model_version");
           continue;
         }
         baseline.reset_on.push_back(*field);
@@ -519,8 +527,8 @@ class RuleLoader {
 
   // Puts what is measured into the rule set, shared with rules that add up the same.
   void finish_aggregates() {
-    const auto reach = reach_of(rule_.windows.empty() ? 0s : rule_.windows.back(),
-                                rule_.baseline ? rule_.baseline->range : 0s);
+    const auto reach =
+        reach_of(rule_.windows.empty() ? 0s : rule_.windows.back(), rule_.baseline ? rule_.baseline->range : 0s);
     if (!reach) {
       reader_.error_here("too-far-back", "the window and the baseline's range reach back more than a week together");
       return;
@@ -568,7 +576,8 @@ class RuleLoader {
     rule_.keep_firing_for = reader_.duration("keep_firing_for", 0s, 720h).value_or(0s);
     std::vector<Condition::Threshold> thresholds;
     const std::vector<double> inputs(rule_.when.variables().size(), 1.0);
-    if (!rule_.when_text.empty() && !rule_.when.variables().empty() && !rule_.when.thresholds(inputs.data(), thresholds)) {
+    if (!rule_.when_text.empty() && !rule_.when.variables().empty() &&
+        !rule_.when.thresholds(inputs.data(), thresholds)) {
       reader_.error(*reader_.find("when"), "bad-when",
                     "a rule on running tasks reads `elapsed > X` or `silent > X`, joined by && where there are two");
     }
@@ -602,8 +611,9 @@ std::optional<Rule> load_rule(const YamlNode& node, const YamlNode* defaults, co
     } else if (word->scalar == "task") {
       mode = RuleMode::task;
     } else if (word->scalar != "window") {
-      diagnostics.error(file, word->at, "unknown-word",
-                        "'mode' must be window, event or task" + did_you_mean(word->scalar, {"window", "event", "task"}));
+      diagnostics.error(
+          file, word->at, "unknown-word",
+          "'mode' must be window, event or task" + did_you_mean(word->scalar, {"window", "event", "task"}));
       return std::nullopt;
     }
   }

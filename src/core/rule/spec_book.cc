@@ -7,7 +7,9 @@ constexpr std::array<std::string_view, spec_bound_count> names{
     "surface_rate.min", "surface_rate.max", "wall_clock", "cost.per_hour", "cost.per_day", "cost.per_task"};
 }  // namespace
 
-std::string_view name_of(SpecBound bound) { return names[static_cast<std::size_t>(bound)]; }
+std::string_view name_of(SpecBound bound) {
+  return names[static_cast<std::size_t>(bound)];
+}
 
 std::optional<SpecBound> spec_bound_named(std::string_view name) {
   for (std::size_t i = 0; i < names.size(); ++i) {
@@ -16,7 +18,9 @@ std::optional<SpecBound> spec_bound_named(std::string_view name) {
   return std::nullopt;
 }
 
-std::vector<std::string_view> spec_bound_names() { return {names.begin(), names.end()}; }
+std::vector<std::string_view> spec_bound_names() {
+  return {names.begin(), names.end()};
+}
 
 bool SpecBook::add(Spec spec) {
   auto key = std::pair(spec.name, spec.version);

@@ -29,7 +29,7 @@ class TemplateText {
  private:
   enum class Filter : std::uint8_t { none, usd, times, percent, duration };
   struct Part {
-    std::string text;   // literal text, or the label's name
+    std::string text;  // literal text, or the label's name
     bool is_label = false;
     bool is_number = false;
     Condition number;

@@ -124,7 +124,8 @@ void Scanner::look_at(std::string_view buffer, std::size_t base, const BlockMask
 
 void Scanner::look_at_literals(std::string_view buffer, std::size_t at) {
   const Matcher& matcher = library_->matcher();
-  // Nearly every place is a false hit: the look at it is inlined above, what a true one takes is not (70 ns an event).
+  // Nearly every place is a false hit: the look at it is inlined above, what a true one takes is not (70 ns an
+  // event).
   const auto visit = [&](const Keyword& keyword, std::size_t begin) __attribute__((noinline)) {
     for (const std::uint16_t index : keyword.patterns) {
       const CompiledPattern& pattern = matcher.pattern(index);

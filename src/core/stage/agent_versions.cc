@@ -27,8 +27,8 @@ void AgentVersions::note(const Sighting& sighting, RecordTime grid) {
     return;
   }
   if (shown.size() >= most_values) {
-    shown.erase(std::min_element(shown.begin(), shown.end(),
-                                 [](const Shown& a, const Shown& b) { return a.last < b.last; }));
+    shown.erase(
+        std::min_element(shown.begin(), shown.end(), [](const Shown& a, const Shown& b) { return a.last < b.last; }));
   }
   shown.push_back({sighting.field, sighting.value, grid, grid});
 }

@@ -53,8 +53,8 @@ struct TaskNews {
   GroupKey group;          // by the rule's group_by
   EventTime started{};
   Duration elapsed{};
-  double limit = 0;  // seconds: the bound that `elapsed` passed
-  double wall_clock = 0;  // seconds; the budget or the spec's
+  double limit = 0;                   // seconds: the bound that `elapsed` passed
+  double wall_clock = 0;              // seconds; the budget or the spec's
   Outcome outcome = Outcome::absent;  // of `ended`
 };
 
@@ -68,20 +68,20 @@ struct UrgentFinding {
   std::string place;  // "content", "argument", or the field's name
   std::string correlation_id;
   EventTime event_time{};
-  RecordTime at;                       // log time
-  std::optional<HaltRecord> halt;      // the order that went out before it
-  bool is_repeat = false;              // of a halt or finding that went out before
-  bool is_storm = false;               // about the halts themselves: too many at once
+  RecordTime at;                   // log time
+  std::optional<HaltRecord> halt;  // the order that went out before it
+  bool is_repeat = false;          // of a halt or finding that went out before
+  bool is_storm = false;           // about the halts themselves: too many at once
 };
 
 struct Block {
   std::int32_t partition = 0;
-  RecordTime grid;                 // the slice is [grid - 10 s, grid)
-  std::string rule_set;            // RuleSet::hash
-  bool idle = false;               // closed by silence, not by a later record
+  RecordTime grid;       // the slice is [grid - 10 s, grid)
+  std::string rule_set;  // RuleSet::hash
+  bool idle = false;     // closed by silence, not by a later record
   std::int64_t records = 0;
   std::int64_t groups_over_cap = 0;
-  std::vector<Cell> cells;         // by aggregate and group
+  std::vector<Cell> cells;  // by aggregate and group
   std::vector<Sighting> sightings;
   std::vector<TaskNews> tasks;
   std::vector<UrgentFinding> findings;  // those of the slice, once more: a crash between the two loses none

@@ -258,9 +258,15 @@ std::optional<T> read(std::string_view bytes, std::uint8_t version) {
 
 }  // namespace
 
-std::string encode(const Block& block) { return write(block, block_version); }
-std::optional<Block> decode_block(std::string_view bytes) { return read<Block>(bytes, block_version); }
-std::string encode(const UrgentFinding& finding) { return write(finding, finding_version); }
+std::string encode(const Block& block) {
+  return write(block, block_version);
+}
+std::optional<Block> decode_block(std::string_view bytes) {
+  return read<Block>(bytes, block_version);
+}
+std::string encode(const UrgentFinding& finding) {
+  return write(finding, finding_version);
+}
 std::optional<UrgentFinding> decode_finding(std::string_view bytes) {
   return read<UrgentFinding>(bytes, finding_version);
 }

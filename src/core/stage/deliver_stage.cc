@@ -31,8 +31,7 @@ std::optional<Delivery> DeliverStage::next(Duration now) {
   for (auto& [key, queue] : by_alert_) {
     Pending& head = queue.front();
     if (head.in_flight || head.due > now) continue;
-    if (best == nullptr || head.due < best->due ||
-        (head.due == best->due && head.page.offset < best->page.offset)) {
+    if (best == nullptr || head.due < best->due || (head.due == best->due && head.page.offset < best->page.offset)) {
       best = &head;
     }
   }
@@ -115,7 +114,9 @@ std::optional<Duration> DeliverStage::next_due() const {
   return due;
 }
 
-std::int64_t DeliverStage::committed(std::int64_t end) const { return offsets_.empty() ? end : *offsets_.begin(); }
+std::int64_t DeliverStage::committed(std::int64_t end) const {
+  return offsets_.empty() ? end : *offsets_.begin();
+}
 
 DeliveryFigures DeliverStage::figures() const {
   DeliveryFigures figures = figures_;

@@ -25,9 +25,9 @@ enum class DeliveryOutcome : std::uint8_t {
 struct DeliveryResult {
   std::string page_id;
   DeliveryOutcome outcome = DeliveryOutcome::retry;
-  int status = 0;                      // HTTP status; 0 where there was none
+  int status = 0;                       // HTTP status; 0 where there was none
   std::optional<Duration> retry_after;  // what the receiver asked for
-  std::string reason;                  // for people; never a byte of the receiver's answer or of the page
+  std::string reason;                   // for people; never a byte of the receiver's answer or of the page
 };
 
 }  // namespace tocsin

@@ -183,7 +183,9 @@ EvaluatePartition::EvaluatePartition(EvaluateOptions options, std::shared_ptr<co
 
 EvaluatePartition::~EvaluatePartition() = default;
 
-void EvaluatePartition::apply(Block block, std::vector<AlertChange>& out) { state_->apply(std::move(block), out); }
+void EvaluatePartition::apply(Block block, std::vector<AlertChange>& out) {
+  state_->apply(std::move(block), out);
+}
 
 void EvaluatePartition::apply(const UrgentFinding& finding, std::vector<AlertChange>& out) {
   state_->event_alerts.apply(finding, out);
@@ -193,10 +195,18 @@ void EvaluatePartition::apply(const HaltRelease& release, std::vector<AlertChang
   state_->event_alerts.release(release, out);
 }
 
-RecordTime EvaluatePartition::evaluated() const { return state_->evaluated; }
-std::vector<RuleSight> EvaluatePartition::sight() const { return state_->sight(); }
-std::int64_t EvaluatePartition::blocks_refused() const { return state_->blocks_refused; }
-std::vector<ActiveAlert> EvaluatePartition::active() const { return state_->active(); }
+RecordTime EvaluatePartition::evaluated() const {
+  return state_->evaluated;
+}
+std::vector<RuleSight> EvaluatePartition::sight() const {
+  return state_->sight();
+}
+std::int64_t EvaluatePartition::blocks_refused() const {
+  return state_->blocks_refused;
+}
+std::vector<ActiveAlert> EvaluatePartition::active() const {
+  return state_->active();
+}
 SeriesUse EvaluatePartition::series() const {
   return {state_->series.size(), state_->series.cap(), state_->series.bytes()};
 }

@@ -31,10 +31,7 @@ std::string halt_word(HaltState state) {
 
 EventAlerts::EventAlerts(const RuleSet& rules, std::string deployment, std::string command_url,
                          const AgentVersions& versions)
-    : rules_(rules),
-      deployment_(std::move(deployment)),
-      command_url_(std::move(command_url)),
-      versions_(versions) {}
+    : rules_(rules), deployment_(std::move(deployment)), command_url_(std::move(command_url)), versions_(versions) {}
 
 void EventAlerts::apply(const UrgentFinding& finding, std::vector<AlertChange>& out) {
   if (finding.is_storm) {
@@ -122,7 +119,8 @@ AlertChange EventAlerts::change_of(const Rule& rule, const UrgentFinding& findin
   change.since = finding.at;
   change.alert_id = alert_id(deployment_, rule.name, group_labels);
   change.actions = rule.actions;
-  change.reason = finding.pattern.empty() ? "the event matches" : "found in " + finding.place + ", fingerprint " + finding.fingerprint;
+  change.reason = finding.pattern.empty() ? "the event matches"
+                                          : "found in " + finding.place + ", fingerprint " + finding.fingerprint;
 
   const auto label = [&](std::string_view name) -> std::string_view {
     for (const auto& [known, value] : change.labels) {

@@ -50,8 +50,8 @@ class EventAlerts {
     std::int64_t times = 0;
     RecordTime last;
     RecordTime resolved{Duration{INT64_MIN / 2}};
-    Duration quiet_for{};     // resolves after it; zero: only by a person's word
-    std::set<std::string> accepted;  // fingerprints
+    Duration quiet_for{};                             // resolves after it; zero: only by a person's word
+    std::set<std::string> accepted;                   // fingerprints
     std::map<std::string, std::string> fingerprints;  // by halt id
     AlertChange change;
   };

@@ -20,9 +20,10 @@ namespace {
 
 constexpr RecordTime before_all{Duration{INT64_MIN / 4}};
 
-// A file's record whose own time leaps further ahead than this counts, but does not move the log's time: it is
-// one broken clock, not a silent month.
+// A record whose time leaps further ahead than this counts, but does not move the log's time at once.
 constexpr Duration longest_leap = std::chrono::hours{31 * 24};
+constexpr int leaps_believed = 20;
+constexpr Duration remembered_silence = std::chrono::hours{9 * 24};
 
 // More agents than this share one set of figures: metrics stay bounded whatever telemetry says.
 constexpr std::size_t most_agents = 10'000;
@@ -75,6 +76,7 @@ struct IngestPartition::State {
   RecordTime log_time = before_all;
   RecordTime next_grid = before_all;
   std::int64_t next_offset = 0;
+  int leaps_in_a_row = 0;
   std::int64_t records_in_slice = 0;
   std::vector<UrgentFinding> findings_in_slice;
   std::vector<Sighting> sightings;
@@ -93,7 +95,7 @@ struct IngestPartition::State {
   };
   std::unordered_map<std::uint64_t, AgentEntry> agent_entries;
 
-  std::vector<std::uint32_t> event_rules;  // rules of mode event that look at every event of a type
+  std::vector<std::uint32_t> event_rules;    // rules of mode event that look at every event of a type
   std::vector<std::uint32_t> finding_rules;  // and those that look at findings
 
   State(IngestOptions given, std::shared_ptr<const RuleSet> rule_set, std::shared_ptr<const PatternLibrary> patterns,
@@ -107,9 +109,9 @@ struct IngestPartition::State {
     for (std::uint32_t i = 0; i < rules->rules.size(); ++i) {
       const Rule& rule = rules->rules[i];
       if (rule.mode != RuleMode::event) continue;
-      const bool of_finding = rule.where.reads_finding() ||
-                              std::any_of(rule.group_by.begin(), rule.group_by.end(),
-                                          [](const GroupField& field) { return !field.field; });
+      const bool of_finding =
+          rule.where.reads_finding() || std::any_of(rule.group_by.begin(), rule.group_by.end(),
+                                                    [](const GroupField& field) { return !field.field; });
       (of_finding ? finding_rules : event_rules).push_back(i);
     }
   }
@@ -148,16 +150,28 @@ struct IngestPartition::State {
       return;
     }
     if (time <= log_time) return;
+    if (time - log_time > longest_leap) {
+      // Nothing is remembered that long: a week of empty slices ends whatever was going on, the rest says nothing.
+      for (const RecordTime end = log_time + remembered_silence; next_grid <= end;
+           next_grid = next_grid + slice_length) {
+        cut(next_grid, idle, out);
+      }
+      next_grid = floor_to(time, slice_length);
+    }
     for (; next_grid <= time; next_grid = next_grid + slice_length) cut(next_grid, idle, out);
     log_time = time;
   }
 
   // The log's time of a record: its own, else its event's.
-  RecordTime time_of(const RawRecord& record, const EventFields& event) const {
-    if (record.time) return *record.time;
-    if (!event.time) return log_time;
-    const RecordTime time = as_record_time(*event.time);
-    if (log_time != before_all && time - log_time > longest_leap) return log_time;
+  RecordTime time_of(const RawRecord& record, const EventFields& event) {
+    const RecordTime time = record.time ? *record.time : event.time ? as_record_time(*event.time) : log_time;
+    if (log_time == before_all || time - log_time <= longest_leap) {
+      leaps_in_a_row = 0;
+      return time;
+    }
+    // One broken clock is outvoted; a log that really goes on after a long silence is believed.
+    if (++leaps_in_a_row < leaps_believed) return log_time;
+    leaps_in_a_row = 0;
     return time;
   }
 
@@ -165,7 +179,7 @@ struct IngestPartition::State {
     ++totals.records;
     const auto decoded = decoder.decode(record.value, record.key);
     if (!decoded) {
-      if (record.time) advance(*record.time, false, out);
+      if (record.time && *record.time - log_time <= longest_leap) advance(*record.time, false, out);
       ++records_in_slice;
       dead_letter(record, decoded.error(), out);
       next_offset = record.offset + 1;
@@ -454,14 +468,28 @@ IngestPartition::IngestPartition(IngestOptions options, std::shared_ptr<const Ru
 
 IngestPartition::~IngestPartition() = default;
 
-void IngestPartition::apply(const RawRecord& record, IngestOutput& out) { state_->apply(record, out); }
+void IngestPartition::apply(const RawRecord& record, IngestOutput& out) {
+  state_->apply(record, out);
+}
 
-void IngestPartition::close_until(RecordTime now, IngestOutput& out) { state_->advance(now, true, out); }
+void IngestPartition::close_until(RecordTime now, IngestOutput& out) {
+  state_->advance(now, true, out);
+}
 
-RecordTime IngestPartition::log_time() const { return state_->log_time; }
-const StreamTotals& IngestPartition::totals() const { return state_->totals; }
-const std::vector<AgentFigures>& IngestPartition::agents() const { return state_->agents; }
-std::size_t IngestPartition::open_tasks() const { return state_->tasks.open_tasks(); }
-std::size_t IngestPartition::groups() const { return state_->slice.groups(); }
+RecordTime IngestPartition::log_time() const {
+  return state_->log_time;
+}
+const StreamTotals& IngestPartition::totals() const {
+  return state_->totals;
+}
+const std::vector<AgentFigures>& IngestPartition::agents() const {
+  return state_->agents;
+}
+std::size_t IngestPartition::open_tasks() const {
+  return state_->tasks.open_tasks();
+}
+std::size_t IngestPartition::groups() const {
+  return state_->slice.groups();
+}
 
 }  // namespace tocsin

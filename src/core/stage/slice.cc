@@ -49,7 +49,9 @@ struct OpenCell {
   DistinctSet distinct;
 };
 
-bool is_optional(StringField field) { return field == StringField::env; }
+bool is_optional(StringField field) {
+  return field == StringField::env;
+}
 
 }  // namespace
 
@@ -272,8 +274,14 @@ struct Slice::State {
 
 Slice::Slice(const RuleSet& rules, std::size_t most_groups) : state_(std::make_unique<State>(rules, most_groups)) {}
 Slice::~Slice() = default;
-int Slice::add(const EventFields& event) { return state_->add(event); }
-void Slice::close(Block& block) { state_->close(block); }
-std::size_t Slice::groups() const { return state_->groups.size(); }
+int Slice::add(const EventFields& event) {
+  return state_->add(event);
+}
+void Slice::close(Block& block) {
+  state_->close(block);
+}
+std::size_t Slice::groups() const {
+  return state_->groups.size();
+}
 
 }  // namespace tocsin

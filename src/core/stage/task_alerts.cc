@@ -69,11 +69,12 @@ AlertChange TaskAlerts::change_of(const TaskNews& news, const GroupKey& group, R
   correlation_id = label("correlation_id");
   const auto number = [&](const Variable& variable) {
     if (variable.kind == Variable::Kind::elapsed) return change.value;
-    const bool is_wall_clock = variable.kind == Variable::Kind::spec &&
-                               static_cast<SpecBound>(variable.index) == SpecBound::wall_clock;
+    const bool is_wall_clock =
+        variable.kind == Variable::Kind::spec && static_cast<SpecBound>(variable.index) == SpecBound::wall_clock;
     return is_wall_clock ? news.wall_clock : unknown_number;
   };
-  for (const auto& [name, text] : rule_.annotations) change.annotations.emplace_back(name, text.render(label, number));
+  for (const auto& [name, text] : rule_.annotations)
+    change.annotations.emplace_back(name, text.render(label, number));
   AlertExample example{correlation_id, {}};
   for (const auto& [name, text] : rule_.links) example.links.emplace_back(name, text.render(label, number));
   change.examples.push_back(std::move(example));
@@ -175,7 +176,9 @@ void TaskAlerts::advance(const std::vector<const TaskNews*>& news, RecordTime no
   std::erase_if(pages_, [&](const auto& entry) {
     return entry.second.firing == 0 && entry.second.last_used + remembered < now;
   });
-  std::erase_if(episodes_, [&](const auto& entry) { return !alerts_.contains(entry.first) && episodes_.size() > most_episodes; });
+  std::erase_if(episodes_, [&](const auto& entry) {
+    return !alerts_.contains(entry.first) && episodes_.size() > most_episodes;
+  });
 }
 
 void TaskAlerts::active(std::vector<AlertChange>& out) const {

@@ -39,8 +39,8 @@ Labels labels_of_group(const std::vector<GroupField>& fields, const GroupKey& ke
   return labels;
 }
 
-WindowRule::WindowRule(const RuleSet& rules, const Rule& rule, const std::string& deployment, const SeriesTable& series,
-                       const AgentVersions& versions)
+WindowRule::WindowRule(const RuleSet& rules, const Rule& rule, const std::string& deployment,
+                       const SeriesTable& series, const AgentVersions& versions)
     : rules_(rules),
       rule_(rule),
       deployment_(deployment),
@@ -225,15 +225,13 @@ void WindowRule::evaluate_group(const GroupKey& key, Group& group, RecordTime no
                                 std::vector<AlertChange>& out) {
   Measured measured = measure(key, group, now, known_since);
   note_traffic(group, now, measured);
-  double inputs[32];
   const auto& variables = rule_.when.variables();
-  for (std::size_t i = 0; i < variables.size() && i < std::size(inputs); ++i) {
-    inputs[i] = input(variables[i], measured);
-  }
+  inputs_.resize(variables.size());
+  for (std::size_t i = 0; i < variables.size(); ++i) inputs_[i] = input(variables[i], measured);
   const bool enough = measured.totals[0].count >= rule_.min_samples;
-  Truth truth = enough ? rule_.when.holds(inputs) : Truth::unknown;
-  group.sight = measured.undeclared ? Sight::undeclared
-                : measured.warming  ? Sight::warming
+  Truth truth = enough ? rule_.when.holds(inputs_.data()) : Truth::unknown;
+  group.sight = measured.undeclared       ? Sight::undeclared
+                : measured.warming        ? Sight::warming
                 : truth == Truth::unknown ? Sight::blind
                                           : Sight::live;
 
@@ -251,9 +249,10 @@ void WindowRule::evaluate_group(const GroupKey& key, Group& group, RecordTime no
   }
   if (transition == AlertTransition::fired) {
     group.frozen = measured.baselines;
-    reason = measured.declared_baseline ? "condition holds, against the bound that the spec declares (the baseline is "
-                                          "still warming)"
-                                        : "condition holds";
+    reason = measured.declared_baseline
+                 ? "condition holds, against the bound that the spec declares (the baseline is "
+                   "still warming)"
+                 : "condition holds";
     if (silent) reason = "no_data";
     group.firing = change_of(key, group, measured, now, true, reason);
     out.push_back(*group.firing);
@@ -318,7 +317,8 @@ AlertChange WindowRule::change_of(const GroupKey& key, const Group& group, Measu
     return {};
   };
   const auto number = [&](const Variable& variable) { return input(variable, measured); };
-  for (const auto& [name, text] : rule_.annotations) change.annotations.emplace_back(name, text.render(label, number));
+  for (const auto& [name, text] : rule_.annotations)
+    change.annotations.emplace_back(name, text.render(label, number));
   std::vector<std::string> ids;
   for (const Series* series : group.series) {
     if (ids.empty() && series != nullptr) ids = series->examples_since(measured.begin);

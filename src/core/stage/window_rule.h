@@ -56,8 +56,8 @@ class WindowRule {
     RecordTime last_sample{Duration{INT64_MIN / 2}};
     Duration usual_gap{};  // between samples, as long as there were any
     Sight sight = Sight::blind;
-    std::optional<RecordTime> resolved;   // when the last episode ended
-    std::optional<AlertChange> firing;    // as it was announced
+    std::optional<RecordTime> resolved;  // when the last episode ended
+    std::optional<AlertChange> firing;   // as it was announced
   };
   // What one evaluation measured.
   struct Measured {
@@ -97,6 +97,7 @@ class WindowRule {
   AlertTiming timing_;
   std::map<GroupKey, Group> groups_;
   std::size_t known_series_ = 0;
+  std::vector<double> inputs_;  // of the condition; kept for its memory
 };
 
 // The values of a group's labels, by name; empty ones are left out.

@@ -29,10 +29,10 @@ struct Task {
   std::uint64_t hash = 0;
   std::array<std::string, task_fields.size()> fields;
 
-  EventTime started{};                 // by its own clock: of task.started, else of its first event
-  std::optional<EventTime> ended;      // by its own clock
-  std::optional<EventTime> paused;     // since when, while it declares a pause
-  Duration paused_for{};               // pauses that are over
+  EventTime started{};              // by its own clock: of task.started, else of its first event
+  std::optional<EventTime> ended;   // by its own clock
+  std::optional<EventTime> paused;  // since when, while it declares a pause
+  Duration paused_for{};            // pauses that are over
   EventTime last_event{};
   std::optional<Duration> wall_clock;  // its own budget, which overrides its spec's
   RecordTime forget_at{};              // of log time; of an ended task

@@ -19,7 +19,9 @@ constexpr Duration remembered = 10min;
 
 constexpr Duration default_expire = 24h;
 
-constexpr std::int64_t tick_of(RecordTime grid) { return grid.since_epoch / slice_length; }
+constexpr std::int64_t tick_of(RecordTime grid) {
+  return grid.since_epoch / slice_length;
+}
 
 bool opens_task(EventType type) {
   switch (type) {
@@ -36,7 +38,9 @@ bool opens_task(EventType type) {
   }
 }
 
-double seconds(Duration duration) { return static_cast<double>(duration.count()) / 1'000; }
+double seconds(Duration duration) {
+  return static_cast<double>(duration.count()) / 1'000;
+}
 
 GroupKey group_of(const std::vector<GroupField>& fields, const Task& task) {
   GroupKey key;

@@ -24,10 +24,10 @@ class TaskTracker {
  public:
   // What an event means to its task.
   struct Note {
-    Task* task = nullptr;     // null where the event belongs to none, or the table is full
+    Task* task = nullptr;  // null where the event belongs to none, or the table is full
     bool opened = false;
-    bool ended = false;       // this event ended it
-    bool repeated = false;    // an end of a task that had ended: it counts nowhere
+    bool ended = false;        // this event ended it
+    bool repeated = false;     // an end of a task that had ended: it counts nowhere
     bool not_tracked = false;  // the table is full
   };
 

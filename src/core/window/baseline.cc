@@ -7,7 +7,9 @@ namespace tocsin {
 
 namespace {
 
-double as_double(Duration duration) { return static_cast<double>(duration.count()); }
+double as_double(Duration duration) {
+  return static_cast<double>(duration.count());
+}
 
 // Sums of money and durations are kept in millionths of a dollar or second.
 double scaled(const NamedValue& value, std::int64_t sum) {
@@ -23,8 +25,8 @@ bool is_excluded(RecordTime begin, Duration length, std::span<const Exclusion> e
 // One stretch of the past, collected cell by cell.
 struct Stretch {
   Totals totals;
-  Duration counted{};   // length of the cells that were not left out
-  Duration busy{};      // of those with traffic
+  Duration counted{};  // length of the cells that were not left out
+  Duration busy{};     // of those with traffic
   Duration excluded{};
 
   void add(Duration length, Totals cell, bool leave_out) {

@@ -23,7 +23,9 @@ Totals unpack(std::uint64_t cell) {
   return {static_cast<std::int64_t>(cell) >> count_bits, static_cast<std::int64_t>(cell & most_count)};
 }
 
-std::int64_t floor_divide(std::int64_t a, std::int64_t b) { return a / b - (a % b < 0 ? 1 : 0); }
+std::int64_t floor_divide(std::int64_t a, std::int64_t b) {
+  return a / b - (a % b < 0 ? 1 : 0);
+}
 
 std::int64_t number_of(RecordTime time, Duration length) {
   return floor_divide(time.since_epoch.count(), length.count());
@@ -42,7 +44,9 @@ RecordTime window_start(RecordTime now, Duration length) {
   return floor_to(start, quarter_length);
 }
 
-Totals History::Ring::cell(std::size_t slot) const { return packed_.empty() ? wide_[slot] : unpack(packed_[slot]); }
+Totals History::Ring::cell(std::size_t slot) const {
+  return packed_.empty() ? wide_[slot] : unpack(packed_[slot]);
+}
 
 void History::Ring::put(std::size_t slot, Totals totals) {
   if (!packed_.empty() && !fits(totals)) {
@@ -136,6 +140,8 @@ RecordTime History::oldest_quarter() const {
   return {oldest * quarter_length};
 }
 
-std::size_t History::bytes() const { return minutes_.bytes() + quarters_.bytes() + two_hours_.bytes(); }
+std::size_t History::bytes() const {
+  return minutes_.bytes() + quarters_.bytes() + two_hours_.bytes();
+}
 
 }  // namespace tocsin

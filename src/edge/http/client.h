@@ -52,7 +52,7 @@ struct HttpOutcome {
 class HttpClient {
  public:
   struct Options {
-    std::string ca_file;  // PEM; trusted instead of the system's authorities
+    std::string ca_file;            // PEM; trusted instead of the system's authorities
     bool loads_authorities = true;  // false where no call is over TLS
   };
   static Result<std::unique_ptr<HttpClient>, std::string> create(const Options& options);

@@ -26,14 +26,18 @@ struct TopicState {
   std::vector<std::string> readers;  // whose positions hold records back from being dropped
 };
 
-bool is_compacted(Topic topic) { return topic == Topic::halts; }
+bool is_compacted(Topic topic) {
+  return topic == Topic::halts;
+}
 
 std::deque<LogRecord>::const_iterator find_from(const std::deque<LogRecord>& records, std::int64_t offset) {
   return std::lower_bound(records.begin(), records.end(), offset,
                           [](const LogRecord& known, std::int64_t wanted) { return known.offset < wanted; });
 }
 
-std::size_t bytes_of(const LogRecord& record) { return record.key.size() + record.value.size() + sizeof(LogRecord); }
+std::size_t bytes_of(const LogRecord& record) {
+  return record.key.size() + record.value.size() + sizeof(LogRecord);
+}
 
 }  // namespace
 

@@ -15,11 +15,11 @@ namespace tocsin {
 class MemoryLog final : public Log {
  public:
   struct Options {
-    std::int32_t partitions = 1;          // of the source topic; the others have one
-    bool stamps_records = true;           // with the clock's time; else records have none
+    std::int32_t partitions = 1;                // of the source topic; the others have one
+    bool stamps_records = true;                 // with the clock's time; else records have none
     std::size_t most_source_bytes = 256 << 20;  // appended and not yet read by the reader named below
     std::string source_reader = "ingest";
-    std::size_t kept_records = 10'000;    // of each other topic that nobody has to read
+    std::size_t kept_records = 10'000;  // of each other topic that nobody has to read
   };
 
   // Requires: `clock` lives longer than this.

@@ -39,6 +39,8 @@ void MetricPage::gauge(std::string_view name, std::string_view help, const Metri
   state_->add(name, help, prometheus::MetricType::Gauge, labels).gauge.value = value;
 }
 
-std::string MetricPage::text() const { return prometheus::TextSerializer().Serialize(state_->families); }
+std::string MetricPage::text() const {
+  return prometheus::TextSerializer().Serialize(state_->families);
+}
 
 }  // namespace tocsin

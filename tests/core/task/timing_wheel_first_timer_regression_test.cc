@@ -1,7 +1,5 @@
-// FINDING (serious): before the first advance(), the first set() puts the wheel's own time to `tick - 1`, so every
-// timer set afterwards for an earlier tick fires only when the FIRST one does. In ingest: the first event of a partition
-// opens a task without a wall clock (its timer: expire, 24 h); a task opened next, with a budget of 10 minutes, is
-// looked at 24 hours later. After every start of the process, on every partition.
+// What once went wrong here, so that it does not again.
+
 #include <gtest/gtest.h>
 
 #include "core/task/timing_wheel.h"

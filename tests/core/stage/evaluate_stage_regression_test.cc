@@ -1,13 +1,5 @@
-// FINDINGS in the evaluate stage.
-// 1. A partition whose log begins later than another's stops evaluation for ever: a grid time is complete only when as
-//    many blocks of exactly that time have come as there are partitions, and the later one never sends those of the
-//    time before its first record. `waiting` grows without bound and no windowed alert ever fires.
-//    Patch: keep `std::map<std::int32_t, RecordTime> reached` (the greatest grid of each partition); the first waiting grid
-//    time T is complete when reached.size() == source_partitions and every value >= T.
-// 2. Without a halt the copy of a finding in its block counts as a second sighting (`finding.at >= alert.last` holds for
-//    the copy itself). Patch (event_alerts.cc): remember UrgentFinding::id of the last finding, or `finding.at > alert.last`.
-// 3. EvaluatePartition::apply(Block) does not look at Block::rule_set: cells of another rule set are folded by index
-//    (wrong series, or past the end of RuleSet::aggregates). Patch: drop (and count) a block whose hash differs.
+// What once went wrong here, so that it does not again.
+
 #include <gtest/gtest.h>
 
 #include "core/stage/evaluate_stage.h"

@@ -1,8 +1,5 @@
-// FINDING: after 410 (gone: "the receiver wants no more of anything") the pages that were pending already are still
-// handed out, one after the other, up to 10,000 of them.
-// Patch (deliver_stage.cc): in settle(), case gone: park everything that is not in flight (clear by_alert_,
-// alert_of_page_ and offsets_ of it, figures_.parked += their number); or in next(): `if (figures_.disabled) return {}`
-// together with a committed() that ignores them.
+// What once went wrong here, so that it does not again.
+
 #include <gtest/gtest.h>
 
 #include "core/stage/deliver_stage.h"

@@ -1,11 +1,5 @@
-// FINDINGS in the native decoder.
-// 1. A time in seconds with a fraction (Python's time.time()) is rounded to whole seconds: 1767572204.953 becomes
-//    ...205.000. Durations of short tasks are wrong by up to half a second, and an event may lie in its own future.
-//    Patch (read_time): parse with scale 3 where the text has a '.' and the whole part is below 1e11, and take milliseconds.
-// 2. A malformed number in a known field is refused as "out_of_range" (simdjson says NUMBER_ERROR for both), so dead
-//    letters blame the producer's values for broken JSON. Patch (number_text): ask parse_scaled_decimal() which it is.
-// 3. A text or number inside the 100th level is refused as too_deep: the limit counts it as a level of its own, so
-//    99 levels are allowed as soon as the innermost holds anything. Patch (keep_all): count only objects and lists.
+// What once went wrong here, so that it does not again.
+
 #include <gtest/gtest.h>
 
 #include "core/event/native_decoder.h"

@@ -1,9 +1,5 @@
-// FINDING (crash): a halt record whose `count` is not a number throws nlohmann::type_error out of halt_from_json(), and so
-// out of HaltBook::apply() and the loops that read tocsin.halts: one foreign record on the topic stops the process, and
-// again after each restart. A negative or fractional count is taken for a huge or a cut one.
-// Patch (halt_record.cc):
-//   const auto count = json->find("count");
-//   halt.count = count != json->end() && count->is_number_unsigned() ? count->get<std::uint64_t>() : 1;
+// What once went wrong here, so that it does not again.
+
 #include <gtest/gtest.h>
 
 #include "core/halt/halt_book.h"

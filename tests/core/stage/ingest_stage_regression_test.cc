@@ -1,11 +1,5 @@
-// FINDINGS in the ingest stage.
-// 1. Block::records counts the record that closed the slice, which belongs to the next one (`++records_in_slice` stands
-//    before `advance()`), so each block says one too many of the next and the first says one too many.
-//    Patch (ingest_stage.cc, apply): move `++records_in_slice;` behind advance(), in both branches.
-// 2. A record's key that holds a NUL becomes the correlation id (up to 1,024 bytes, any bytes). GroupKey joins its labels
-//    with NUL, "which no value holds": the labels behind it shift, and a producer can write labels of its choice
-//    (here secret_pattern). Invalid UTF-8 passes as well. Patch (native_decoder.cc): in decode(), take no key that holds
-//    a NUL or is not UTF-8 (`if (key.size() > longest_key || key.find('\0') != key.npos || !simdjson::validate_utf8(key)) key = {};`).
+// What once went wrong here, so that it does not again.
+
 #include <gtest/gtest.h>
 
 #include "core/sanitize/shipped_patterns.h"
