@@ -2,7 +2,7 @@
 """An agent's side of a halt: obey.py --url http://127.0.0.1:8080 --task ID (or --agent NAME)
 
 Fails open: while Tocsin is away it works on, by what it knew last. To fail closed, see FAIL CLOSED below."""
-import argparse, json, threading, time, urllib.request
+import argparse, json, os, threading, time, urllib.request
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("--url", required=True)
@@ -15,8 +15,10 @@ in_force, heard = frozenset(), time.monotonic()  # ids of the halts that hold us
 
 
 def call(path, body=None):
-    request = urllib.request.Request(args.url.rstrip("/") + path, body and json.dumps(body).encode(),
-                                     {"Content-Type": "application/json"})
+    headers = {"Content-Type": "application/json"}
+    if "TOCSIN_TOKEN" in os.environ:
+        headers["Authorization"] = "Bearer " + os.environ["TOCSIN_TOKEN"]
+    request = urllib.request.Request(args.url.rstrip("/") + path, body and json.dumps(body).encode(), headers)
     with urllib.request.urlopen(request, timeout=30) as reply:  # longer than wait_ms
         return json.loads(reply.read() or b"{}")
 

@@ -70,7 +70,7 @@ class Log {
   virtual void commit(std::vector<NewRecord> records, const std::vector<Position>& positions) = 0;
 
   // Up to `most` records from `from` on, into `out`; returns the offset to go on from. Records that are no
-  // longer kept are passed over.
+  // longer kept are passed over. An offset beyond the end belongs to another log: reading begins anew.
   virtual std::int64_t fetch(Topic topic, std::int32_t partition, std::int64_t from, std::size_t most,
                              std::vector<LogRecord>& out) = 0;
 

@@ -176,6 +176,24 @@ class Halts(unittest.TestCase):
         storms = [page for page in self.pages("firing") if page["data"]["alert"] == "HaltStorm"]
         self.assertEqual(len(storms), 1)
 
+    def test_a_drill_ends_by_itself(self):
+        self.start()
+        self.service.post_lines([self.event(0, secret="nothing")])
+        self.service.settle()
+        drill = run("halts", "drill", "agent:support", "--by", "kim", "--url", self.service.url)
+        self.assertEqual(drill.returncode, 0, drill.stderr)
+        self.assertTrue(self.service.get("/v1/halts/agent:support")["halted"])
+        later = json.loads(self.event(1, secret="nothing"))
+        later["time"] = "2026-03-01T10:11:00Z"
+        self.service.post_lines([json.dumps(later)])
+        self.service.settle()
+        import time
+        deadline = time.monotonic() + 10
+        while self.service.topic("halts")[-1]["value"] is not None:
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.05)
+        self.assertFalse(self.service.get("/v1/halts/agent:support")["halted"])
+
     def test_an_agent_learns_of_a_halt_by_waiting_and_acknowledges(self):
         self.start()
         import threading

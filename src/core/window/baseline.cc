@@ -125,6 +125,8 @@ BaselineFigures baseline_of(const Baseline& baseline, const NamedValue& value, A
     }
   } else {
     figures.mean = figure_over(value, kind, all, zero_counts ? all.counted : all.busy, window);
+    // A past that nobody has seen reads as zero where empty counts as zero: the floor then speaks for it.
+    if (zero_counts && all.counted == Duration{} && value.view != NamedValue::View::ratio) figures.mean = 0;
     figures.blocks = all.counted > Duration{} ? 1 : 0;
   }
   figures.is_warm = figures.blocks >= (has_blocks ? baseline.min_blocks : 0) &&

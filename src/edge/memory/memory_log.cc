@@ -144,6 +144,7 @@ std::int64_t MemoryLog::fetch(Topic topic, std::int32_t partition, std::int64_t 
                               std::vector<LogRecord>& out) {
   const std::lock_guard lock(state_->mutex);
   const Partition& source = state_->partition(topic, partition);
+  if (from > source.next_offset) return 0;  // of a log before this one: begin anew
   auto record = find_from(source.records, from);
   std::int64_t next = std::max(from, std::int64_t{0});
   for (; record != source.records.end() && out.size() < most; ++record) {

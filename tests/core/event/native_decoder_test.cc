@@ -10,18 +10,21 @@
 // Counts the allocations of this program; what a test asks for is the difference.
 namespace {
 thread_local std::size_t allocations = 0;
-void* counted(std::size_t size) {
+[[maybe_unused]] void* counted(std::size_t size) {
   ++allocations;
   if (void* memory = std::malloc(size == 0 ? 1 : size)) return memory;
   throw std::bad_alloc();
 }
 }  // namespace
+// The sanitizers have allocators of their own, which must not be mixed with this one.
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 void* operator new(std::size_t size) { return counted(size); }
 void* operator new[](std::size_t size) { return counted(size); }
 void operator delete(void* memory) noexcept { std::free(memory); }
 void operator delete[](void* memory) noexcept { std::free(memory); }
 void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
+#endif
 
 namespace tocsin {
 namespace {
