@@ -1,6 +1,6 @@
 // Checks of the code's shape, run with every other test: which folder may include which, what the pure core must not
-// touch, where outside libraries may stand, and that the map names every folder. When a rule gets in the way, change the
-// table here and the map in src/README.md together, in one commit.
+// touch, where outside libraries may stand, and that the map names every folder. When a rule gets in the way, change
+// the table here and the map in src/README.md together, in one commit.
 
 #include <gtest/gtest.h>
 
@@ -55,7 +55,9 @@ void for_each_source_line(Visit visit) {
   EXPECT_GT(files, 100) << "looked in the wrong place: " << source_root;
 }
 
-bool is_library_path(const std::string& header) { return header.find_first_of("./") != std::string::npos; }
+bool is_library_path(const std::string& header) {
+  return header.find_first_of("./") != std::string::npos;
+}
 
 TEST(Architecture, FoldersIncludeOnlyWhatTheyMay) {
   const std::regex quoted_include(R"re(#include "([^/"]+)/)re");
@@ -91,7 +93,8 @@ TEST(Architecture, NoOutsideLibraryStandsInAHeaderBeyondTheEdge) {
 
 TEST(Architecture, AwaitedCallsTakeNamedArguments) {
   for_each_source_line([&](const fs::path& file, int line_number, const std::string& line) {
-    EXPECT_FALSE(std::regex_search(line, brace_or_lambda_in_co_await)) << "src/" << file.string() << ":" << line_number;
+    EXPECT_FALSE(std::regex_search(line, brace_or_lambda_in_co_await))
+        << "src/" << file.string() << ":" << line_number;
   });
 }
 
@@ -110,7 +113,8 @@ TEST(Architecture, TheMapNamesEveryFolderAndNoOther) {
   }
   const std::regex folder(R"(`((base|core|ports|edge|runtime|app)(/[a-z_]+)*)/`)");
   for (auto found = std::sregex_iterator(map.begin(), map.end(), folder); found != std::sregex_iterator(); ++found) {
-    EXPECT_TRUE(fs::is_directory(source_root / (*found)[1].str())) << "src/README.md names " << (*found)[1] << ", which is not there";
+    EXPECT_TRUE(fs::is_directory(source_root / (*found)[1].str()))
+        << "src/README.md names " << (*found)[1] << ", which is not there";
   }
 }
 

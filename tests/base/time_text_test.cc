@@ -22,10 +22,11 @@ TEST(TimeText, ReadsRfc3339InAllItsForms) {
 }
 
 TEST(TimeText, RefusesWhatIsNoTime) {
-  for (const char* text : {"", "2026", "2026-01-05", "2026-01-05T00:16:44", "2026-13-05T00:16:44Z", "2026-02-29T00:00:00Z",
-                           "2026-01-05T24:00:00Z", "2026-01-05T00:60:00Z", "2026-01-05T00:00:61Z", "2026-01-05T00:16:44.Z",
-                           "2026-01-05T00:16:44+2:00", "2026-01-05T00:16:44+0200", "2026-01-05T00:16:44+24:00",
-                           "2026/01/05T00:16:44Z", "2026-01-05T00:16:44Zx", "2026-01-05X00:16:44Z", "-026-01-05T00:16:44Z"}) {
+  for (const char* text :
+       {"", "2026", "2026-01-05", "2026-01-05T00:16:44", "2026-13-05T00:16:44Z", "2026-02-29T00:00:00Z",
+        "2026-01-05T24:00:00Z", "2026-01-05T00:60:00Z", "2026-01-05T00:00:61Z", "2026-01-05T00:16:44.Z",
+        "2026-01-05T00:16:44+2:00", "2026-01-05T00:16:44+0200", "2026-01-05T00:16:44+24:00", "2026/01/05T00:16:44Z",
+        "2026-01-05T00:16:44Zx", "2026-01-05X00:16:44Z", "-026-01-05T00:16:44Z"}) {
     EXPECT_FALSE(parse_rfc3339(text)) << text;
   }
 }
@@ -46,7 +47,8 @@ TEST(TimeText, WritesWhatItReads) {
 
 TEST(TimeText, EpochNumbersTellTheirUnitByTheirSize) {
   const EventTime second{Duration{1'767'572'204'000}};
-  for (const std::int64_t number : {1'767'572'204LL, 1'767'572'204'000LL, 1'767'572'204'000'000LL, 1'767'572'204'000'000'000LL}) {
+  for (const std::int64_t number :
+       {1'767'572'204LL, 1'767'572'204'000LL, 1'767'572'204'000'000LL, 1'767'572'204'000'000'000LL}) {
     EXPECT_EQ(from_epoch_number(number), second) << number;
   }
   EXPECT_EQ(from_epoch_number(0), EventTime{});
@@ -60,7 +62,8 @@ TEST(TimeText, ReadsDurationsAsPrometheusWritesThem) {
   EXPECT_EQ(parse_duration("2w"), 336h);
   EXPECT_EQ(parse_duration("1d2h3m4s5ms"), 26h + 3min + 4s + 5ms);
   EXPECT_EQ(parse_duration("0s"), 0s);
-  for (const char* text : {"", "5", "s", "5x", "5 s", "30m1h", "1h1h", "-5s", "1.5h", "99999d", "99999999999999999999s", "5S", "h5"}) {
+  for (const char* text :
+       {"", "5", "s", "5x", "5 s", "30m1h", "1h1h", "-5s", "1.5h", "99999d", "99999999999999999999s", "5S", "h5"}) {
     EXPECT_FALSE(parse_duration(text)) << text;
   }
 }

@@ -53,9 +53,10 @@ TEST(YamlTree, SyntaxErrorsAndRepeatedKeysAreLocated) {
 
 TEST(YamlReader, ReadsWhatFitsAndReportsWhatDoesNot) {
   Diagnostics diagnostics;
-  const auto root = parse_yaml(
-      {"f", "n: 1.5\ni: 7\nb: true\nd: 5m\nw: two\nl: [a, b]\nm: {k: v}\nbad_n: x\nbad_i: 1.5\nbad_d: 5\nbad_w: tow\nfar: 99\ntypo: 1\n"},
-      diagnostics);
+  const auto root = parse_yaml({"f",
+                                "n: 1.5\ni: 7\nb: true\nd: 5m\nw: two\nl: [a, b]\nm: {k: v}\nbad_n: x\nbad_i: "
+                                "1.5\nbad_d: 5\nbad_w: tow\nfar: 99\ntypo: 1\n"},
+                               diagnostics);
   ASSERT_TRUE(root);
   {
     YamlReader reader(*root, "f", "thing", diagnostics);

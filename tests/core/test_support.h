@@ -25,9 +25,13 @@ namespace tocsin::test {
 constexpr RecordTime at(Duration after) {
   return RecordTime{Duration{1'767'571'200'000}} + after;
 }
-constexpr EventTime event_at(Duration after) { return as_event_time(at(after)); }
+constexpr EventTime event_at(Duration after) {
+  return as_event_time(at(after));
+}
 
-inline std::string text_at(Duration after) { return to_rfc3339(event_at(after)); }
+inline std::string text_at(Duration after) {
+  return to_rfc3339(event_at(after));
+}
 
 // Rules that must load; a mistake in them fails the test and says where it stands.
 inline std::shared_ptr<const RuleSet> rules_from(std::vector<NamedText> files) {

@@ -56,15 +56,17 @@ TEST(Decimal, ManyDigitsLoseOnlyWhatTheUnitCannotHold) {
 }
 
 TEST(Decimal, WhatIsNoNumberIsSaidToBeNone) {
-  for (const char* text : {"", " ", "-", "+1", ".", ".5", "1.", "1.e3", "e5", "1e", "1e+", "1e1.5", "0x10", "NaN", "nan",
-                           "inf", "-Infinity", "1,5", "1 2", "1_000", "--1", "1-", "$5", "\xef\xbc\x91", "1.2.3"}) {
+  for (const char* text :
+       {"",    " ",   "-",   "+1",        ".",   ".5",  "1.",    "1.e3", "e5", "1e", "1e+",          "1e1.5", "0x10",
+        "NaN", "nan", "inf", "-Infinity", "1,5", "1 2", "1_000", "--1",  "1-", "$5", "\xef\xbc\x91", "1.2.3"}) {
     EXPECT_EQ(parse_scaled_decimal(text, 6).error, DecimalError::not_a_number) << text;
   }
   EXPECT_EQ(parse_scaled_decimal(std::string_view("1\0", 2), 6).error, DecimalError::not_a_number);
 }
 
 TEST(Decimal, WhatNoIntegerHoldsIsOutOfRange) {
-  for (const char* text : {"1e400", "10000000000000000000000", "1e19", "-1e19", "9999999999999999999999e0", "1e99999"}) {
+  for (const char* text :
+       {"1e400", "10000000000000000000000", "1e19", "-1e19", "9999999999999999999999e0", "1e99999"}) {
     EXPECT_EQ(parse_scaled_decimal(text, 0).error, DecimalError::out_of_range) << text;
   }
   EXPECT_EQ(parse_scaled_decimal("1" + std::string(400, '0'), 0).error, DecimalError::out_of_range);

@@ -26,8 +26,7 @@ TEST(NativeDecoder, AMalformedNumberIsNotOutOfRange) {
 
 TEST(NativeDecoder, AHundredLevelsMayHoldSomething) {
   NativeDecoder decoder;
-  const std::string json =
-      R"({"type":"step","content":)" + std::string(99, '[') + "1" + std::string(99, ']') + "}";
+  const std::string json = R"({"type":"step","content":)" + std::string(99, '[') + "1" + std::string(99, ']') + "}";
   EXPECT_TRUE(decoder.decode(json).has_value());
 }
 

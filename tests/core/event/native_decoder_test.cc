@@ -18,12 +18,24 @@ thread_local std::size_t allocations = 0;
 }  // namespace
 // The sanitizers have allocators of their own, which must not be mixed with this one.
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-void* operator new(std::size_t size) { return counted(size); }
-void* operator new[](std::size_t size) { return counted(size); }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete[](void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
+void* operator new(std::size_t size) {
+  return counted(size);
+}
+void* operator new[](std::size_t size) {
+  return counted(size);
+}
+void operator delete(void* memory) noexcept {
+  std::free(memory);
+}
+void operator delete[](void* memory) noexcept {
+  std::free(memory);
+}
+void operator delete(void* memory, std::size_t) noexcept {
+  std::free(memory);
+}
+void operator delete[](void* memory, std::size_t) noexcept {
+  std::free(memory);
+}
 #endif
 
 namespace tocsin {
@@ -43,7 +55,9 @@ const AgentEvent& read(std::string_view json, std::string_view key = {}) {
   }
   return *decoded.value();
 }
-const EventFields& fields(std::string_view json, std::string_view key = {}) { return read(json, key).fields; }
+const EventFields& fields(std::string_view json, std::string_view key = {}) {
+  return read(json, key).fields;
+}
 
 std::string refusal(std::string_view json) {
   NativeDecoder decoder;
@@ -51,7 +65,9 @@ std::string refusal(std::string_view json) {
   return decoded ? "accepted" : std::string(name_of(decoded.error()));
 }
 
-std::string step_with(const std::string& members) { return R"({"type":"step",)" + members + "}"; }
+std::string step_with(const std::string& members) {
+  return R"({"type":"step",)" + members + "}";
+}
 
 TEST(NativeDecoder, ReadsEveryTypeOfEvent) {
   for (std::size_t i = 0; i < event_type_count; ++i) {
@@ -81,19 +97,18 @@ TEST(NativeDecoder, ReadsEveryNumberInItsUnit) {
     NumberField field;
     std::int64_t value;
   };
-  for (const Case& one : {Case{"tokens_in", "1200", NumberField::tokens_in, 1'200},
-                          Case{"tokens_out", "34", NumberField::tokens_out, 34},
-                          Case{"tokens_cached", "5", NumberField::tokens_cached, 5},
-                          Case{"cost_usd", "0.004108", NumberField::cost, 4'108},
-                          Case{"ttft_ms", "350.5", NumberField::ttft, 350'500},
-                          Case{"generation_ms", "2000", NumberField::generation, 2'000'000},
-                          Case{"latency_ms", "12", NumberField::latency, 12'000},
-                          Case{"result_bytes", "4096", NumberField::result_bytes, 4'096},
-                          Case{"tasks", "3", NumberField::tasks, 3},
-                          Case{"concurrent_tasks", "7", NumberField::concurrent_tasks, 7},
-                          Case{"queue_depth", "0", NumberField::queue_depth, 0},
-                          Case{"cost_per_hour", "1.25", NumberField::cost_per_hour, 1'250'000},
-                          Case{"score", "-0.5", NumberField::score, -500'000}}) {
+  for (const Case& one :
+       {Case{"tokens_in", "1200", NumberField::tokens_in, 1'200},
+        Case{"tokens_out", "34", NumberField::tokens_out, 34},
+        Case{"tokens_cached", "5", NumberField::tokens_cached, 5},
+        Case{"cost_usd", "0.004108", NumberField::cost, 4'108}, Case{"ttft_ms", "350.5", NumberField::ttft, 350'500},
+        Case{"generation_ms", "2000", NumberField::generation, 2'000'000},
+        Case{"latency_ms", "12", NumberField::latency, 12'000},
+        Case{"result_bytes", "4096", NumberField::result_bytes, 4'096}, Case{"tasks", "3", NumberField::tasks, 3},
+        Case{"concurrent_tasks", "7", NumberField::concurrent_tasks, 7},
+        Case{"queue_depth", "0", NumberField::queue_depth, 0},
+        Case{"cost_per_hour", "1.25", NumberField::cost_per_hour, 1'250'000},
+        Case{"score", "-0.5", NumberField::score, -500'000}}) {
     for (const bool quoted : {false, true}) {
       const std::string wire = quoted ? "\"" + std::string(one.wire) + "\"" : one.wire;
       EXPECT_EQ(fields(step_with("\"" + std::string(one.name) + "\":" + wire)).get(one.field), one.value)
@@ -113,7 +128,8 @@ TEST(NativeDecoder, ReadsWordsOfClosedSetsAndTakesOthersForOther) {
 }
 
 TEST(NativeDecoder, AbsentIsNotZeroAndNotEmpty) {
-  const EventFields& event = fields(step_with(R"("tokens_in":0,"model":"","agent":null,"cost_usd":null,"ttft_ms":"")"));
+  const EventFields& event =
+      fields(step_with(R"("tokens_in":0,"model":"","agent":null,"cost_usd":null,"ttft_ms":"")"));
   EXPECT_EQ(event.get(NumberField::tokens_in), 0);
   EXPECT_FALSE(event.has(NumberField::tokens_out));
   EXPECT_FALSE(event.has(NumberField::cost));
@@ -124,8 +140,8 @@ TEST(NativeDecoder, AbsentIsNotZeroAndNotEmpty) {
 }
 
 TEST(NativeDecoder, ReadsTheBudgetAndTheReview) {
-  const EventFields& event =
-      fields(R"({"type":"task.started","budget":{"wall_clock_s":90.5,"tokens":"1000","cost_usd":2.5,"unknown":{"a":[1]}}})");
+  const EventFields& event = fields(
+      R"({"type":"task.started","budget":{"wall_clock_s":90.5,"tokens":"1000","cost_usd":2.5,"unknown":{"a":[1]}}})");
   EXPECT_EQ(event.get(NumberField::budget_wall_clock), 90'500'000);
   EXPECT_EQ(event.get(NumberField::budget_tokens), 1'000);
   EXPECT_EQ(event.get(NumberField::budget_cost), 2'500'000);
@@ -146,8 +162,9 @@ TEST(NativeDecoder, ReadsTimesInEveryUnitAndForm) {
   EXPECT_EQ(fields(step_with(R"("time":1767572204953111222)")).time, exact);
   EXPECT_EQ(fields(step_with(R"("time":"1767572204953111222")")).time, exact) << "as JavaScript has to write it";
   EXPECT_EQ(fields(step_with(R"("time":1.767572204e9)")).time, second);
-  EXPECT_EQ(fields(R"({"type":"task.finished","started_at":"2026-01-05T00:16:44.953Z"})").get(NumberField::started_at),
-            1'767'572'204'953);
+  EXPECT_EQ(
+      fields(R"({"type":"task.finished","started_at":"2026-01-05T00:16:44.953Z"})").get(NumberField::started_at),
+      1'767'572'204'953);
 }
 
 TEST(NativeDecoder, TheKeyIsTheCorrelationIdWhereTheRecordHasNone) {
@@ -160,7 +177,8 @@ TEST(NativeDecoder, TheKeyIsTheCorrelationIdWhereTheRecordHasNone) {
 
 TEST(NativeDecoder, EveryStringIsThereToBeScannedWithItsPlace) {
   const AgentEvent& event = read(
-      R"({"type":"tool.call","tool":"t","arguments":{"k":["v"]},"content":"c","strange":{"deep":"u"},"authz":"weird"})", "key");
+      R"({"type":"tool.call","tool":"t","arguments":{"k":["v"]},"content":"c","strange":{"deep":"u"},"authz":"weird"})",
+      "key");
   std::string all;
   for (const TextPiece& piece : event.pieces) {
     const char* places[] = {"field", "key", "argument", "content", "unknown"};
@@ -302,8 +320,13 @@ TEST(NativeDecoder, BadRecordsAreRefusedWithTheirReason) {
 }
 
 TEST(NativeDecoder, LoneSurrogatesAreReadAsReplacementCharacters) {
-  EXPECT_EQ(fields(step_with(R"("agent":"a\ud800b")")).get(StringField::agent), "a\xef\xbf\xbd" "b");
-  EXPECT_EQ(fields(step_with(R"("agent":"a\u0000b")")).get(StringField::agent), "a\xef\xbf\xbd" "b") << "no NUL inside";
+  EXPECT_EQ(fields(step_with(R"("agent":"a\ud800b")")).get(StringField::agent),
+            "a\xef\xbf\xbd"
+            "b");
+  EXPECT_EQ(fields(step_with(R"("agent":"a\u0000b")")).get(StringField::agent),
+            "a\xef\xbf\xbd"
+            "b")
+      << "no NUL inside";
 }
 
 const std::string full_record =

@@ -21,7 +21,9 @@ HaltRecord halt(const std::string& id, const std::string& scope, HaltState state
   return record;
 }
 
-void put(HaltBook& book, const HaltRecord& record) { ASSERT_TRUE(book.apply(record.key(), to_json(record))); }
+void put(HaltBook& book, const HaltRecord& record) {
+  ASSERT_TRUE(book.apply(record.key(), to_json(record)));
+}
 void release(HaltBook& book, const std::string& id, const std::string& scope) {
   const HaltRelease record{id, scope, "ann", "checked", event_at(1h)};
   ASSERT_TRUE(book.apply(record.key(), to_json(record)));

@@ -56,8 +56,8 @@ TEST(Condition, FollowsKleenesLogic) {
 }
 
 TEST(Condition, ArithmeticWithAnUnknownIsUnknown) {
-  for (const char* text : {"value + 1 > 0", "0 * value < 1", "min(value, 1) <= 1", "max(value, 5) >= 5", "abs(value) >= 0",
-                           "-value < 1", "value == value", "value != value", "1 / value > 0"}) {
+  for (const char* text : {"value + 1 > 0", "0 * value < 1", "min(value, 1) <= 1", "max(value, 5) >= 5",
+                           "abs(value) >= 0", "-value < 1", "value == value", "value != value", "1 / value > 0"}) {
     EXPECT_EQ(Compiled(text).holds({}), Truth::unknown) << text;
   }
   EXPECT_EQ(Compiled("value / samples > 0").holds({{K::value, 1}, {K::samples, 0}}), Truth::unknown) << "by zero";

@@ -70,10 +70,10 @@ TEST(Expression, ReadsNumbersDurationsTextsNamesAndLists) {
 
 TEST(Expression, MistakesAreReportedWhereTheyStand) {
   const std::pair<const char*, std::uint32_t> cases[] = {
-      {"", 0},        {"a >", 3},     {"a > > b", 4},  {"a = b", 2},  {"(a", 2},      {"a)", 1},      {"a b", 2},
-      {"a && ", 5},   {"f(a", 3},     {"f(a b)", 4},   {"\"open", 0}, {"a in b", 5},  {"a in [1", 7}, {"a ? b", 2},
-      {"3x", 0},      {"1h1h", 0},    {"a & b", 2},    {"a | b", 2},  {"* a", 0},     {"a == == b", 5}, {"[1]", 0},
-      {"a.", 1},      {"\xff", 0},
+      {"", 0},        {"a >", 3},       {"a > > b", 4}, {"a = b", 2},  {"(a", 2},     {"a)", 1},
+      {"a b", 2},     {"a && ", 5},     {"f(a", 3},     {"f(a b)", 4}, {"\"open", 0}, {"a in b", 5},
+      {"a in [1", 7}, {"a ? b", 2},     {"3x", 0},      {"1h1h", 0},   {"a & b", 2},  {"a | b", 2},
+      {"* a", 0},     {"a == == b", 5}, {"[1]", 0},     {"a.", 1},     {"\xff", 0},
   };
   for (const auto& [text, offset] : cases) {
     ExpressionError error;

@@ -172,7 +172,9 @@ groups:
   - {alert: Leak, mode: event, where: has(secret.pattern), group_by: [env, agent, correlation_id, secret.pattern], actions: [{halt: task}, page], resolve: manual}
 )";
 
-std::uint32_t aggregate_of(const RuleSet& rules, const char* alert) { return rules.find(alert)->values[0].aggregate; }
+std::uint32_t aggregate_of(const RuleSet& rules, const char* alert) {
+  return rules.find(alert)->values[0].aggregate;
+}
 
 std::string all_of(const AlertChange& change) {
   std::string text = to_page_json(change) + (change.sends_page ? " sends" : "");

@@ -30,7 +30,8 @@ groups:
 class Partition {
  public:
   explicit Partition(std::string_view rules = rules_text, IngestOptions options = {})
-      : rules_(rules_from(rules)), stage_(with_deployment(options), rules_, test::shipped_patterns(), fingerprinter()) {}
+      : rules_(rules_from(rules)),
+        stage_(with_deployment(options), rules_, test::shipped_patterns(), fingerprinter()) {}
 
   static IngestOptions with_deployment(IngestOptions options) {
     options.deployment = "eu1";
@@ -244,7 +245,8 @@ TEST(IngestStage, PublishedEventsHoldReferencesInPlaceOfContent) {
   IngestOptions options;
   options.publish_events = true;
   Partition partition(rules_text, options);
-  partition.apply(1s, event("step", "t1", 1s, R"("model":"m","content":{"text":"hello ann"},"surface_reason":"mail ann@example.org")"));
+  partition.apply(1s, event("step", "t1", 1s,
+                            R"("model":"m","content":{"text":"hello ann"},"surface_reason":"mail ann@example.org")"));
   ASSERT_EQ(partition.out.published.size(), 1u);
   const std::string& json = partition.out.published[0];
   EXPECT_EQ(json.find("hello"), std::string::npos);
@@ -271,8 +273,8 @@ TEST(IngestStage, ATaskThatRunsTooLongIsNewsInTheBlockOfItsGridTime) {
 TEST(IngestStage, VersionsAreSightedOnceASlice) {
   Partition partition;
   for (int i = 0; i < 5; ++i) {
-    partition.apply(i * 1s, event("step", "t" + std::to_string(i), i * 1s,
-                                  i % 2 == 0 ? R"("model":"m1")" : R"("model":"m2")"));
+    partition.apply(
+        i * 1s, event("step", "t" + std::to_string(i), i * 1s, i % 2 == 0 ? R"("model":"m1")" : R"("model":"m2")"));
   }
   partition.close(10s);
   std::vector<std::string> models;
@@ -285,8 +287,10 @@ TEST(IngestStage, VersionsAreSightedOnceASlice) {
 
 TEST(IngestStage, TokensAndCostsOfAnEndAreNotAddedAgain) {
   Partition partition;
-  partition.apply(1s, event("step", "t1", 1s, R"("tokens_in":100,"tokens_out":20,"tokens_cached":"5","cost_usd":0.5)"));
-  partition.apply(2s, event("task.finished", "t1", 2s, R"("outcome":"completed","tokens_in":100,"tokens_out":20,"cost_usd":0.5)"));
+  partition.apply(1s,
+                  event("step", "t1", 1s, R"("tokens_in":100,"tokens_out":20,"tokens_cached":"5","cost_usd":0.5)"));
+  partition.apply(2s, event("task.finished", "t1", 2s,
+                            R"("outcome":"completed","tokens_in":100,"tokens_out":20,"cost_usd":0.5)"));
   partition.apply(3s, event("step", "t1", 3s, R"("step_type":"final")"));
   EXPECT_EQ(partition.stage_.totals().model_calls, 1);
   EXPECT_EQ(partition.stage_.totals().tokens_in, 100);

@@ -131,7 +131,8 @@ TEST(Slice, KeepsTheTasksThatContributedMost) {
 
 TEST(Slice, DifferentValuesAreCountedOnce) {
   const auto rules = rules_from(
-      "groups: [{name: g, rules: [{alert: A, from: step, value: distinct(correlation_id), window: 1h, when: value > 1}]}]");
+      "groups: [{name: g, rules: [{alert: A, from: step, value: distinct(correlation_id), window: 1h, when: value > "
+      "1}]}]");
   Slice slice(*rules, 100);
   for (const char* task : {"t1", "t2", "t1"}) slice.add(step("a", 1, task));
   Block block;

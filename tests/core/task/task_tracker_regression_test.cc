@@ -35,8 +35,8 @@ std::size_t overs(const std::string& rules_text, Duration first_budget = 0s) {
 }
 
 TEST(TaskTracker, EveryPartOfAConditionIsAsked) {
-  EXPECT_EQ(overs("groups: [{name: g, rules: [{alert: A, mode: task, when: elapsed > 5m && spec.wall_clock > 10m}]}]"),
-            0u);
+  EXPECT_EQ(
+      overs("groups: [{name: g, rules: [{alert: A, mode: task, when: elapsed > 5m && spec.wall_clock > 10m}]}]"), 0u);
 }
 
 std::string many_rules(int count) {
@@ -55,7 +55,8 @@ TEST(TaskTracker, EveryRuleThatLoadsIsLookedAt) {
 }
 
 TEST(TaskTracker, ALongFirstTaskHidesNoOtherTask) {
-  EXPECT_EQ(overs("groups: [{name: g, rules: [{alert: A, mode: task, when: elapsed > 2 * spec.wall_clock}]}]", 10h), 1u);
+  EXPECT_EQ(overs("groups: [{name: g, rules: [{alert: A, mode: task, when: elapsed > 2 * spec.wall_clock}]}]", 10h),
+            1u);
 }
 
 }  // namespace

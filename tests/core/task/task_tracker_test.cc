@@ -312,8 +312,8 @@ TEST(TaskTracker, NewsOfOneSliceComeByRuleAndGroupWhateverTheOrderOfEvents) {
     std::vector<std::string> ids{"a", "b", "c", "d", "e"};
     test::Random(seed).shuffle(ids);
     for (const std::string& id : ids) feed.apply(EventType::task_started, id, 0s);
-    EXPECT_EQ(feed.close_until(1h), (News{"over a @20m10s", "over b @20m10s", "over c @20m10s", "over d @20m10s",
-                                          "over e @20m10s"}));
+    EXPECT_EQ(feed.close_until(1h),
+              (News{"over a @20m10s", "over b @20m10s", "over c @20m10s", "over d @20m10s", "over e @20m10s"}));
   }
 }
 

@@ -63,8 +63,8 @@ TEST(TimingWheel, ATickThatHasPassedFiresAtTheNextOne) {
 TEST(TimingWheel, TimersAtAndAroundTheEndsOfBothWheelsFireOnTime) {
   // Ticks that are multiples of 512: see timing_wheel_early_finding.txt.
   for (const std::int64_t start : {0L, 1L, 511L, 512L, 513L, 262'143L, 176'757'120L}) {
-    for (const std::int64_t ahead :
-         {1L, 2L, 511L, 512L, 513L, 1'023L, 1'024L, 1'025L, 261'632L, 262'143L, 262'144L, 262'145L, 300'000L, 600'000L}) {
+    for (const std::int64_t ahead : {1L, 2L, 511L, 512L, 513L, 1'023L, 1'024L, 1'025L, 261'632L, 262'143L, 262'144L,
+                                     262'145L, 300'000L, 600'000L}) {
       if ((start + ahead) % 512 == 0 && ahead > 512) continue;
       TimingWheel wheel;
       due_at(wheel, start);

@@ -150,15 +150,15 @@ TEST(Baseline, OfNothingIsUnknown) {
   c.exclusions = {{at(-1h), at(9h)}};
   c.history.add(at(1h), {1, 1});
   EXPECT_FALSE(c.figures().is_warm) << "all of it left out";
-  EXPECT_FALSE(
-      baseline_of(c.baseline, c.value, c.kind, c.history, {at(4h), at(4h)}, {}, 1h, at(0s)).is_warm);
+  EXPECT_FALSE(baseline_of(c.baseline, c.value, c.kind, c.history, {at(4h), at(4h)}, {}, 1h, at(0s)).is_warm);
 }
 
 TEST(Figure, OfAWindow) {
   const auto total = value_of(NamedValue::View::total);
   EXPECT_DOUBLE_EQ(figure_of(total, Aggregate::Kind::count, {0, 7}, 5min), 7);
   EXPECT_DOUBLE_EQ(figure_of(total, Aggregate::Kind::sum, {9, 7}, 5min), 9);
-  EXPECT_DOUBLE_EQ(figure_of(value_of(NamedValue::View::total, Unit::money), Aggregate::Kind::sum, {2'500'000, 1}, 5min), 2.5);
+  EXPECT_DOUBLE_EQ(
+      figure_of(value_of(NamedValue::View::total, Unit::money), Aggregate::Kind::sum, {2'500'000, 1}, 5min), 2.5);
   EXPECT_DOUBLE_EQ(figure_of(value_of(NamedValue::View::rate), Aggregate::Kind::count, {0, 30}, 30min), 60);
   EXPECT_TRUE(is_unknown(figure_of(value_of(NamedValue::View::rate), Aggregate::Kind::count, {0, 30}, 0min)));
   EXPECT_DOUBLE_EQ(figure_of(value_of(NamedValue::View::ratio), Aggregate::Kind::hits, {1, 4}, 5min), 0.25);
