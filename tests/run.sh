@@ -15,17 +15,18 @@ if git rev-parse --is-inside-work-tree >/dev/null 2>&1; then
   git ls-files -z '*.cc' '*.h' | xargs -0 clang-format-14 --dry-run -Werror
 fi
 
-cmake --preset release >/dev/null
+# Said outright: the quickstart leaves both out, and the cache would remember that.
+cmake --preset release -DTOCSIN_TESTS=ON -DTOCSIN_BENCH=ON >/dev/null
 cmake --build --preset release
-ctest --preset release -j "$jobs"
+ctest --preset release -j "$jobs" --no-tests=error
 
 if [[ "${1:-}" != "--quick" ]]; then
   cmake --preset asan >/dev/null
   cmake --build --preset asan --target tocsin_tests
-  ctest --preset asan -j "$jobs" -LE end_to_end
+  ctest --preset asan -j "$jobs" -LE end_to_end --no-tests=error
 
   # Threads are in runtime, edge and app; the core has none.
   cmake --preset tsan >/dev/null
   cmake --build --preset tsan --target tocsin_tests
-  ctest --preset tsan -j "$jobs" -L threads
+  ctest --preset tsan -j "$jobs" -L threads --no-tests=error
 fi
