@@ -126,17 +126,7 @@ void IngestLoop::publish() {
   IngestView view;
   for (const Owned& owned : owned_) {
     view.totals.add(owned.partition->totals());
-    for (const AgentFigures& figures : owned.partition->agents()) {
-      AgentFigures* known = nullptr;
-      for (AgentFigures& candidate : view.agents) {
-        if (candidate.env == figures.env && candidate.agent == figures.agent) known = &candidate;
-      }
-      if (known != nullptr) {
-        known->add(figures);
-      } else {
-        view.agents.push_back(figures);
-      }
-    }
+    merge_agents(view.agents, owned.partition->agents());
     view.next_offsets.push_back(owned.next_offset);
     view.log_times.push_back(owned.partition->log_time());
     view.open_tasks += owned.partition->open_tasks();

@@ -66,16 +66,7 @@ IngestView Service::ingest() const {
   for (const auto& shard : shards_) {
     const auto view = shard->view();
     all.totals.add(view->totals);
-    for (const AgentFigures& figures : view->agents) {
-      const auto known = std::find_if(all.agents.begin(), all.agents.end(), [&](const AgentFigures& candidate) {
-        return candidate.env == figures.env && candidate.agent == figures.agent;
-      });
-      if (known != all.agents.end()) {
-        known->add(figures);
-      } else {
-        all.agents.push_back(figures);
-      }
-    }
+    merge_agents(all.agents, view->agents);
     all.next_offsets.insert(all.next_offsets.end(), view->next_offsets.begin(), view->next_offsets.end());
     all.log_times.insert(all.log_times.end(), view->log_times.begin(), view->log_times.end());
     all.open_tasks += view->open_tasks;

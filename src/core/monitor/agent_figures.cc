@@ -41,6 +41,19 @@ void AgentFigures::add(const AgentFigures& other) {
   keep_known(agent_version, other.agent_version);
 }
 
+void merge_agents(std::vector<AgentFigures>& agents, const std::vector<AgentFigures>& more) {
+  for (const AgentFigures& figures : more) {
+    const auto known = std::find_if(agents.begin(), agents.end(), [&](const AgentFigures& candidate) {
+      return candidate.env == figures.env && candidate.agent == figures.agent;
+    });
+    if (known != agents.end()) {
+      known->add(figures);
+    } else {
+      agents.push_back(figures);
+    }
+  }
+}
+
 std::int64_t StreamTotals::all_dead_letters() const {
   return std::accumulate(dead_letters.begin(), dead_letters.end(), std::int64_t{0});
 }

@@ -44,6 +44,9 @@ struct AgentFigures {
   void add(const AgentFigures& other);
 };
 
+// Adds figures of the same agents, and those of agents that `agents` does not have yet.
+void merge_agents(std::vector<AgentFigures>& agents, const std::vector<AgentFigures>& more);
+
 struct StreamTotals {
   std::int64_t records = 0;
   std::int64_t events = 0;

@@ -94,7 +94,7 @@ TaskTracker::Note TaskTracker::apply(const EventFields& event, RecordTime now) {
   task.last_event = std::max(task.last_event, at);
   switch (event.type) {
     case EventType::task_started:
-      start(task, event, at, now);
+      start(task, event, at);
       break;
     case EventType::task_paused:
       if (!task.paused && !task.ended) task.paused = at;
@@ -110,7 +110,7 @@ TaskTracker::Note TaskTracker::apply(const EventFields& event, RecordTime now) {
         if (const auto started = event.get(NumberField::started_at)) task.started = EventTime{Duration{*started}};
       }
       note.ended = true;
-      finish(slot, task, at, now);
+      finish(task, at, now);
       for (const TaskRule& rule : task_rules_) {
         const auto bit = 1U << (&rule - task_rules_.data());
         if ((task.fired_rules & bit) == 0) continue;
@@ -125,7 +125,7 @@ TaskTracker::Note TaskTracker::apply(const EventFields& event, RecordTime now) {
   return note;
 }
 
-void TaskTracker::start(Task& task, const EventFields& event, EventTime at, RecordTime) {
+void TaskTracker::start(Task& task, const EventFields& event, EventTime at) {
   if (task.saw_start) return;
   task.saw_start = true;
   task.started = at;
@@ -137,7 +137,7 @@ void TaskTracker::start(Task& task, const EventFields& event, EventTime at, Reco
   }
 }
 
-void TaskTracker::finish(TaskTable::Slot, Task& task, EventTime at, RecordTime now) {
+void TaskTracker::finish(Task& task, EventTime at, RecordTime now) {
   if (task.paused) task.paused_for += std::max(Duration{0}, at - *task.paused);
   task.paused.reset();
   task.ended = at;

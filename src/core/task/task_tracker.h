@@ -49,8 +49,8 @@ class TaskTracker {
     const Rule* compiled = nullptr;
   };
 
-  void start(Task& task, const EventFields& event, EventTime at, RecordTime now);
-  void finish(TaskTable::Slot slot, Task& task, EventTime at, RecordTime now);
+  void start(Task& task, const EventFields& event, EventTime at);
+  void finish(Task& task, EventTime at, RecordTime now);
   void schedule(TaskTable::Slot slot);
   // When the rule's condition becomes true for the task as things stand; nothing where it can't.
   std::optional<EventTime> due_at(const TaskRule& rule, const Task& task) const;
