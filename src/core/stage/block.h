@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/units.h"
@@ -58,20 +59,40 @@ struct TaskNews {
   Outcome outcome = Outcome::absent;  // of `ended`
 };
 
-// One event that decides by itself (mode event): on its way to evaluate it waits for no slice.
+// A condition of Tocsin's own that ingest sees first. It is about no rule and no group.
+enum class Notice : std::uint8_t {
+  none,
+  halt_storm,        // more halts at once than the limits allow
+  source_not_keyed,  // records come without their correlation id as key; `place` names the topic
+};
+
+// As its alert is called; empty for none.
+constexpr std::string_view name_of(Notice notice) {
+  switch (notice) {
+    case Notice::halt_storm:
+      return "HaltStorm";
+    case Notice::source_not_keyed:
+      return "SourceNotKeyed";
+    case Notice::none:
+      break;
+  }
+  return {};
+}
+
+// One event that decides by itself (mode event): on its way to evaluate it waits for no slice. Or a notice.
 struct UrgentFinding {
   std::string id;  // the same however often it arrives
   std::uint32_t rule = 0;
   GroupKey group;
   std::string pattern;
   std::string fingerprint;
-  std::string place;  // "content", "argument", or the field's name
+  std::string place;  // "content", "argument", or the field's name; of a notice, what it is about
   std::string correlation_id;
   EventTime event_time{};
   RecordTime at;                   // log time
   std::optional<HaltRecord> halt;  // the order that went out before it
   bool is_repeat = false;          // of a halt or finding that went out before
-  bool is_storm = false;           // about the halts themselves: too many at once
+  Notice notice = Notice::none;    // else `rule` and `group` mean nothing
 };
 
 struct Block {

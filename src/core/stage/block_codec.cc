@@ -7,8 +7,8 @@ namespace tocsin {
 
 namespace {
 
-constexpr std::uint8_t block_version = 1;
-constexpr std::uint8_t finding_version = 1;
+constexpr std::uint8_t block_version = 2;
+constexpr std::uint8_t finding_version = 2;
 
 // One description of each type serves both directions: a Writer appends what a Reader takes back.
 class Writer {
@@ -219,7 +219,7 @@ void pass(Coder& coder, UrgentFinding& finding) {
   if (has_halt && !finding.halt) finding.halt.emplace();
   if (has_halt) pass(coder, *finding.halt);
   pass(coder, finding.is_repeat);
-  pass(coder, finding.is_storm);
+  pass_enum(coder, finding.notice, 3);
 }
 
 template <class Coder>

@@ -34,10 +34,19 @@ EventAlerts::EventAlerts(const RuleSet& rules, std::string deployment, std::stri
     : rules_(rules), deployment_(std::move(deployment)), command_url_(std::move(command_url)), versions_(versions) {}
 
 void EventAlerts::apply(const UrgentFinding& finding, std::vector<AlertChange>& out) {
-  if (finding.is_storm) {
-    raise("HaltStorm", {}, "more halts came at once than the limit allows; the rest is held for a person to decide",
-          finding.at, out);
-    return;
+  switch (finding.notice) {
+    case Notice::halt_storm:
+      return raise(std::string(name_of(finding.notice)), {},
+                   "more halts came at once than the limit allows; the rest is held for a person to decide",
+                   finding.at, out);
+    case Notice::source_not_keyed:
+      return raise(std::string(name_of(finding.notice)), {{"topic", finding.place}},
+                   "records come without their correlation id as key, so that the events of one task lie in several "
+                   "partitions and nothing can say when such a task runs too long: set the producer's key to the "
+                   "correlation id (the Collector's Kafka exporter: partition_traces_by_id: true)",
+                   finding.at, out);
+    case Notice::none:
+      break;
   }
   const Rule& rule = rules_.rules[finding.rule];
   Alert& alert = alerts_[{rule.name, finding.group}];

@@ -451,7 +451,7 @@ struct IngestPartition::State {
     urgent.is_repeat = !entry.is_new;
     if (entry.storm_begins) {
       UrgentFinding storm = urgent;
-      storm.is_storm = true;
+      storm.notice = Notice::halt_storm;
       storm.is_repeat = false;
       storm.id = to_hex(hash_parts({"storm", options.deployment, std::to_string(options.partition),
                                     std::to_string(log_time.since_epoch.count())}));

@@ -41,7 +41,7 @@ UrgentFinding full_finding() {
   halt.expires_at = event_at(3s);
   finding.halt = halt;
   finding.is_repeat = true;
-  finding.is_storm = true;
+  finding.notice = Notice::source_not_keyed;
   return finding;
 }
 
@@ -153,7 +153,7 @@ TEST(BlockCodec, AFindingComesBackWhole) {
   EXPECT_EQ(encode(*back), encode(finding));
   EXPECT_EQ(back->group, finding.group);
   EXPECT_EQ(back->halt->state, HaltState::held);
-  EXPECT_TRUE(back->is_repeat && back->is_storm);
+  EXPECT_TRUE(back->is_repeat && back->notice == Notice::source_not_keyed);
 }
 
 TEST(BlockCodec, CutShortAtAnyByteNothingIsAccepted) {
@@ -177,11 +177,11 @@ TEST(BlockCodec, BytesAfterTheEndAndOtherVersionsAreRefused) {
 }
 
 TEST(BlockCodec, ALengthThatPromisesMoreThanThereIsAllocatesNothing) {
-  // Version 1, then a partition, a grid time and a text of 2^63 bytes.
-  const std::string bomb("\x01\x00\x00\xff\xff\xff\xff\xff\xff\xff\xff\x7f", 12);
+  // A version, then a partition, a grid time and a text of 2^63 bytes.
+  const std::string bomb("\x02\x00\x00\xff\xff\xff\xff\xff\xff\xff\xff\x7f", 12);
   EXPECT_FALSE(decode_block(bomb));
   const std::string endless(64, '\xff');
-  EXPECT_FALSE(decode_block("\x01" + endless));
+  EXPECT_FALSE(decode_block("\x02" + endless));
 }
 
 TEST(BlockCodec, RandomBytesNeverCrash) {

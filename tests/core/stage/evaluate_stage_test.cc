@@ -397,7 +397,7 @@ TEST(EvaluateStage, AReleaseOfOneOfTwoSecretsLeavesTheAlertFiring) {
 TEST(EvaluateStage, AHaltStormIsOnePageThatEndsByItself) {
   Stage stage(all_kinds);
   UrgentFinding storm = leak("f1", 3s);
-  storm.is_storm = true;
+  storm.notice = Notice::halt_storm;
   EXPECT_EQ(stage.apply(storm), Changes{"HaltStorm firing @3s"});
   Block block = stage.block(10s);
   block.findings.push_back(storm);
