@@ -1,0 +1,104 @@
+#include "core/stage/block_split.h"
+
+#include <string_view>
+#include <utility>
+
+#include "base/hash.h"
+
+namespace tocsin {
+
+namespace {
+
+std::uint64_t agent_hash(std::string_view env, std::string_view agent) {
+  return mix(hash64(env), hash64(agent));
+}
+
+StringField field_of(StringField field) {
+  return field;
+}
+// secret.pattern is no field of an event; any label that is neither env nor agent will do.
+StringField field_of(const GroupField& field) {
+  return field.field.value_or(StringField::correlation_id);
+}
+
+template <class Fields>
+std::uint64_t group_hash(const Fields& fields, std::string_view group) {
+  std::string_view env;
+  std::string_view agent;
+  bool has_agent = false;
+  std::string_view rest = group;
+  for (std::size_t i = 0; i < fields.size(); ++i) {
+    const std::size_t end = rest.find('\0');
+    if (end == std::string_view::npos && i + 1 < fields.size()) return hash64(group);  // no group: "_overflow"
+    const std::string_view value = rest.substr(0, end);
+    if (field_of(fields[i]) == StringField::env) env = value;
+    if (field_of(fields[i]) == StringField::agent) {
+      agent = value;
+      has_agent = true;
+    }
+    if (end != std::string_view::npos) rest.remove_prefix(end + 1);
+  }
+  return has_agent ? agent_hash(env, agent) : hash64(group);
+}
+
+std::uint64_t hash_of(const Cell& cell, const RuleSet& rules) {
+  return group_hash(rules.aggregates[cell.aggregate].group_by, cell.group);
+}
+
+std::uint64_t hash_of(const Sighting& sighting, const RuleSet&) {
+  const std::string_view key = sighting.agent;
+  const std::size_t end = key.find('\0');
+  return end == std::string_view::npos ? hash64(key) : agent_hash(key.substr(0, end), key.substr(end + 1));
+}
+
+std::uint64_t hash_of(const TaskNews& news, const RuleSet& rules) {
+  return group_hash(rules.rules[news.rule].group_by, news.group);
+}
+
+std::uint64_t hash_of(const UrgentFinding& finding, const RuleSet& rules) {
+  if (finding.notice != Notice::none) return hash64(name_of(finding.notice));
+  return group_hash(rules.rules[finding.rule].group_by, finding.group);
+}
+
+template <class T>
+std::size_t place_of(const T& value, const RuleSet& rules, std::size_t count) {
+  return hash_of(value, rules) % count;
+}
+
+template <class T>
+void deal(std::vector<T>& from, std::vector<T> Block::*list, const RuleSet& rules, std::vector<Block>& blocks) {
+  for (T& value : from) {
+    const std::size_t place = place_of(value, rules, blocks.size());
+    (blocks[place].*list).push_back(std::move(value));
+  }
+}
+
+}  // namespace
+
+std::vector<Block> split(Block block, const RuleSet& rules, std::int32_t count) {
+  std::vector<Block> blocks(static_cast<std::size_t>(count));
+  if (count == 1) {
+    blocks[0] = std::move(block);
+    return blocks;
+  }
+  for (Block& part : blocks) {
+    part.partition = block.partition;
+    part.grid = block.grid;
+    part.rule_set = block.rule_set;
+    part.idle = block.idle;
+  }
+  blocks[0].records = block.records;
+  blocks[0].groups_over_cap = block.groups_over_cap;
+  deal(block.cells, &Block::cells, rules, blocks);
+  deal(block.sightings, &Block::sightings, rules, blocks);
+  deal(block.tasks, &Block::tasks, rules, blocks);
+  deal(block.findings, &Block::findings, rules, blocks);
+  return blocks;
+}
+
+std::int32_t blocks_partition_of(const UrgentFinding& finding, const RuleSet& rules, std::int32_t count) {
+  if (count == 1) return 0;
+  return static_cast<std::int32_t>(place_of(finding, rules, static_cast<std::size_t>(count)));
+}
+
+}  // namespace tocsin
