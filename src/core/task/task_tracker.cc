@@ -88,8 +88,11 @@ TaskTracker::Note TaskTracker::apply(const EventFields& event, RecordTime now) {
   }
   Task& task = tasks_[slot];
   note.task = &task;
+  bool says_more = note.opened;
   for (std::size_t i = 0; i < task_fields.size(); ++i) {
-    if (task.fields[i].empty() && event.has(task_fields[i])) task.fields[i].assign(event.get(task_fields[i]));
+    if (!task.fields[i].empty() || !event.has(task_fields[i])) continue;
+    task.fields[i].assign(event.get(task_fields[i]));
+    says_more = true;  // a spec, for one, has bounds
   }
   task.last_event = std::max(task.last_event, at);
   switch (event.type) {
@@ -105,7 +108,10 @@ TaskTracker::Note TaskTracker::apply(const EventFields& event, RecordTime now) {
       break;
     case EventType::task_finished:
       note.repeated = task.ended.has_value();
-      if (note.repeated) return note;
+      if (note.repeated) {
+        if (says_more) schedule(slot);
+        return note;
+      }
       if (note.opened) {
         if (const auto started = event.get(NumberField::started_at)) task.started = EventTime{Duration{*started}};
       }
@@ -119,7 +125,7 @@ TaskTracker::Note TaskTracker::apply(const EventFields& event, RecordTime now) {
       }
       break;
     default:
-      if (!note.opened) return note;
+      if (!says_more) return note;
   }
   schedule(slot);
   return note;

@@ -59,5 +59,27 @@ TEST(TaskTracker, ALongFirstTaskHidesNoOtherTask) {
             1u);
 }
 
+TEST(TaskTracker, ASpecThatALaterStepNamesBoundsTheTask) {
+  const auto rules = test::rules_from(R"(
+groups: [{name: g, rules: [{alert: A, mode: task, when: elapsed > 2 * spec.wall_clock}]}]
+specs: [{name: policy, version: "1", wall_clock: 10m}]
+)");
+  TaskTracker tracker(*rules, 10);
+  std::vector<TaskNews> news;
+  std::vector<Task> closed;
+  EventFields event;
+  event.type = EventType::task_started;
+  event.time = test::event_at(1s);
+  event.set(StringField::correlation_id, "a");
+  tracker.apply(event, at(1s));
+  event.type = EventType::step;
+  event.time = test::event_at(2s);
+  event.set(StringField::spec, "policy");
+  event.set(StringField::spec_version, "1");
+  tracker.apply(event, at(2s));
+  for (RecordTime t = at(10s); t <= at(1h); t = t + 10s) tracker.close(t, news, closed);
+  EXPECT_EQ(news.size(), 1u);
+}
+
 }  // namespace
 }  // namespace tocsin
