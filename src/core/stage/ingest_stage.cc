@@ -11,6 +11,7 @@
 #include "core/sanitize/event_sanitizer.h"
 #include "core/sanitize/sanitized_event_json.h"
 #include "core/stage/slice.h"
+#include "core/stage/unkeyed_watch.h"
 #include "core/task/recent_identities.h"
 #include "core/task/task_tracker.h"
 
@@ -77,6 +78,7 @@ struct IngestPartition::State {
   RecordTime next_grid = before_all;
   std::int64_t next_offset = 0;
   int leaps_in_a_row = 0;
+  UnkeyedWatch unkeyed;
   std::int64_t records_in_slice = 0;
   std::vector<UrgentFinding> findings_in_slice;
   std::vector<Sighting> sightings;
@@ -193,13 +195,16 @@ struct IngestPartition::State {
       dead_letter(record, DecodeError::no_correlation_id, out);
       return;
     }
+    const bool is_unkeyed = options.expects_keys && needs_correlation(raw.fields.type) &&
+                            record.key != raw.fields.get(StringField::correlation_id);
+    if (is_unkeyed) note_unkeyed(out);
     if (is_duplicate(raw.fields)) {
       ++totals.duplicates;
       return;
     }
     ++totals.events;
     SanitizedEvent& event = sanitizer.sanitize(raw);
-    const TaskTracker::Note note = tasks.apply(event.fields(), log_time);
+    const TaskTracker::Note note = tasks.apply(event.fields(), log_time, is_unkeyed);
     if (note.not_tracked) ++totals.tasks_not_tracked;
     if (note.task != nullptr) {
       for (const StringField field : task_fields) event.fill(field, note.task->field(field));
@@ -214,6 +219,19 @@ struct IngestPartition::State {
       out.published.push_back(to_json(event, sanitizer.reference(raw, TextPlace::content),
                                       sanitizer.reference(raw, TextPlace::argument)));
     }
+  }
+
+  void note_unkeyed(IngestOutput& out) {
+    ++totals.records_unkeyed;
+    if (!unkeyed.note(log_time)) return;
+    UrgentFinding notice;
+    notice.notice = Notice::source_not_keyed;
+    notice.id = to_hex(hash_parts({"unkeyed", options.deployment, options.source, std::to_string(options.partition),
+                                   std::to_string(log_time.since_epoch.count())}));
+    notice.place = options.source;
+    notice.at = log_time;
+    notice.event_time = as_event_time(log_time);
+    give_out(std::move(notice), out);
   }
 
   // An event is known by its event_id; a span by its span_id, once for each type of event it makes.

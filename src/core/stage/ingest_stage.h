@@ -67,6 +67,10 @@ struct IngestOptions {
   std::size_t most_open_tasks = 1'000'000;
   std::size_t most_groups = 200'000;
   bool publish_events = false;
+  // Records are to have their correlation id as key: all of a task are then in one partition. Where a record has not,
+  // its task is never said to be over a limit, and ten within ten minutes are a notice about `source`, the topic.
+  bool expects_keys = false;
+  std::string source;
 };
 
 class IngestPartition {

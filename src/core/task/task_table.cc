@@ -34,6 +34,7 @@ TaskTable::Slot TaskTable::add(std::uint64_t hash, std::string_view correlation_
   task.fired_rules = 0;
   task.agent_slot = 0;
   task.saw_start = false;
+  task.is_unkeyed = false;
 
   std::size_t at = bucket_of(hash);
   while (buckets_[at] != none) at = (at + 1) & (buckets_.size() - 1);

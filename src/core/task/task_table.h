@@ -39,6 +39,7 @@ struct Task {
   std::uint32_t fired_rules = 0;       // by number of the rule among those of mode task
   std::uint32_t agent_slot = 0;        // of its agent's figures
   bool saw_start = false;
+  bool is_unkeyed = false;  // some of its events may be in another partition: nothing is said about its end
 
   std::string_view field(StringField name) const {
     for (std::size_t i = 0; i < task_fields.size(); ++i) {

@@ -68,7 +68,7 @@ TaskTracker::TaskTracker(const RuleSet& rules, std::size_t most_tasks)
   if (longest > 0s) expire_ = longest;
 }
 
-TaskTracker::Note TaskTracker::apply(const EventFields& event, RecordTime now) {
+TaskTracker::Note TaskTracker::apply(const EventFields& event, RecordTime now, bool is_unkeyed) {
   Note note;
   const std::string_view correlation_id = event.get(StringField::correlation_id);
   if (correlation_id.empty()) return note;
@@ -88,6 +88,7 @@ TaskTracker::Note TaskTracker::apply(const EventFields& event, RecordTime now) {
   }
   Task& task = tasks_[slot];
   note.task = &task;
+  task.is_unkeyed = task.is_unkeyed || is_unkeyed;
   bool says_more = note.opened;
   for (std::size_t i = 0; i < task_fields.size(); ++i) {
     if (!task.fields[i].empty() || !event.has(task_fields[i])) continue;
@@ -179,7 +180,7 @@ std::vector<double> TaskTracker::inputs_of(const TaskRule& rule, const Task& tas
 }
 
 std::optional<EventTime> TaskTracker::due_at(const TaskRule& rule, const Task& task) const {
-  if (task.paused) return std::nullopt;
+  if (task.paused || task.is_unkeyed) return std::nullopt;
   const std::vector<double> inputs = inputs_of(rule, task, task.last_event);
   std::vector<Condition::Threshold> thresholds;
   if (!rule.compiled->when.thresholds(inputs.data(), thresholds)) return std::nullopt;

@@ -34,8 +34,10 @@ class TaskTracker {
   // Requires: `rules` lives longer than this.
   TaskTracker(const RuleSet& rules, std::size_t most_tasks);
 
-  // `now`: log time, and the event's time where it has none.
-  Note apply(const EventFields& event, RecordTime now);
+  // `now`: log time, and the event's time where it has none. `is_unkeyed`: the record did not have the correlation
+  // id as its key, so that other events of the task may be in another partition. From then on the task is never
+  // said to be over a limit.
+  Note apply(const EventFields& event, RecordTime now, bool is_unkeyed = false);
 
   // Looks at every deadline that has come at grid time `grid`, and appends what became of tasks since the last
   // call, by rule and group. `closed` gets the tasks that were given up; valid until the next call.
