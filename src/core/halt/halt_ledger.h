@@ -10,6 +10,8 @@
 #include <map>
 #include <string>
 #include <unordered_map>
+#include <utility>
+#include <vector>
 
 #include "base/units.h"
 #include "core/halt/halt_record.h"
@@ -41,22 +43,57 @@ class HaltLedger {
   std::size_t size() const { return known_.size(); }
   const HaltPolicy& policy() const { return policy_; }
 
- private:
-  void forget(RecordTime now);
-
+  // What is remembered of one halt.
   struct Known {
     HaltState state = HaltState::dry_run;
     std::uint64_t count = 0;
     EventTime first_at{};
     EventTime expires_at{};
+    RecordTime entered_at;
+    bool is_counted = false;  // against the limits, while it is recent
+    std::string agent;
   };
+
+  // Calls visit(id, const Known*) for each halt that changed since the last call; null: it is forgotten. An id that
+  // was forgotten and came again is visited twice, in that order.
+  template <class Visit>
+  void take_changes(Visit visit) {
+    for (const std::string& id : forgotten_) visit(id, static_cast<const Known*>(nullptr));
+    forgotten_.clear();
+    for (Entries::value_type* entry : changed_) {
+      entry->second.change = none;
+      entry->second.is_stored = true;
+      visit(entry->first, static_cast<const Known*>(&entry->second));
+    }
+    changed_.clear();
+  }
+  RecordTime last_held() const { return last_held_; }
+
+  // Takes back a halt as it was stored, or forgets it again; then, after the last one, resume() goes on.
+  void restore(const std::string& id, Known halt);
+  void restore_forgotten(const std::string& id) { known_.erase(id); }
+  void resume(RecordTime last_held);
+
+ private:
+  static constexpr std::size_t none = SIZE_MAX;
+
+  struct Remembered : Known {
+    std::size_t change = none;  // its place in `changed_`
+    bool is_stored = false;
+  };
+  using Entries = std::unordered_map<std::string, Remembered>;
+
+  void forget(RecordTime now);
+  void note_change(Entries::value_type& entry);
   struct Recent {
     RecordTime at;
     std::string agent;
   };
 
   HaltPolicy policy_;
-  std::unordered_map<std::string, Known> known_;
+  Entries known_;
+  std::vector<Entries::value_type*> changed_;
+  std::vector<std::string> forgotten_;                        // of those that were stored
   std::deque<std::pair<RecordTime, std::string>> by_expiry_;  // halt ids in the order in which they expire
   std::deque<Recent> recent_;
   std::map<std::string, std::uint32_t> recent_by_agent_;

@@ -60,6 +60,7 @@ std::int64_t StreamTotals::all_dead_letters() const {
 
 void StreamTotals::add(const StreamTotals& other) {
   records += other.records;
+  records_ahead += other.records_ahead;
   records_unkeyed += other.records_unkeyed;
   events += other.events;
   duplicates += other.duplicates;

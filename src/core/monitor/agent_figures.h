@@ -49,6 +49,7 @@ void merge_agents(std::vector<AgentFigures>& agents, const std::vector<AgentFigu
 
 struct StreamTotals {
   std::int64_t records = 0;
+  std::int64_t records_ahead = 0;    // their stamp was ahead of the wall clock: it moved no time
   std::int64_t records_unkeyed = 0;  // their key was not their correlation id
   std::int64_t events = 0;
   std::int64_t duplicates = 0;

@@ -1,6 +1,7 @@
 #include "core/stage/ingest_stage.h"
 
 #include <algorithm>
+#include <cassert>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
@@ -76,6 +77,7 @@ struct IngestPartition::State {
 
   RecordTime log_time = before_all;
   RecordTime next_grid = before_all;
+  RecordTime now = before_all;  // what the current record counts at: log time, once it is known
   std::int64_t next_offset = 0;
   int leaps_in_a_row = 0;
   UnkeyedWatch unkeyed;
@@ -164,31 +166,49 @@ struct IngestPartition::State {
     log_time = time;
   }
 
-  // The log's time of a record: its own, else its event's.
-  RecordTime time_of(const RawRecord& record, const EventFields& event) {
-    const RecordTime time = record.time ? *record.time : event.time ? as_record_time(*event.time) : log_time;
-    if (log_time == before_all || time - log_time <= longest_leap) {
-      leaps_in_a_row = 0;
-      return time;
+  bool is_leap(RecordTime time) const { return log_time != before_all && time - log_time > longest_leap; }
+
+  // Moves the log's time to that of a record: its own, else its event's, where that can be read.
+  void advance_to(const RawRecord& record, const EventFields* event, IngestOutput& out) {
+    if (record.time_is_ahead) return;
+    RecordTime time = log_time;
+    if (record.time) {
+      time = *record.time;
+    } else if (event != nullptr && event->time) {
+      time = as_record_time(*event->time);
     }
     // One broken clock is outvoted; a log that really goes on after a long silence is believed.
-    if (++leaps_in_a_row < leaps_believed) return log_time;
+    if (is_leap(time) && ++leaps_in_a_row < leaps_believed) return;
     leaps_in_a_row = 0;
-    return time;
+    advance(time, false, out);
+  }
+
+  void close_before(RecordTime time, bool time_is_ahead, IngestOutput& out) {
+    if (time_is_ahead || (is_leap(time) && leaps_in_a_row + 1 < leaps_believed)) return;
+    advance(time, false, out);
+  }
+
+  // Before the log has a time, the event's own is the best there is: a halt at the beginning of time would be over.
+  RecordTime time_to_count_at(const RawRecord& record, const EventFields& event) const {
+    if (log_time != before_all) return log_time;
+    if (event.time) return as_record_time(*event.time);
+    return record.time.value_or(log_time);
   }
 
   void apply(const RawRecord& record, IngestOutput& out) {
     ++totals.records;
     const auto decoded = decoder.decode(record.value, record.key);
+    if (record.time_is_ahead) ++totals.records_ahead;
     if (!decoded) {
-      if (record.time && *record.time - log_time <= longest_leap) advance(*record.time, false, out);
+      advance_to(record, nullptr, out);
       ++records_in_slice;
       dead_letter(record, decoded.error(), out);
       next_offset = record.offset + 1;
       return;
     }
     const AgentEvent& raw = *decoded.value();
-    advance(time_of(record, raw.fields), false, out);
+    advance_to(record, &raw.fields, out);
+    now = time_to_count_at(record, raw.fields);
     ++records_in_slice;
     next_offset = record.offset + 1;
     if (needs_correlation(raw.fields.type) && !raw.fields.has(StringField::correlation_id)) {
@@ -204,12 +224,12 @@ struct IngestPartition::State {
     }
     ++totals.events;
     SanitizedEvent& event = sanitizer.sanitize(raw);
-    const TaskTracker::Note note = tasks.apply(event.fields(), log_time, is_unkeyed);
+    const TaskTracker::Note note = tasks.apply(event.fields(), now, is_unkeyed);
     if (note.not_tracked) ++totals.tasks_not_tracked;
     if (note.task != nullptr) {
       for (const StringField field : task_fields) event.fill(field, note.task->field(field));
     }
-    AgentEntry* const agent = agent_of(event.fields());
+    AgentEntry* const agent = agent_of(event.fields().get(StringField::env), event.fields().get(StringField::agent));
     count(event, note, agent);
     note_versions(event.fields(), agent);
     if (!note.repeated) totals.groups_skipped += slice.add(event.fields());
@@ -223,14 +243,14 @@ struct IngestPartition::State {
 
   void note_unkeyed(IngestOutput& out) {
     ++totals.records_unkeyed;
-    if (!unkeyed.note(log_time)) return;
+    if (!unkeyed.note(now)) return;
     UrgentFinding notice;
     notice.notice = Notice::source_not_keyed;
     notice.id = to_hex(hash_parts({"unkeyed", options.deployment, options.source, std::to_string(options.partition),
-                                   std::to_string(log_time.since_epoch.count())}));
+                                   std::to_string(now.since_epoch.count())}));
     notice.place = options.source;
-    notice.at = log_time;
-    notice.event_time = as_event_time(log_time);
+    notice.at = now;
+    notice.event_time = as_event_time(now);
     give_out(std::move(notice), out);
   }
 
@@ -247,9 +267,7 @@ struct IngestPartition::State {
     return identities.seen(mix(identity, hash64(event.get(StringField::correlation_id))));
   }
 
-  AgentEntry* agent_of(const EventFields& event) {
-    const std::string_view env = event.get(StringField::env);
-    std::string_view agent = event.get(StringField::agent);
+  AgentEntry* agent_of(std::string_view env, std::string_view agent) {
     if (agent.empty()) return nullptr;
     std::uint64_t hash = mix(hash64(env), hash64(agent));
     auto found = agent_entries.find(hash);
@@ -409,8 +427,8 @@ struct IngestPartition::State {
       urgent.place = place_of(*finding);
     }
     urgent.correlation_id = fields.get(StringField::correlation_id);
-    urgent.at = log_time;
-    urgent.event_time = fields.time.value_or(as_event_time(log_time));
+    urgent.at = now;
+    urgent.event_time = fields.time.value_or(as_event_time(now));
     return urgent;
   }
 
@@ -464,18 +482,93 @@ struct IngestPartition::State {
     record.reason = urgent.pattern.empty() ? rule.name
                                            : "a credential (" + urgent.pattern + ", fingerprint " +
                                                  urgent.fingerprint + ") stands in the task's " + urgent.place;
-    HaltLedger::Entry entry = halts.enter(std::move(record), log_time);
+    HaltLedger::Entry entry = halts.enter(std::move(record), now);
     urgent.halt = entry.record;
     urgent.is_repeat = !entry.is_new;
     if (entry.storm_begins) {
       UrgentFinding storm = urgent;
       storm.notice = Notice::halt_storm;
       storm.is_repeat = false;
-      storm.id = to_hex(hash_parts({"storm", options.deployment, std::to_string(options.partition),
-                                    std::to_string(log_time.since_epoch.count())}));
+      storm.id = to_hex(hash_parts(
+          {"storm", options.deployment, std::to_string(options.partition), std::to_string(now.since_epoch.count())}));
       give_out(std::move(storm), out);
     }
     out.halts.push_back(std::move(entry.record));
+  }
+
+  void take_changes(std::vector<StateRecord>& out) {
+    assert(records_in_slice == 0);
+    const auto key = [](std::string_view prefix, std::string_view name) { return std::string(prefix).append(name); };
+    tasks.take_changes([&](const std::string& id, const Task* task, const std::vector<std::uint64_t>& fired_rules) {
+      out.push_back({key(task_prefix, id), task != nullptr ? encode(*task, fired_rules) : std::string{}});
+    });
+    halts.take_changes([&](const std::string& id, const HaltLedger::Known* halt) {
+      out.push_back({key(halt_prefix, id), halt != nullptr ? encode(*halt) : std::string{}});
+    });
+    identities.take_changes([&](const RecentIdentities::Page& page) {
+      out.push_back({key(identities_prefix, std::to_string(page.place)), encode(page)});
+    });
+  }
+
+  bool restore(std::string_view key, std::string_view value) {
+    if (key.starts_with(task_prefix)) {
+      const std::string_view id = key.substr(task_prefix.size());
+      Task task;
+      std::vector<std::uint64_t> fired_rules;
+      if (!value.empty() && !decode_task(value, task, fired_rules)) return false;
+      if (value.empty()) {
+        tasks.restore_removed(id);
+      } else {
+        tasks.restore(id, std::move(task), fired_rules);
+      }
+      return true;
+    }
+    if (key.starts_with(halt_prefix)) {
+      const std::string id(key.substr(halt_prefix.size()));
+      auto halt = decode_halt(value);
+      if (!value.empty() && !halt) return false;
+      if (value.empty()) {
+        halts.restore_forgotten(id);
+      } else {
+        halts.restore(id, *std::move(halt));
+      }
+      return true;
+    }
+    if (!key.starts_with(identities_prefix)) return false;
+    std::vector<std::uint64_t> storage;
+    const auto page = decode_page(key.substr(identities_prefix.size()), value, storage);
+    return page && identities.restore(*page);
+  }
+
+  IngestPosition position() const {
+    IngestPosition position;
+    position.log_time = log_time;
+    position.next_grid = next_grid;
+    position.leaps_in_a_row = leaps_in_a_row;
+    position.last_held = halts.last_held();
+    position.generation = static_cast<std::int64_t>(identities.generation());
+    position.identities = static_cast<std::int64_t>(identities.count());
+    position.unkeyed = unkeyed;
+    return position;
+  }
+
+  bool resume(const IngestPosition& position, std::int64_t offset) {
+    if (!identities.resume(static_cast<std::uint64_t>(position.generation),
+                           static_cast<std::size_t>(position.identities))) {
+      return false;
+    }
+    log_time = position.log_time;
+    next_grid = position.next_grid;
+    next_offset = offset;
+    leaps_in_a_row = static_cast<int>(position.leaps_in_a_row);
+    unkeyed = position.unkeyed;
+    halts.resume(position.last_held);
+    tasks.resume([&](Task& task) {
+      const AgentEntry* const agent = agent_of(task.field(StringField::env), task.field(StringField::agent));
+      task.agent_slot = agent != nullptr ? agent->slot : UINT32_MAX;
+      if (agent != nullptr) ++agents[agent->slot].open_tasks;
+    });
+    return true;
   }
 };
 
@@ -488,6 +581,27 @@ IngestPartition::~IngestPartition() = default;
 
 void IngestPartition::apply(const RawRecord& record, IngestOutput& out) {
   state_->apply(record, out);
+}
+
+void IngestPartition::close_before(RecordTime time, bool time_is_ahead, IngestOutput& out) {
+  state_->close_before(time, time_is_ahead, out);
+}
+
+void IngestPartition::take_changes(std::vector<StateRecord>& out) {
+  state_->take_changes(out);
+}
+
+std::string IngestPartition::position() const {
+  return to_text(state_->position());
+}
+
+bool IngestPartition::restore(std::string_view key, std::string_view value) {
+  return state_->restore(key, value);
+}
+
+bool IngestPartition::resume(std::string_view position, std::int64_t next_offset) {
+  const auto read = read_position(position);
+  return read && state_->resume(*read, next_offset);
 }
 
 void IngestPartition::close_until(RecordTime now, IngestOutput& out) {

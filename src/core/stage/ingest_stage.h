@@ -24,6 +24,7 @@
 #include "core/sanitize/fingerprint.h"
 #include "core/sanitize/sanitized_event.h"
 #include "core/stage/block.h"
+#include "core/stage/ingest_state.h"
 
 namespace tocsin {
 
@@ -33,6 +34,9 @@ struct RawRecord {
   // The log's timestamp. Absent in files: then the greatest event time is the log's time.
   std::optional<RecordTime> time;
   std::int64_t offset = 0;
+  // The stamp lies further ahead of the wall clock than any clock is wrong: the record counts at the time that the
+  // log has, and its stamp moves nothing.
+  bool time_is_ahead = false;
 };
 
 // A record that could not be read: where it is and why, never a byte of it.
@@ -82,11 +86,30 @@ class IngestPartition {
   // Takes one record; first closes every grid time up to its own. Appends to `out`.
   void apply(const RawRecord& record, IngestOutput& out);
 
+  // Closes what apply() of a record with this stamp would close first, so that its cuts can be committed before it.
+  // Called or not, and however often, apply() then comes to the same.
+  void close_before(RecordTime time, bool time_is_ahead, IngestOutput& out);
+
   // Closes every grid time up to `now`: the partition is known to be read to its end.
   void close_until(RecordTime now, IngestOutput& out);
 
   // R; before the first record, the beginning of time.
   RecordTime log_time() const;
+
+  // The partition's own state, for a restart to go on exactly from a cut: what changed since the last call, and where
+  // the log stands, as ASCII of at most 512 bytes. Counters and agents' figures are not in it: they begin anew.
+  // Requires: nothing was applied since a cut.
+  void take_changes(std::vector<StateRecord>& out);
+  std::string position() const;
+
+  // A new partition takes back all records of its state in the order in which they were taken (one for each key at
+  // least, the last one), then the position that was taken with the last of them. The rules may be others.
+  //
+  // restore(): false where the record is none of take_changes(); it then changed nothing. resume(): false where the
+  // position can't be read, or the records are not all there. The partition is then of no use.
+  // Requires: nothing was applied yet.
+  bool restore(std::string_view key, std::string_view value);
+  bool resume(std::string_view position, std::int64_t next_offset);
 
   const StreamTotals& totals() const;
   const std::vector<AgentFigures>& agents() const;

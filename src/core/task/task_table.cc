@@ -10,8 +10,7 @@ TaskTable::Slot TaskTable::find(std::uint64_t hash, std::string_view correlation
   return none;
 }
 
-TaskTable::Slot TaskTable::add(std::uint64_t hash, std::string_view correlation_id) {
-  if (size_ >= most_tasks_) return none;
+TaskTable::Slot TaskTable::insert(std::uint64_t hash, std::string_view correlation_id) {
   if (2 * (size_ + 1) > buckets_.size()) grow();
   Slot slot = 0;
   if (free_.empty()) {
@@ -35,6 +34,7 @@ TaskTable::Slot TaskTable::add(std::uint64_t hash, std::string_view correlation_
   task.agent_slot = 0;
   task.saw_start = false;
   task.is_unkeyed = false;
+  task.is_stored = false;
 
   std::size_t at = bucket_of(hash);
   while (buckets_[at] != none) at = (at + 1) & (buckets_.size() - 1);

@@ -40,6 +40,8 @@ struct Task {
   std::uint32_t agent_slot = 0;        // of its agent's figures
   bool saw_start = false;
   bool is_unkeyed = false;  // some of its events may be in another partition: nothing is said about its end
+  bool is_stored = false;   // in the partition's state: its removal is a change
+  bool is_changed = false;  // of the slot: it stands in the tracker's list of changes
 
   std::string_view field(StringField name) const {
     for (std::size_t i = 0; i < task_fields.size(); ++i) {
@@ -65,13 +67,24 @@ class TaskTable {
   Slot find(std::uint64_t hash, std::string_view correlation_id) const;
 
   // Adds a task that is not there; `none` when the table is full.
-  Slot add(std::uint64_t hash, std::string_view correlation_id);
+  Slot add(std::uint64_t hash, std::string_view correlation_id) {
+    return size_ < most_tasks_ ? insert(hash, correlation_id) : none;
+  }
+  // The same for a task that has been in it before, which is not lost because the table was larger then.
+  Slot insert(std::uint64_t hash, std::string_view correlation_id);
   void remove(Slot slot);
 
   Task& operator[](Slot slot) { return tasks_[slot]; }
   const Task& operator[](Slot slot) const { return tasks_[slot]; }
 
   std::size_t size() const { return size_; }
+
+  template <class Visit>
+  void for_each(Visit visit) {
+    for (const Slot slot : buckets_) {
+      if (slot != none) visit(slot);
+    }
+  }
 
  private:
   void grow();

@@ -62,7 +62,7 @@ TaskTracker::TaskTracker(const RuleSet& rules, std::size_t most_tasks)
   Duration longest{0};
   for (std::uint32_t i = 0; i < rules.rules.size(); ++i) {
     if (rules.rules[i].mode != RuleMode::task || task_rules_.size() == most_task_rules) continue;
-    task_rules_.push_back({i, &rules.rules[i]});
+    task_rules_.push_back({i, &rules.rules[i], hash64(rules.rules[i].name)});
     longest = std::max(longest, rules.rules[i].expire);
   }
   if (longest > 0s) expire_ = longest;
@@ -88,6 +88,7 @@ TaskTracker::Note TaskTracker::apply(const EventFields& event, RecordTime now, b
   }
   Task& task = tasks_[slot];
   note.task = &task;
+  note_change(slot);
   task.is_unkeyed = task.is_unkeyed || is_unkeyed;
   bool says_more = note.opened;
   for (std::size_t i = 0; i < task_fields.size(); ++i) {
@@ -219,6 +220,41 @@ TaskNews TaskTracker::news_of(const TaskRule& rule, const Task& task, TaskNews::
   return news;
 }
 
+void TaskTracker::note_change(TaskTable::Slot slot) {
+  if (tasks_[slot].is_changed) return;
+  tasks_[slot].is_changed = true;
+  changed_.push_back(slot);
+}
+
+void TaskTracker::remove(TaskTable::Slot slot) {
+  if (tasks_[slot].is_stored) {
+    if (removed_count_ == removed_.size()) removed_.emplace_back();
+    removed_[removed_count_++].assign(tasks_[slot].correlation_id);
+  }
+  tasks_.remove(slot);
+}
+
+void TaskTracker::restore(std::string_view correlation_id, Task task, const std::vector<std::uint64_t>& fired_rules) {
+  const std::uint64_t hash = hash64(correlation_id);
+  TaskTable::Slot slot = tasks_.find(hash, correlation_id);
+  if (slot == TaskTable::none) slot = tasks_.insert(hash, correlation_id);
+  task.correlation_id.assign(correlation_id);
+  task.hash = hash;
+  task.is_stored = true;
+  task.fired_rules = 0;
+  for (std::size_t i = 0; i < task_rules_.size(); ++i) {
+    const bool fired =
+        std::find(fired_rules.begin(), fired_rules.end(), task_rules_[i].name_hash) != fired_rules.end();
+    if (fired) task.fired_rules |= 1U << i;
+  }
+  tasks_[slot] = std::move(task);
+}
+
+void TaskTracker::restore_removed(std::string_view correlation_id) {
+  const TaskTable::Slot slot = tasks_.find(hash64(correlation_id), correlation_id);
+  if (slot != TaskTable::none) tasks_.remove(slot);
+}
+
 void TaskTracker::fire_due(TaskTable::Slot slot, RecordTime grid) {
   Task& task = tasks_[slot];
   const EventTime now = as_event_time(grid);
@@ -228,6 +264,7 @@ void TaskTracker::fire_due(TaskTable::Slot slot, RecordTime grid) {
     if (!due || as_record_time(*due) + grace > grid) continue;
     if (task_rules_[i].compiled->when.holds(inputs_of(task_rules_[i], task, now).data()) != Truth::yes) continue;
     task.fired_rules |= 1U << i;
+    note_change(slot);
     news_.push_back(news_of(task_rules_[i], task, TaskNews::Kind::over, now));
     if (task.ended) news_.push_back(news_of(task_rules_[i], task, TaskNews::Kind::ended, *task.ended));
   }
@@ -254,7 +291,7 @@ void TaskTracker::close(RecordTime grid, std::vector<TaskNews>& news, std::vecto
       }
       closed.push_back(task);
     }
-    tasks_.remove(slot);
+    remove(slot);
   }
   std::stable_sort(news_.begin(), news_.end(), [](const TaskNews& a, const TaskNews& b) {
     return a.rule != b.rule ? a.rule < b.rule : a.group < b.group;

@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -45,15 +46,57 @@ class TaskTracker {
 
   std::size_t open_tasks() const { return open_; }
 
+  // Calls visit(correlation_id, const Task*, fired_rules) for each task that changed since the last call; null: it is
+  // removed. `fired_rules`: hashes of their names. A task that was removed and came again is visited twice, in that
+  // order. Requires: nothing was applied since the last close().
+  template <class Visit>
+  void take_changes(Visit visit) {
+    std::vector<std::uint64_t> fired_rules;
+    for (std::size_t i = 0; i < removed_count_; ++i) {
+      visit(removed_[i], static_cast<const Task*>(nullptr), fired_rules);
+    }
+    removed_count_ = 0;
+    for (const TaskTable::Slot slot : changed_) {
+      Task& task = tasks_[slot];
+      task.is_changed = false;
+      if (tasks_.find(task.hash, task.correlation_id) != slot) continue;  // removed since
+      task.is_stored = true;
+      fired_rules.clear();
+      for (std::size_t i = 0; i < task_rules_.size(); ++i) {
+        if ((task.fired_rules >> i) & 1U) fired_rules.push_back(task_rules_[i].name_hash);
+      }
+      visit(task.correlation_id, static_cast<const Task*>(&task), fired_rules);
+    }
+    changed_.clear();
+  }
+
+  // Takes back a task as it was stored, in the place of an earlier one, or removes it again. Then, after the last
+  // one, resume() sets the timers and calls visit(Task&) for each open task.
+  void restore(std::string_view correlation_id, Task task, const std::vector<std::uint64_t>& fired_rules);
+  void restore_removed(std::string_view correlation_id);
+  template <class Visit>
+  void resume(Visit visit) {
+    open_ = 0;
+    tasks_.for_each([&](TaskTable::Slot slot) {
+      schedule(slot);
+      if (tasks_[slot].ended) return;
+      ++open_;
+      visit(tasks_[slot]);
+    });
+  }
+
  private:
   struct TaskRule {
     std::uint32_t rule = 0;  // index into RuleSet::rules
     const Rule* compiled = nullptr;
+    std::uint64_t name_hash = 0;
   };
 
   void start(Task& task, const EventFields& event, EventTime at);
   void finish(Task& task, EventTime at, RecordTime now);
   void schedule(TaskTable::Slot slot);
+  void note_change(TaskTable::Slot slot);
+  void remove(TaskTable::Slot slot);
   // When the rule's condition becomes true for the task as things stand; nothing where it can't.
   std::optional<EventTime> due_at(const TaskRule& rule, const Task& task) const;
   std::vector<double> inputs_of(const TaskRule& rule, const Task& task, EventTime at) const;
@@ -70,6 +113,9 @@ class TaskTracker {
   std::vector<TaskNews> news_;
   std::vector<Task> closed_;
   std::size_t open_ = 0;
+  std::vector<TaskTable::Slot> changed_;  // each once, since the last take_changes()
+  std::vector<std::string> removed_;      // the first `removed_count_`; the others keep their memory
+  std::size_t removed_count_ = 0;
 };
 
 }  // namespace tocsin

@@ -1,0 +1,273 @@
+#include "core/stage/ingest_state.h"
+
+#include <charconv>
+#include <utility>
+
+namespace tocsin {
+
+namespace {
+
+constexpr std::uint64_t task_version = 1;
+constexpr std::uint64_t halt_version = 1;
+constexpr std::uint64_t page_version = 1;
+constexpr std::int64_t position_version = 1;
+
+// One description of each type serves both directions: a Writer appends what a Reader takes back.
+class Writer {
+ public:
+  static constexpr bool reads = false;
+
+  void number(std::uint64_t value) {
+    for (; value >= 0x80; value >>= 7) bytes_.push_back(static_cast<char>(value | 0x80));
+    bytes_.push_back(static_cast<char>(value));
+  }
+  // Well-mixed bits, which a varint would make longer.
+  void bits(std::uint64_t value) {
+    for (int i = 0; i < 8; ++i) bytes_.push_back(static_cast<char>(value >> (8 * i)));
+  }
+  void text(const std::string& text) {
+    number(text.size());
+    bytes_ += text;
+  }
+  std::string take() { return std::move(bytes_); }
+
+ private:
+  std::string bytes_;
+};
+
+class Reader {
+ public:
+  static constexpr bool reads = true;
+
+  explicit Reader(std::string_view bytes) : bytes_(bytes) {}
+
+  void number(std::uint64_t& value) {
+    value = 0;
+    for (unsigned shift = 0; shift < 64; shift += 7) {
+      if (bytes_.empty()) return fail();
+      const auto byte = static_cast<unsigned char>(bytes_.front());
+      bytes_.remove_prefix(1);
+      value |= static_cast<std::uint64_t>(byte & 0x7F) << shift;
+      if (byte < 0x80) return;
+    }
+    fail();
+  }
+  void bits(std::uint64_t& value) {
+    if (bytes_.size() < 8) return fail();
+    value = 0;
+    for (int i = 0; i < 8; ++i) {
+      value |= static_cast<std::uint64_t>(static_cast<unsigned char>(bytes_[static_cast<std::size_t>(i)])) << (8 * i);
+    }
+    bytes_.remove_prefix(8);
+  }
+  void text(std::string& text) {
+    std::uint64_t size = 0;
+    number(size);
+    if (size > bytes_.size()) return fail();
+    text.assign(bytes_.substr(0, size));
+    bytes_.remove_prefix(size);
+  }
+  void fail() {
+    good_ = false;
+    bytes_ = {};
+  }
+  std::size_t left() const { return bytes_.size(); }
+  bool read_all() const { return good_ && bytes_.empty(); }
+
+ private:
+  std::string_view bytes_;
+  bool good_ = true;
+};
+
+void pass(Writer& out, std::int64_t& value) {
+  out.number((static_cast<std::uint64_t>(value) << 1) ^ static_cast<std::uint64_t>(value >> 63));
+}
+void pass(Reader& in, std::int64_t& value) {
+  std::uint64_t raw = 0;
+  in.number(raw);
+  value = static_cast<std::int64_t>(raw >> 1) ^ -static_cast<std::int64_t>(raw & 1);
+}
+template <class Coder>
+void pass(Coder& coder, Duration& duration) {
+  std::int64_t count = duration.count();
+  pass(coder, count);
+  duration = Duration{count};
+}
+template <class Coder>
+void pass(Coder& coder, RecordTime& time) {
+  pass(coder, time.since_epoch);
+}
+template <class Coder>
+void pass(Coder& coder, EventTime& time) {
+  Duration since = time.time_since_epoch();
+  pass(coder, since);
+  time = EventTime{since};
+}
+// An enumeration of `count` values, or a flag; a reader refuses others.
+template <class Coder, class Enum>
+void pass_enum(Coder& coder, Enum& value, std::uint64_t count) {
+  auto number = static_cast<std::uint64_t>(value);
+  coder.number(number);
+  if constexpr (Coder::reads) {
+    if (number >= count) return coder.fail();
+  }
+  value = static_cast<Enum>(number);
+}
+template <class Coder, class T>
+void pass(Coder& coder, std::optional<T>& value) {
+  bool has_value = value.has_value();
+  pass_enum(coder, has_value, 2);
+  if (has_value && !value) value.emplace();
+  if (has_value) pass(coder, *value);
+}
+
+template <class Coder>
+void pass_hashes(Coder& coder, std::vector<std::uint64_t>& hashes) {
+  std::uint64_t size = hashes.size();
+  coder.number(size);
+  if constexpr (Coder::reads) {
+    if (size > coder.left() / 8) return coder.fail();
+    hashes.resize(size);
+  }
+  for (std::uint64_t& hash : hashes) coder.bits(hash);
+}
+
+template <class Coder>
+void pass(Coder& coder, Task& task, std::vector<std::uint64_t>& fired_rules) {
+  for (std::string& field : task.fields) coder.text(field);
+  pass(coder, task.started);
+  pass(coder, task.ended);
+  pass(coder, task.paused);
+  pass(coder, task.paused_for);
+  pass(coder, task.last_event);
+  pass(coder, task.wall_clock);
+  pass(coder, task.forget_at);
+  pass_enum(coder, task.saw_start, 2);
+  pass_enum(coder, task.is_unkeyed, 2);
+  pass_hashes(coder, fired_rules);
+}
+
+template <class Coder>
+void pass(Coder& coder, HaltLedger::Known& halt) {
+  pass_enum(coder, halt.state, 3);
+  coder.number(halt.count);
+  pass(coder, halt.first_at);
+  pass(coder, halt.expires_at);
+  pass(coder, halt.entered_at);
+  pass_enum(coder, halt.is_counted, 2);
+  coder.text(halt.agent);
+}
+
+// A position's numbers, in order.
+template <class Visit>
+void for_each_number(IngestPosition& position, Visit visit) {
+  const auto time = [&](RecordTime& value) {
+    std::int64_t number = value.since_epoch.count();
+    visit(number);
+    value.since_epoch = Duration{number};
+  };
+  time(position.log_time);
+  time(position.next_grid);
+  visit(position.leaps_in_a_row);
+  time(position.last_held);
+  visit(position.generation);
+  visit(position.identities);
+  time(position.unkeyed.said);
+  for (RecordTime& one : position.unkeyed.latest) time(one);
+}
+
+template <class T>
+std::optional<T> parse(std::string_view text) {
+  T number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return number;
+}
+
+}  // namespace
+
+std::string encode(const Task& task, const std::vector<std::uint64_t>& fired_rules) {
+  Writer writer;
+  writer.number(task_version);
+  Task copy = task;  // the description takes what a reader fills
+  std::vector<std::uint64_t> copied_rules = fired_rules;
+  pass(writer, copy, copied_rules);
+  return writer.take();
+}
+
+bool decode_task(std::string_view bytes, Task& task, std::vector<std::uint64_t>& fired_rules) {
+  Reader reader(bytes);
+  std::uint64_t version = 0;
+  reader.number(version);
+  if (version != task_version) return false;
+  pass(reader, task, fired_rules);
+  return reader.read_all();
+}
+
+std::string encode(const HaltLedger::Known& halt) {
+  Writer writer;
+  writer.number(halt_version);
+  HaltLedger::Known copy = halt;
+  pass(writer, copy);
+  return writer.take();
+}
+
+std::optional<HaltLedger::Known> decode_halt(std::string_view bytes) {
+  Reader reader(bytes);
+  std::uint64_t version = 0;
+  reader.number(version);
+  if (version != halt_version) return std::nullopt;
+  HaltLedger::Known halt;
+  pass(reader, halt);
+  return reader.read_all() ? std::optional(halt) : std::nullopt;
+}
+
+std::string encode(const RecentIdentities::Page& page) {
+  Writer writer;
+  writer.number(page_version);
+  writer.number(page.generation);
+  writer.number(page.identities.size());
+  for (const std::uint64_t identity : page.identities) writer.bits(identity);
+  return writer.take();
+}
+
+std::optional<RecentIdentities::Page> decode_page(std::string_view place, std::string_view bytes,
+                                                  std::vector<std::uint64_t>& storage) {
+  const auto number = parse<std::size_t>(place);
+  Reader reader(bytes);
+  std::uint64_t version = 0;
+  reader.number(version);
+  if (!number || version != page_version) return std::nullopt;
+  RecentIdentities::Page page;
+  page.place = *number;
+  reader.number(page.generation);
+  pass_hashes(reader, storage);
+  if (!reader.read_all()) return std::nullopt;
+  page.identities = storage;
+  return page;
+}
+
+std::string to_text(const IngestPosition& position) {
+  std::string text = std::to_string(position_version);
+  IngestPosition copy = position;
+  for_each_number(copy, [&](std::int64_t number) { text += ' ' + std::to_string(number); });
+  return text;
+}
+
+std::optional<IngestPosition> read_position(std::string_view text) {
+  bool good = true;
+  const auto next = [&] {
+    const std::size_t end = text.find(' ');
+    const auto number = parse<std::int64_t>(text.substr(0, end));
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+    good = good && number;
+    return number.value_or(0);
+  };
+  if (next() != position_version) return std::nullopt;
+  IngestPosition position;
+  for_each_number(position, [&](std::int64_t& number) { number = next(); });
+  if (!good || !text.empty()) return std::nullopt;
+  return position;
+}
+
+}  // namespace tocsin

@@ -1,0 +1,58 @@
+// What of an ingest partition outlives its process: records of a compacted topic, and a position in the source.
+//
+// Keys are "task/CORRELATION-ID", "halt/HALT-ID" and "identities/PLACE", values are binary as those of block_codec,
+// after a version byte; an empty value forgets its key. Rules go by a hash of their name, since their numbers change
+// when rules are edited. A decoder refuses what is cut short or says more than it holds.
+
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/halt/halt_ledger.h"
+#include "core/stage/unkeyed_watch.h"
+#include "core/task/recent_identities.h"
+#include "core/task/task_table.h"
+
+namespace tocsin {
+
+struct StateRecord {
+  std::string key;
+  std::string value;  // empty: the key is forgotten
+};
+
+inline constexpr std::string_view task_prefix = "task/";
+inline constexpr std::string_view halt_prefix = "halt/";
+inline constexpr std::string_view identities_prefix = "identities/";
+
+// All but the correlation id, which is the key.
+std::string encode(const Task& task, const std::vector<std::uint64_t>& fired_rules);
+bool decode_task(std::string_view bytes, Task& task, std::vector<std::uint64_t>& fired_rules);
+
+std::string encode(const HaltLedger::Known& halt);
+std::optional<HaltLedger::Known> decode_halt(std::string_view bytes);
+
+// All but the place, which is the key's. `storage` holds the identities that the page shows.
+std::string encode(const RecentIdentities::Page& page);
+std::optional<RecentIdentities::Page> decode_page(std::string_view place, std::string_view bytes,
+                                                  std::vector<std::uint64_t>& storage);
+
+// What is small and changes with every cut: it stands in the metadata of the source's offset.
+struct IngestPosition {
+  RecordTime log_time;
+  RecordTime next_grid;
+  std::int64_t leaps_in_a_row = 0;
+  RecordTime last_held;
+  std::int64_t generation = 0;  // of recent identities
+  std::int64_t identities = 0;
+  UnkeyedWatch unkeyed;
+};
+
+// Decimal numbers with a space between them, 512 bytes at most.
+std::string to_text(const IngestPosition& position);
+std::optional<IngestPosition> read_position(std::string_view text);
+
+}  // namespace tocsin
