@@ -30,8 +30,10 @@ enum class Topic : std::uint8_t {
   investigations,
   spec_gaps,
   eval_candidates,
+  tasks,   // compacted; an ingest partition's own state, as of its last cut
+  states,  // compacted; an evaluate partition's own state, and the order in which it read
 };
-inline constexpr std::size_t topic_count = 11;
+inline constexpr std::size_t topic_count = 13;
 
 // As topics are called after the prefix: "dead-letters".
 std::string_view name_of(Topic topic);

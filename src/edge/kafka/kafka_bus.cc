@@ -1,0 +1,327 @@
+#include "edge/kafka/kafka_bus.h"
+
+#include <unistd.h>
+
+#include <array>
+#include <chrono>
+#include <random>
+#include <utility>
+
+#include "base/hash.h"
+#include "edge/kafka/kafka_handle.h"
+#include "edge/kafka/kafka_member.h"
+
+namespace tocsin {
+
+namespace {
+
+using namespace std::chrono_literals;
+using Steady = std::chrono::steady_clock;
+
+constexpr Duration no_progress = 30s;
+constexpr int side_timeout_ms = 2'000;
+
+void note_delivered(rd_kafka_t*, const rd_kafka_message_t* message, void*) {
+  auto* in_flight = static_cast<InFlight*>(message->_private);
+  // Sent without a time limit: it fails only where the broker refuses it for good, or at the very end.
+  if (in_flight->records.fetch_sub(1, std::memory_order_acq_rel) == 1 && in_flight->on_empty) in_flight->on_empty();
+}
+
+std::string random_name() {
+  std::random_device source;
+  return to_hex(hash_parts({std::to_string(getpid()), std::to_string(source()), std::to_string(source())}))
+      .substr(0, 12);
+}
+
+}  // namespace
+
+struct KafkaBus::State {
+  KafkaSettings settings;
+  TopicNames names;
+  LogLine log;
+  std::string process = random_name();
+  KafkaCounters counters;
+  KafkaCallbacks producer_callbacks;
+  KafkaCallbacks side_callbacks;
+  KafkaHandle at_once;
+  KafkaHandle later;
+  KafkaHandle side;  // asks where partitions end: on a consuming client that would wait behind its fetch
+  std::atomic<bool> stop{false};
+  std::atomic<bool> reachable{false};
+  std::vector<std::thread> threads;
+
+  void serve(rd_kafka_t* producer) const {
+    while (!stop.load(std::memory_order_relaxed)) rd_kafka_poll(producer, 100);
+  }
+
+  // Says once that the cluster can't be reached, and once that it can.
+  void watch() {
+    bool said = false;
+    while (!stop.load(std::memory_order_relaxed)) {
+      const rd_kafka_metadata_t* metadata = nullptr;
+      const bool ok =
+          rd_kafka_metadata(side.get(), 0, nullptr, &metadata, side_timeout_ms) == RD_KAFKA_RESP_ERR_NO_ERROR;
+      if (metadata != nullptr) rd_kafka_metadata_destroy(metadata);
+      reachable = ok;
+      if (!ok && !said) log(LogLevel::warning, "Kafka can't be reached; waiting for it");
+      if (ok && said) log(LogLevel::info, "Kafka can be reached again");
+      said = !ok;
+      for (int i = 0; i < 20 && !stop.load(std::memory_order_relaxed); ++i) std::this_thread::sleep_for(100ms);
+    }
+  }
+
+  void send(rd_kafka_t* producer, NewRecord record, InFlight& in_flight) {
+    const std::string& topic = *names.native({record.topic, 0}).first;
+    in_flight.records.fetch_add(1, std::memory_order_acq_rel);
+    for (;;) {
+      const auto code = produce(producer, topic, record, &in_flight);
+      if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return;
+      if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL && !stop) {
+        std::this_thread::sleep_for(5ms);
+        continue;
+      }
+      log(LogLevel::error, topic + ": a record can't be written: " + rd_kafka_err2str(code));
+      in_flight.records.fetch_sub(1, std::memory_order_acq_rel);
+      return;
+    }
+  }
+
+  // A client that reads single partitions without a group.
+  KafkaHandle make_reader() {
+    auto made = make_kafka_client(RD_KAFKA_CONSUMER, settings,
+                                  {{"fetch.wait.max.ms", "100"},
+                                   {"fetch.error.backoff.ms", "50"},
+                                   {"queued.max.messages.kbytes", "16384"},
+                                   {"queued.min.messages", "20000"}},
+                                  {{"isolation.level", "read_committed"},
+                                   {"enable.partition.eof", "true"},
+                                   {"auto.offset.reset", "earliest"},
+                                   {"enable.auto.commit", "false"},
+                                   {"enable.auto.offset.store", "false"}},
+                                  side_callbacks);
+    return made ? std::move(made.value()) : nullptr;
+  }
+
+  ReadOutcome read_range(TopicPartition of, std::int64_t from, std::int64_t until, const OnRecord& on_record,
+                         const std::function<bool()>& keep_going) {
+    if (from >= until) return ReadOutcome::complete;
+    const KafkaHandle reader = make_reader();
+    if (!reader) return ReadOutcome::stuck;
+    const auto [name, number] = names.native(of);
+    const KafkaTopic topic{rd_kafka_topic_new(reader.get(), name->c_str(), nullptr)};
+    if (!topic || rd_kafka_consume_start(topic.get(), number, from) != 0) return ReadOutcome::stuck;
+    std::array<rd_kafka_message_t*, 1'000> batch{};
+    auto outcome = ReadOutcome::stuck;
+    for (auto last = Steady::now(); Steady::now() - last < no_progress;) {
+      if (!keep_going()) {
+        outcome = ReadOutcome::stopped;
+        break;
+      }
+      const ssize_t count = rd_kafka_consume_batch(topic.get(), number, 20, batch.data(), batch.size());
+      for (ssize_t i = 0; i < count; ++i) {
+        rd_kafka_message_t* message = batch[static_cast<std::size_t>(i)];
+        if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+          from = std::max(from, message->offset);
+        } else if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR && message->offset < until) {
+          on_record(record_of(message));
+          from = message->offset + 1;
+          last = Steady::now();
+        } else if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+          from = until;
+        }
+        rd_kafka_message_destroy(message);
+      }
+      if (from >= until) {
+        outcome = ReadOutcome::complete;
+        break;
+      }
+    }
+    rd_kafka_consume_stop(topic.get(), number);
+    return outcome;
+  }
+};
+
+namespace {
+
+// Several partitions read by one client through one queue.
+class KafkaTail final : public Tail {
+ public:
+  struct Part {
+    KafkaTopic topic;
+    std::int32_t partition = 0;
+    std::int64_t end = 0;
+    std::int64_t reached = 0;
+  };
+
+  explicit KafkaTail(KafkaHandle client) : client_(std::move(client)) {
+    queue_.reset(rd_kafka_queue_new(client_.get()));
+  }
+  ~KafkaTail() override {
+    for (const Part& part : parts_) rd_kafka_consume_stop(part.topic.get(), part.partition);
+    parts_.clear();
+    queue_.reset();
+  }
+
+  void add(const std::string& name, std::int32_t partition, std::int64_t end) {
+    Part part{KafkaTopic(rd_kafka_topic_new(client_.get(), name.c_str(), nullptr)), partition, end, 0};
+    rd_kafka_consume_start_queue(part.topic.get(), partition, RD_KAFKA_OFFSET_BEGINNING, queue_.get());
+    parts_.push_back(std::move(part));
+  }
+
+  std::size_t read(const OnRecord& on_record, Duration timeout) override {
+    std::size_t count = 0;
+    for (int wait = static_cast<int>(timeout.count());; wait = 0) {
+      // One by one: a batch call would wait until it is full.
+      rd_kafka_message_t* message = nullptr;
+      if (rd_kafka_consume_batch_queue(queue_.get(), wait, &message, 1) < 1) return count;
+      for (Part& part : parts_) {
+        if (part.topic.get() != message->rkt || part.partition != message->partition) continue;
+        const bool is_record = message->err == RD_KAFKA_RESP_ERR_NO_ERROR;
+        if (is_record || message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+          part.reached = std::max(part.reached, message->offset + (is_record ? 1 : 0));
+        }
+      }
+      if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        on_record(record_of(message));
+        ++count;
+      }
+      rd_kafka_message_destroy(message);
+      if (count >= 1'000) return count;
+    }
+  }
+
+  bool caught_up() const override {
+    for (const Part& part : parts_) {
+      if (part.reached < part.end) return false;
+    }
+    return true;
+  }
+
+ private:
+  KafkaHandle client_;
+  KafkaQueue queue_;
+  std::vector<Part> parts_;
+};
+
+}  // namespace
+
+KafkaBus::KafkaBus(std::unique_ptr<State> state) : state_(std::move(state)) {}
+
+Result<std::unique_ptr<KafkaBus>, std::string> KafkaBus::start(KafkaSettings settings, TopicNames names,
+                                                               LogLine log) {
+  auto state = std::make_unique<State>();
+  state->settings = std::move(settings);
+  state->names = std::move(names);
+  state->log = std::move(log);
+  state->producer_callbacks.log = state->side_callbacks.log = state->log;
+  state->producer_callbacks.delivered = &note_delivered;
+  const std::map<std::string, std::string> exact{{"enable.idempotence", "true"}, {"message.timeout.ms", "0"}};
+  auto at_once =
+      make_kafka_client(RD_KAFKA_PRODUCER, state->settings, {{"linger.ms", "0"}, {"partitioner", "murmur2_random"}},
+                        exact, state->producer_callbacks);
+  if (!at_once) return failure(at_once.error());
+  auto later =
+      make_kafka_client(RD_KAFKA_PRODUCER, state->settings,
+                        {{"linger.ms", "50"}, {"compression.type", "lz4"}, {"partitioner", "murmur2_random"}}, exact,
+                        state->producer_callbacks);
+  if (!later) return failure(later.error());
+  auto side = make_kafka_client(RD_KAFKA_CONSUMER, state->settings, {}, {{"isolation.level", "read_uncommitted"}},
+                                state->side_callbacks);
+  if (!side) return failure(side.error());
+  state->at_once = std::move(at_once.value());
+  state->later = std::move(later.value());
+  state->side = std::move(side.value());
+  State* const self = state.get();
+  state->threads.emplace_back([self] { self->serve(self->at_once.get()); });
+  state->threads.emplace_back([self] { self->serve(self->later.get()); });
+  state->threads.emplace_back([self] { self->watch(); });
+  return success(std::unique_ptr<KafkaBus>(new KafkaBus(std::move(state))));
+}
+
+KafkaBus::~KafkaBus() {
+  rd_kafka_flush(state_->at_once.get(), 2'000);
+  rd_kafka_flush(state_->later.get(), 3'000);
+  state_->stop = true;
+  for (std::thread& thread : state_->threads) thread.join();
+}
+
+Result<std::unique_ptr<Member>, std::string> KafkaBus::join(const std::string& group,
+                                                            const std::vector<Topic>& topics,
+                                                            const std::string& name) {
+  return KafkaMember::join(state_->settings, state_->names, {group, topics, name, state_->process}, state_->log,
+                           state_->counters);
+}
+
+void KafkaBus::send(NewRecord record, InFlight& in_flight) {
+  state_->send(state_->at_once.get(), std::move(record), in_flight);
+}
+
+void KafkaBus::send_later(NewRecord record, InFlight& in_flight) {
+  state_->send(state_->later.get(), std::move(record), in_flight);
+}
+
+ReadOutcome KafkaBus::read_range(TopicPartition of, std::int64_t from, std::int64_t until, const OnRecord& on_record,
+                                 const std::function<bool()>& keep_going) {
+  return state_->read_range(of, from, until, on_record, keep_going);
+}
+
+ReadOutcome KafkaBus::read_to_end(TopicPartition of, std::int64_t from, const OnRecord& on_record,
+                                  const std::function<bool()>& keep_going) {
+  // The high watermark, not what read_committed calls the end: a dead owner's open transaction lies between the two.
+  const auto [name, number] = state_->names.native(of);
+  std::int64_t low = 0, high = 0;
+  for (auto begin = Steady::now();;) {
+    const auto code =
+        rd_kafka_query_watermark_offsets(state_->side.get(), name->c_str(), number, &low, &high, side_timeout_ms);
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) break;
+    if (!keep_going()) return ReadOutcome::stopped;
+    if (Steady::now() - begin > no_progress) return ReadOutcome::stuck;
+  }
+  if (high <= low) return ReadOutcome::complete;
+  return state_->read_range(of, std::max(from, low), high, on_record, keep_going);
+}
+
+std::optional<std::vector<std::int64_t>> KafkaBus::ends(std::span<const TopicPartition> of) {
+  const KafkaPartitions list{rd_kafka_topic_partition_list_new(static_cast<int>(of.size()))};
+  for (const TopicPartition& each : of) {
+    const auto [name, number] = state_->names.native(each);
+    rd_kafka_topic_partition_list_add(list.get(), name->c_str(), number)->offset = RD_KAFKA_OFFSET_END;
+  }
+  if (rd_kafka_offsets_for_times(state_->side.get(), list.get(), 1'000) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    return std::nullopt;
+  }
+  std::vector<std::int64_t> ends;
+  for (int i = 0; i < list->cnt; ++i) {
+    if (list->elems[i].err != RD_KAFKA_RESP_ERR_NO_ERROR) return std::nullopt;
+    ends.push_back(list->elems[i].offset);
+  }
+  return ends;
+}
+
+std::unique_ptr<Tail> KafkaBus::tail(const std::vector<Topic>& topics) {
+  auto tail = std::make_unique<KafkaTail>(state_->make_reader());
+  for (const Topic topic : topics) {
+    for (std::int32_t p = 0; p < partitions(topic); ++p) {
+      const TopicPartition one[] = {{topic, p}};
+      const auto end = ends(one);
+      const auto [name, number] = state_->names.native(one[0]);
+      tail->add(*name, number, end ? end->front() : 0);
+    }
+  }
+  return tail;
+}
+
+std::int32_t KafkaBus::partitions(Topic topic) const {
+  return state_->names.partitions(topic);
+}
+
+bool KafkaBus::reachable() const {
+  return state_->reachable;
+}
+
+BusFigures KafkaBus::figures() const {
+  const KafkaCounters& counters = state_->counters;
+  return {counters.transactions, counters.transactions_failed, counters.rebalances, counters.fetched_bytes};
+}
+
+}  // namespace tocsin

@@ -1,0 +1,43 @@
+// The production bus: a Kafka cluster.
+
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "base/result.h"
+#include "edge/kafka/kafka_settings.h"
+#include "ports/bus.h"
+
+namespace tocsin {
+
+class KafkaBus final : public Bus {
+ public:
+  // Starts the producers and a watch on the connection. Waits for nothing. `names` as they were checked.
+  static Result<std::unique_ptr<KafkaBus>, std::string> start(KafkaSettings settings, TopicNames names, LogLine log);
+  // Waits up to 5 s for what was sent. Requires: members and tails are gone.
+  ~KafkaBus() override;
+
+  Result<std::unique_ptr<Member>, std::string> join(const std::string& group, const std::vector<Topic>& topics,
+                                                    const std::string& name) override;
+  void send(NewRecord record, InFlight& in_flight) override;
+  void send_later(NewRecord record, InFlight& in_flight) override;
+  ReadOutcome read_to_end(TopicPartition of, std::int64_t from, const OnRecord& on_record,
+                          const std::function<bool()>& keep_going) override;
+  ReadOutcome read_range(TopicPartition of, std::int64_t from, std::int64_t until, const OnRecord& on_record,
+                         const std::function<bool()>& keep_going) override;
+  std::optional<std::vector<std::int64_t>> ends(std::span<const TopicPartition> of) override;
+  std::unique_ptr<Tail> tail(const std::vector<Topic>& topics) override;
+  std::int32_t partitions(Topic topic) const override;
+  bool reachable() const override;
+  BusFigures figures() const override;
+
+ private:
+  struct State;
+  explicit KafkaBus(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace tocsin

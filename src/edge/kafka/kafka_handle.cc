@@ -1,0 +1,106 @@
+#include "edge/kafka/kafka_handle.h"
+
+#include <syslog.h>
+
+#include <array>
+#include <cstring>
+
+namespace tocsin {
+
+namespace {
+
+void on_log(const rd_kafka_t* client, int level, const char* facility, const char* text) {
+  const auto* callbacks = static_cast<const KafkaCallbacks*>(rd_kafka_opaque(client));
+  if (callbacks == nullptr || !callbacks->log) return;
+  // A property for producers is given to consumers too; what can't be reached is said once, by the bus.
+  for (const char* known : {"CONFWARN", "FAIL", "CLOSE", "MAXPOLL"}) {
+    if (std::strcmp(facility, known) == 0) return callbacks->log(LogLevel::debug, std::string("kafka: ") + text);
+  }
+  const LogLevel as = level <= LOG_ERR ? LogLevel::warning : level <= LOG_NOTICE ? LogLevel::info : LogLevel::debug;
+  callbacks->log(as, std::string("kafka: ") + text);
+}
+
+// Errors of connections come and go; whoever waits for something learns of them by its own call.
+void on_error(rd_kafka_t*, int code, const char* reason, void* opaque) {
+  const auto* callbacks = static_cast<const KafkaCallbacks*>(opaque);
+  if (callbacks->log) {
+    callbacks->log(LogLevel::debug, std::string("kafka: ") +
+                                        rd_kafka_err2name(static_cast<rd_kafka_resp_err_t>(code)) + ": " + reason);
+  }
+}
+
+void on_rebalance(rd_kafka_t* client, rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t* list, void* opaque) {
+  auto* callbacks = static_cast<KafkaCallbacks*>(opaque);
+  callbacks->rebalance(client, code, list, callbacks->owner);
+}
+
+void on_delivered(rd_kafka_t* client, const rd_kafka_message_t* message, void* opaque) {
+  auto* callbacks = static_cast<KafkaCallbacks*>(opaque);
+  callbacks->delivered(client, message, callbacks->owner);
+}
+
+}  // namespace
+
+Result<KafkaHandle, std::string> make_kafka_client(rd_kafka_type_t type, const KafkaSettings& settings,
+                                                   const std::map<std::string, std::string>& defaults,
+                                                   const std::map<std::string, std::string>& ours,
+                                                   KafkaCallbacks& callbacks) {
+  std::map<std::string, std::string> all{{"client.id", "tocsin"},
+                                         {"topic.metadata.refresh.interval.ms", "10000"},
+                                         {"reconnect.backoff.max.ms", "2000"},
+                                         {"socket.keepalive.enable", "true"}};
+  for (const auto& [name, value] : defaults) all[name] = value;
+  for (const auto& [name, value] : settings.properties) all[name] = value;
+  for (const auto& [name, value] : ours) all[name] = value;
+
+  rd_kafka_conf_t* conf = rd_kafka_conf_new();
+  std::array<char, 512> text{};
+  for (const auto& [name, value] : all) {
+    if (rd_kafka_conf_set(conf, name.c_str(), value.c_str(), text.data(), text.size()) != RD_KAFKA_CONF_OK) {
+      rd_kafka_conf_destroy(conf);
+      return failure(is_secret_property(name) ? "property '" + name + "' is refused" : std::string(text.data()));
+    }
+  }
+  rd_kafka_conf_set_opaque(conf, &callbacks);
+  rd_kafka_conf_set_log_cb(conf, on_log);
+  rd_kafka_conf_set_error_cb(conf, on_error);
+  if (callbacks.rebalance != nullptr) rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
+  if (callbacks.delivered != nullptr) rd_kafka_conf_set_dr_msg_cb(conf, on_delivered);
+  rd_kafka_t* client = rd_kafka_new(type, conf, text.data(), text.size());
+  if (client == nullptr) {
+    rd_kafka_conf_destroy(conf);
+    return failure(std::string(text.data()));
+  }
+  return success(KafkaHandle(client));
+}
+
+rd_kafka_resp_err_t produce(rd_kafka_t* producer, const std::string& topic, const NewRecord& record, void* opaque) {
+  std::array<rd_kafka_vu_t, 6> fields{};
+  fields[0].vtype = RD_KAFKA_VTYPE_TOPIC;
+  fields[0].u.cstr = topic.c_str();
+  fields[1].vtype = RD_KAFKA_VTYPE_PARTITION;
+  fields[1].u.i32 = record.partition == by_key ? RD_KAFKA_PARTITION_UA : record.partition;
+  // Copied, and not written to: the interface only knows pointers to what may change.
+  fields[2].vtype = RD_KAFKA_VTYPE_KEY;
+  fields[2].u.mem = {record.key.empty() ? nullptr : const_cast<char*>(record.key.data()), record.key.size()};
+  fields[3].vtype = RD_KAFKA_VTYPE_VALUE;
+  fields[3].u.mem = {record.value.empty() ? nullptr : const_cast<char*>(record.value.data()), record.value.size()};
+  fields[4].vtype = RD_KAFKA_VTYPE_MSGFLAGS;
+  fields[4].u.i = RD_KAFKA_MSG_F_COPY;
+  fields[5].vtype = RD_KAFKA_VTYPE_OPAQUE;
+  fields[5].u.ptr = opaque;
+  const KafkaError error{rd_kafka_produceva(producer, fields.data(), fields.size())};
+  return error ? rd_kafka_error_code(error.get()) : RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+BusRecord record_of(const rd_kafka_message_t* message) {
+  BusRecord record;
+  record.offset = message->offset;
+  if (message->key != nullptr) record.key = {static_cast<const char*>(message->key), message->key_len};
+  if (message->payload != nullptr) record.value = {static_cast<const char*>(message->payload), message->len};
+  rd_kafka_timestamp_type_t type = RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
+  record.time = RecordTime{Duration{rd_kafka_message_timestamp(message, &type)}};
+  return record;
+}
+
+}  // namespace tocsin

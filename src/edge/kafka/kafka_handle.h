@@ -1,0 +1,50 @@
+// One librdkafka client, owned: made from settings, with its log lines and errors going where ours go.
+//
+// Only files of this folder include this header.
+
+#pragma once
+
+#include <librdkafka/rdkafka.h>
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "base/result.h"
+#include "edge/kafka/kafka_settings.h"
+
+namespace tocsin {
+
+// What librdkafka calls back to. Must stay where it is for as long as the client lives.
+struct KafkaCallbacks {
+  LogLine log;
+  void* owner = nullptr;  // of the callbacks below
+  void (*rebalance)(rd_kafka_t*, rd_kafka_resp_err_t, rd_kafka_topic_partition_list_t*, void*) = nullptr;
+  void (*delivered)(rd_kafka_t*, const rd_kafka_message_t*, void*) = nullptr;
+};
+
+struct KafkaDestroy {
+  void operator()(rd_kafka_t* client) const { rd_kafka_destroy(client); }
+  void operator()(rd_kafka_queue_t* queue) const { rd_kafka_queue_destroy(queue); }
+  void operator()(rd_kafka_topic_t* topic) const { rd_kafka_topic_destroy(topic); }
+  void operator()(rd_kafka_topic_partition_list_t* list) const { rd_kafka_topic_partition_list_destroy(list); }
+  void operator()(rd_kafka_error_t* error) const { rd_kafka_error_destroy(error); }
+};
+using KafkaHandle = std::unique_ptr<rd_kafka_t, KafkaDestroy>;
+using KafkaQueue = std::unique_ptr<rd_kafka_queue_t, KafkaDestroy>;
+using KafkaTopic = std::unique_ptr<rd_kafka_topic_t, KafkaDestroy>;
+using KafkaPartitions = std::unique_ptr<rd_kafka_topic_partition_list_t, KafkaDestroy>;
+using KafkaError = std::unique_ptr<rd_kafka_error_t, KafkaDestroy>;
+
+// `ours` over the person's properties over our defaults.
+Result<KafkaHandle, std::string> make_kafka_client(rd_kafka_type_t type, const KafkaSettings& settings,
+                                                   const std::map<std::string, std::string>& defaults,
+                                                   const std::map<std::string, std::string>& ours,
+                                                   KafkaCallbacks& callbacks);
+
+// Puts a copy of the record into the producer's queue. An empty value is a tombstone, an empty key none at all.
+rd_kafka_resp_err_t produce(rd_kafka_t* producer, const std::string& topic, const NewRecord& record, void* opaque);
+
+BusRecord record_of(const rd_kafka_message_t* message);
+
+}  // namespace tocsin

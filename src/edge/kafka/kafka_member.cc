@@ -1,0 +1,334 @@
+#include "edge/kafka/kafka_member.h"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <utility>
+
+namespace tocsin {
+
+namespace {
+
+constexpr int commit_timeout_ms = 10'000;
+
+// Above its broker's abort scan a dead owner's transaction hides what follows it; below the time that a broker takes
+// to fail over, live ones are lost.
+constexpr const char* transaction_timeout_ms = "15000";
+
+std::string text_of(const KafkaError& error) {
+  return std::string(rd_kafka_error_name(error.get())) + ": " + rd_kafka_error_string(error.get());
+}
+
+}  // namespace
+
+KafkaMember::KafkaMember(const KafkaSettings& settings, const TopicNames& names, Options options,
+                         KafkaCounters& counters)
+    : settings_(settings), names_(names), options_(std::move(options)), counters_(counters) {}
+
+Result<std::unique_ptr<Member>, std::string> KafkaMember::join(const KafkaSettings& settings, const TopicNames& names,
+                                                               Options options, LogLine log,
+                                                               KafkaCounters& counters) {
+  std::unique_ptr<KafkaMember> self(new KafkaMember(settings, names, std::move(options), counters));
+  self->wake_fd_ = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+  self->producer_callbacks_.log = self->consumer_callbacks_.log = std::move(log);
+  self->consumer_callbacks_.owner = self.get();
+  self->consumer_callbacks_.rebalance = &KafkaMember::on_rebalance;
+
+  const std::string group = settings.group_prefix + self->options_.group;
+  const std::string who = settings.instance.empty() ? self->options_.process : settings.instance;
+  auto producer = make_kafka_client(RD_KAFKA_PRODUCER, settings,
+                                    {{"linger.ms", "1"},
+                                     {"compression.type", "lz4"},
+                                     {"queue.buffering.max.messages", "500000"},
+                                     {"queue.buffering.max.kbytes", "262144"},
+                                     {"partitioner", "murmur2_random"},
+                                     {"transaction.timeout.ms", transaction_timeout_ms},
+                                     {"message.timeout.ms", transaction_timeout_ms}},
+                                    {{"transactional.id", group + "-" + who + "-" + self->options_.name}},
+                                    self->producer_callbacks_);
+  if (!producer) return failure(producer.error());
+  self->producer_ = std::move(producer.value());
+  // Fences an earlier producer of this name, and ends its open transaction.
+  if (const KafkaError error{rd_kafka_init_transactions(self->producer_.get(), 30'000)}) {
+    return failure(text_of(error));
+  }
+
+  std::map<std::string, std::string> ours{{"group.id", group},
+                                          {"enable.auto.commit", "false"},
+                                          {"enable.auto.offset.store", "false"},
+                                          {"isolation.level", "read_committed"},
+                                          {"enable.partition.eof", "true"},
+                                          {"partition.assignment.strategy", "range"}};
+  if (!settings.instance.empty()) ours["group.instance.id"] = settings.instance + "-" + self->options_.name;
+  auto consumer = make_kafka_client(RD_KAFKA_CONSUMER, settings,
+                                    {{"auto.offset.reset", "earliest"},
+                                     {"session.timeout.ms", std::to_string(settings.session_timeout.count())},
+                                     {"heartbeat.interval.ms", std::to_string(settings.session_timeout.count() / 4)},
+                                     {"queued.min.messages", "20000"},
+                                     {"queued.max.messages.kbytes", "16384"},
+                                     {"fetch.max.bytes", "2097152"},
+                                     {"fetch.message.max.bytes", "1048576"},
+                                     {"fetch.wait.max.ms", "100"},
+                                     {"fetch.error.backoff.ms", "50"}},
+                                    ours, self->consumer_callbacks_);
+  if (!consumer) return failure(consumer.error());
+  self->consumer_ = std::move(consumer.value());
+  rd_kafka_poll_set_consumer(self->consumer_.get());
+  self->main_queue_.reset(rd_kafka_queue_get_consumer(self->consumer_.get()));
+  static constexpr std::uint64_t one = 1;
+  rd_kafka_queue_io_event_enable(self->main_queue_.get(), self->wake_fd_, &one, sizeof one);
+
+  const auto topics = names.names_of(self->options_.topics);
+  const KafkaPartitions subscription{rd_kafka_topic_partition_list_new(static_cast<int>(topics.size()))};
+  for (const std::string& topic : topics) {
+    rd_kafka_topic_partition_list_add(subscription.get(), topic.c_str(), RD_KAFKA_PARTITION_UA);
+  }
+  if (const auto code = rd_kafka_subscribe(self->consumer_.get(), subscription.get())) {
+    return failure(std::string(rd_kafka_err2str(code)));
+  }
+  return success(std::unique_ptr<Member>(std::move(self)));
+}
+
+KafkaMember::~KafkaMember() {
+  if (consumer_) {
+    // From here on the group takes nothing from us any more; leaving tells the others at once.
+    rd_kafka_queue_io_event_enable(main_queue_.get(), -1, nullptr, 0);
+    owned_.clear();
+    rd_kafka_consumer_close(consumer_.get());
+    main_queue_.reset();
+    consumer_.reset();
+  }
+  if (producer_ && in_transaction_) abort();
+  producer_.reset();
+  if (wake_fd_ >= 0) close(wake_fd_);
+}
+
+void KafkaMember::wait(Duration timeout) {
+  pollfd waiting{wake_fd_, POLLIN, 0};
+  if (::poll(&waiting, 1, static_cast<int>(timeout.count())) > 0) {
+    std::uint64_t count = 0;
+    [[maybe_unused]] const auto got = ::read(wake_fd_, &count, sizeof count);
+  }
+}
+
+void KafkaMember::wake() {
+  constexpr std::uint64_t one = 1;
+  [[maybe_unused]] const auto written = ::write(wake_fd_, &one, sizeof one);
+}
+
+void KafkaMember::serve() {
+  while (rd_kafka_message_t* message = rd_kafka_consumer_poll(consumer_.get(), 0)) {
+    // Records come by the partitions' own queues. One that got here before its queue was its own is read again:
+    // nothing is counted twice, as positions are only ours.
+    if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) note_error(*message);
+    rd_kafka_message_destroy(message);
+  }
+}
+
+void KafkaMember::note_error(const rd_kafka_message_t& message) {
+  if (message.err == RD_KAFKA_RESP_ERR__PARTITION_EOF) return;
+  if (message.err == RD_KAFKA_RESP_ERR__FATAL || message.err == RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED ||
+      message.err == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID ||
+      message.err == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED ||
+      message.err == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED) {
+    lose(rd_kafka_err2str(message.err));
+    return;
+  }
+  consumer_callbacks_.log(LogLevel::debug, std::string("kafka: ") + rd_kafka_err2name(message.err));
+}
+
+void KafkaMember::lose(const std::string& why) {
+  if (!lost_) lost_ = why;
+}
+
+void KafkaMember::on_rebalance(rd_kafka_t* client, rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t* list,
+                               void* owner) {
+  auto* self = static_cast<KafkaMember*>(owner);
+  ++self->counters_.rebalances;
+  if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
+    self->assign(list);
+  } else {
+    self->revoke();
+    rd_kafka_assign(client, nullptr);
+  }
+}
+
+// The committed positions with what was said beside them; an owner's open transaction is waited for.
+bool KafkaMember::find_positions(rd_kafka_topic_partition_list_t* list) {
+  for (int attempt = 0; attempt < 12; ++attempt) {
+    if (rd_kafka_committed(consumer_.get(), list, 5'000) == RD_KAFKA_RESP_ERR_NO_ERROR) {
+      bool all = true;
+      for (int i = 0; i < list->cnt; ++i) all = all && list->elems[i].err == RD_KAFKA_RESP_ERR_NO_ERROR;
+      if (all) return true;
+    }
+  }
+  return false;
+}
+
+void KafkaMember::assign(rd_kafka_topic_partition_list_t* list) {
+  revoke();
+  if (!find_positions(list)) {
+    lose("the group's positions can't be read");
+    rd_kafka_assign(consumer_.get(), nullptr);
+    return;
+  }
+  for (int i = 0; i < list->cnt; ++i) {
+    rd_kafka_topic_partition_t& each = list->elems[i];
+    const auto known = names_.known(each.topic, each.partition);
+    if (!known) {
+      consumer_callbacks_.log(LogLevel::error, std::string(each.topic) + " has a partition more than at the start (" +
+                                                   std::to_string(each.partition) +
+                                                   "); restart tocsin so that it is read");
+      each.offset = RD_KAFKA_OFFSET_END;
+      continue;
+    }
+    Assigned assigned{*known, std::nullopt, {}};
+    Owned owned;
+    if (each.offset >= 0) {
+      assigned.next_offset = owned.reached = each.offset;
+      if (each.metadata != nullptr) {
+        assigned.metadata.assign(static_cast<const char*>(each.metadata), each.metadata_size);
+      }
+    } else {
+      const bool at_end = settings_.start_at_end && known->topic == Topic::source;
+      each.offset = at_end ? RD_KAFKA_OFFSET_END : RD_KAFKA_OFFSET_BEGINNING;
+    }
+    assigned_.push_back(std::move(assigned));
+    owned_.emplace(*known, std::move(owned));
+  }
+  rd_kafka_assign(consumer_.get(), list);
+  static constexpr std::uint64_t one = 1;
+  for (auto& [partition, owned] : owned_) {
+    const auto [name, number] = names_.native(partition);
+    owned.queue.reset(rd_kafka_queue_get_partition(consumer_.get(), name->c_str(), number));
+    rd_kafka_queue_forward(owned.queue.get(), nullptr);
+    rd_kafka_queue_io_event_enable(owned.queue.get(), wake_fd_, &one, sizeof one);
+  }
+}
+
+void KafkaMember::revoke() {
+  if (in_transaction_) abort();
+  owned_.clear();
+  assigned_.clear();
+  changed_ = true;
+}
+
+std::optional<std::vector<Assigned>> KafkaMember::take_assignment() {
+  if (!changed_) return std::nullopt;
+  changed_ = false;
+  return assigned_;
+}
+
+std::size_t KafkaMember::read(TopicPartition from, std::size_t most, const OnRecord& on_record) {
+  const auto found = owned_.find(from);
+  if (found == owned_.end()) return 0;
+  Owned& owned = found->second;
+  batch_.resize(most);
+  const ssize_t count = rd_kafka_consume_batch_queue(owned.queue.get(), 0, batch_.data(), most);
+  std::size_t handed_over = 0;
+  std::int64_t bytes = 0;
+  for (ssize_t i = 0; i < count; ++i) {
+    rd_kafka_message_t* message = batch_[static_cast<std::size_t>(i)];
+    if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+      owned.reached = std::max(owned.reached, message->offset);
+    } else if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+      note_error(*message);
+    } else if (message->offset >= owned.reached) {  // an older one was read before (librdkafka issue 4208)
+      on_record(record_of(message));
+      owned.reached = message->offset + 1;
+      bytes += static_cast<std::int64_t>(message->len + message->key_len);
+      ++handed_over;
+    }
+    rd_kafka_message_destroy(message);
+  }
+  if (bytes > 0) counters_.fetched_bytes.fetch_add(bytes, std::memory_order_relaxed);
+  return handed_over;
+}
+
+std::int64_t KafkaMember::reached(TopicPartition of) const {
+  const auto found = owned_.find(of);
+  return found == owned_.end() ? -1 : found->second.reached;
+}
+
+bool KafkaMember::begin() {
+  if (in_transaction_) return true;
+  if (lost_) return false;
+  if (const KafkaError error{rd_kafka_begin_transaction(producer_.get())}) {
+    lose(text_of(error));
+    return false;
+  }
+  in_transaction_ = true;
+  return true;
+}
+
+void KafkaMember::abort() {
+  in_transaction_ = false;
+  ++counters_.transactions_failed;
+  if (const KafkaError error{rd_kafka_abort_transaction(producer_.get(), commit_timeout_ms)}) lose(text_of(error));
+}
+
+void KafkaMember::send(NewRecord record) {
+  if (!begin()) return;
+  const std::string& topic = *names_.native({record.topic, 0}).first;
+  for (int attempt = 0; attempt < 300; ++attempt) {
+    const auto code = produce(producer_.get(), topic, record, nullptr);
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return;
+    if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL) return lose(rd_kafka_err2str(code));
+    rd_kafka_poll(producer_.get(), 50);
+  }
+  lose("the broker takes no records");
+}
+
+KafkaPartitions KafkaMember::list_of(const std::vector<BusPosition>& positions) const {
+  KafkaPartitions list{rd_kafka_topic_partition_list_new(static_cast<int>(positions.size()))};
+  for (const BusPosition& position : positions) {
+    const auto [name, number] = names_.native(position.of);
+    rd_kafka_topic_partition_t* each = rd_kafka_topic_partition_list_add(list.get(), name->c_str(), number);
+    each->offset = position.next_offset;
+    if (!position.metadata.empty()) {
+      // librdkafka frees it with the list.
+      each->metadata = rd_kafka_mem_malloc(nullptr, position.metadata.size());
+      position.metadata.copy(static_cast<char*>(each->metadata), position.metadata.size());
+      each->metadata_size = position.metadata.size();
+    }
+  }
+  return list;
+}
+
+bool KafkaMember::commit(const std::vector<BusPosition>& positions) {
+  if (!begin()) return false;
+  const KafkaPartitions list = list_of(positions);
+  rd_kafka_consumer_group_metadata_t* group = rd_kafka_consumer_group_metadata(consumer_.get());
+  KafkaError error{rd_kafka_send_offsets_to_transaction(producer_.get(), list.get(), group, commit_timeout_ms)};
+  rd_kafka_consumer_group_metadata_destroy(group);
+  if (!error) {
+    error.reset(rd_kafka_commit_transaction(producer_.get(), commit_timeout_ms));
+    if (error && rd_kafka_error_is_retriable(error.get())) {
+      error.reset(rd_kafka_commit_transaction(producer_.get(), commit_timeout_ms));
+    }
+  }
+  if (!error) {
+    in_transaction_ = false;
+    ++counters_.transactions;
+    return true;
+  }
+  // Whatever became of it: a new producer of the same name fences this one, and what was committed tells.
+  lose(text_of(error));
+  if (rd_kafka_error_txn_requires_abort(error.get())) {
+    abort();
+  } else {
+    in_transaction_ = false;
+    ++counters_.transactions_failed;
+  }
+  return false;
+}
+
+bool KafkaMember::commit_positions(const std::vector<BusPosition>& positions) {
+  const KafkaPartitions list = list_of(positions);
+  const auto code = rd_kafka_commit(consumer_.get(), list.get(), 0);
+  if (code != RD_KAFKA_RESP_ERR_NO_ERROR) lose(rd_kafka_err2str(code));
+  return code == RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+}  // namespace tocsin

@@ -1,0 +1,94 @@
+// A member of a Kafka consumer group, and the transactional producer that commits its positions.
+//
+// Each partition has a queue of its own, so that its owner says which one is read next; what nobody reads fills its
+// queue, and librdkafka stops fetching it. One eventfd wakes the owner for all of them.
+//
+// Eager `range` assignment: topics with equally many partitions go to the same member, partition by partition.
+// (librdkafka before 2.10 loses assignments with cooperative-sticky: its issues 4059 and 4783.)
+//
+// Thread: its owner's, but for wake().
+
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "edge/kafka/kafka_handle.h"
+#include "edge/kafka/kafka_settings.h"
+#include "ports/bus.h"
+
+namespace tocsin {
+
+struct KafkaCounters {
+  std::atomic<std::int64_t> transactions{0};
+  std::atomic<std::int64_t> transactions_failed{0};
+  std::atomic<std::int64_t> rebalances{0};
+  std::atomic<std::int64_t> fetched_bytes{0};
+};
+
+class KafkaMember final : public Member {
+ public:
+  struct Options {
+    std::string group;
+    std::vector<Topic> topics;
+    std::string name;
+    std::string process;  // tells processes apart where they have no instance name
+  };
+
+  // Joins, and takes over from an earlier producer of this name. Requires: references live longer than this.
+  static Result<std::unique_ptr<Member>, std::string> join(const KafkaSettings& settings, const TopicNames& names,
+                                                           Options options, LogLine log, KafkaCounters& counters);
+  ~KafkaMember() override;
+
+  void wait(Duration timeout) override;
+  void wake() override;
+  void serve() override;
+  std::optional<std::vector<Assigned>> take_assignment() override;
+  bool assignment_changed() const override { return changed_ || lost_.has_value(); }
+  const std::optional<std::string>& lost() const override { return lost_; }
+  std::size_t read(TopicPartition from, std::size_t most, const OnRecord& on_record) override;
+  std::int64_t reached(TopicPartition of) const override;
+  void send(NewRecord record) override;
+  bool commit(const std::vector<BusPosition>& positions) override;
+  bool commit_positions(const std::vector<BusPosition>& positions) override;
+
+ private:
+  struct Owned {
+    KafkaQueue queue;
+    std::int64_t reached = 0;
+  };
+
+  KafkaMember(const KafkaSettings& settings, const TopicNames& names, Options options, KafkaCounters& counters);
+  static void on_rebalance(rd_kafka_t* client, rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t* list,
+                           void* owner);
+  void assign(rd_kafka_topic_partition_list_t* list);
+  void revoke();
+  bool find_positions(rd_kafka_topic_partition_list_t* list);
+  void lose(const std::string& why);
+  void note_error(const rd_kafka_message_t& message);
+  KafkaPartitions list_of(const std::vector<BusPosition>& positions) const;
+  bool begin();
+  void abort();
+
+  const KafkaSettings& settings_;
+  const TopicNames& names_;
+  Options options_;
+  KafkaCounters& counters_;
+  KafkaCallbacks consumer_callbacks_;
+  KafkaCallbacks producer_callbacks_;
+  KafkaHandle consumer_;
+  KafkaHandle producer_;
+  KafkaQueue main_queue_;
+  int wake_fd_ = -1;
+  std::map<TopicPartition, Owned> owned_;
+  std::vector<Assigned> assigned_;
+  std::vector<rd_kafka_message_t*> batch_;
+  bool changed_ = false;
+  bool in_transaction_ = false;
+  std::optional<std::string> lost_;
+};
+
+}  // namespace tocsin

@@ -1,0 +1,67 @@
+// How to reach a Kafka cluster, and what things are called there.
+
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ports/bus.h"
+
+namespace tocsin {
+
+struct KafkaSettings {
+  std::map<std::string, std::string> properties;  // librdkafka's own names; `bootstrap.servers` among them
+  std::vector<std::string> sources;               // topics of telemetry, keyed by correlation id
+  std::string topic_prefix = "tocsin.";
+  std::string group_prefix = "tocsin.";
+  std::string instance;       // a name that is the same after a restart: its partitions wait for it
+  bool start_at_end = false;  // where no position was ever committed; else the source is read from its beginning
+  Duration session_timeout = std::chrono::seconds{10};
+};
+
+// Properties that must not stand in a file that people share.
+bool is_secret_property(std::string_view name);
+
+// What is wrong with properties of a person's own, each by name; never a value of a secret one.
+std::vector<std::string> check_properties(const std::map<std::string, std::string>& properties);
+
+// Which partition of which topic a TopicPartition is in the cluster.
+class TopicNames {
+ public:
+  struct Source {
+    std::string name;
+    std::int32_t first = 0;  // number of its partition 0
+    std::int32_t partitions = 0;
+  };
+
+  TopicNames() = default;
+  TopicNames(const KafkaSettings& settings);
+
+  // Requires: not of Topic::source.
+  const std::string& name(Topic topic) const { return names_[static_cast<std::size_t>(topic)]; }
+  std::int32_t partitions(Topic topic) const;
+  void set_partitions(Topic topic, std::int32_t count) { counts_[static_cast<std::size_t>(topic)] = count; }
+  void set_source_partitions(std::size_t source, std::int32_t count);
+  const std::vector<Source>& sources() const { return sources_; }
+
+  std::vector<std::string> names_of(const std::vector<Topic>& topics) const;
+  std::pair<const std::string*, std::int32_t> native(TopicPartition of) const;
+  // Nothing where it is no partition that was there at the start.
+  std::optional<TopicPartition> known(std::string_view name, std::int32_t partition) const;
+
+ private:
+  std::vector<Source> sources_;
+  std::array<std::string, topic_count> names_;
+  std::array<std::int32_t, topic_count> counts_{};
+};
+
+enum class LogLevel : std::uint8_t { debug, info, warning, error };
+// Thread: any.
+using LogLine = std::function<void(LogLevel, const std::string&)>;
+
+}  // namespace tocsin

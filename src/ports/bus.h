@@ -1,0 +1,151 @@
+// The bus that joins the stages of several processes, as the workers see it: topics of partitions, groups that share
+// the partitions out, and transactions that hold records and positions together.
+//
+// Implemented by edge/kafka. What is committed in one transaction becomes visible together, or not at all; a commit
+// by a member whose partitions have gone to another one fails.
+
+#pragma once
+
+#include <atomic>
+#include <compare>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "ports/log.h"
+
+namespace tocsin {
+
+// Partitions of source topics are numbered through, in the order in which the topics are configured.
+struct TopicPartition {
+  Topic topic = Topic::source;
+  std::int32_t partition = 0;
+  friend auto operator<=>(const TopicPartition&, const TopicPartition&) = default;
+};
+
+// Chosen by the hash of the key, as Kafka's own clients do.
+inline constexpr std::int32_t by_key = -1;
+
+struct BusRecord {
+  std::int64_t offset = 0;
+  std::string_view key;
+  std::string_view value;  // empty for a tombstone
+  RecordTime time;
+};
+using OnRecord = std::function<void(const BusRecord&)>;  // the views hold during the call
+
+// A partition that a member was given, and where its group stands there.
+struct Assigned {
+  TopicPartition of;
+  std::optional<std::int64_t> next_offset;  // absent: the group has never committed
+  std::string metadata;                     // what was committed with it
+};
+
+struct BusPosition {
+  TopicPartition of;
+  std::int64_t next_offset = 0;
+  std::string metadata;  // ASCII, at most 1 KB
+};
+
+// One thread's membership in a consumer group, with the transactions that carry its positions.
+//
+// Thread: its owner's, but for wake().
+class Member {
+ public:
+  virtual ~Member() = default;
+
+  // Waits until there may be something to read, wake() was called, or `timeout` has passed.
+  virtual void wait(Duration timeout) = 0;
+  virtual void wake() = 0;
+
+  // Takes part in the group: joins, and lets go of what another member gets. Call it at least each second.
+  virtual void serve() = 0;
+  // Once after each change: all that this member owns now. Whatever was known of its partitions before is void.
+  virtual std::optional<std::vector<Assigned>> take_assignment() = 0;
+  // A new assignment waits to be taken, or nothing is left.
+  virtual bool assignment_changed() const = 0;
+  // Fenced, or broken for good: destroy it, and join anew. Why, for people.
+  virtual const std::optional<std::string>& lost() const = 0;
+
+  // Hands over up to `most` records that have arrived, in order; does not wait.
+  virtual std::size_t read(TopicPartition from, std::size_t most, const OnRecord& on_record) = 0;
+  // Everything before this offset was handed over, or is nobody's to see (markers, aborted transactions).
+  virtual std::int64_t reached(TopicPartition of) const = 0;
+
+  // Into the open transaction, which the first one begins.
+  virtual void send(NewRecord record) = 0;
+  // Records sent since the last commit and these positions, together. False: nothing counts, or it is not known;
+  // the member is lost. Requires: at least one position.
+  virtual bool commit(const std::vector<BusPosition>& positions) = 0;
+  // Positions alone, without a transaction.
+  virtual bool commit_positions(const std::vector<BusPosition>& positions) = 0;
+};
+
+// What was sent outside of transactions and is not acknowledged yet. Must live as long as the bus.
+struct InFlight {
+  std::atomic<std::int64_t> records{0};
+  std::function<void()> on_empty;  // called from the bus's own thread; set before the first send
+};
+
+// Reads a topic without joining a group, from its beginning, as it grows. Thread: its owner's.
+class Tail {
+ public:
+  virtual ~Tail() = default;
+  virtual std::size_t read(const OnRecord& on_record, Duration timeout) = 0;
+  // It has been to where the topic ended when the tail was made.
+  virtual bool caught_up() const = 0;
+};
+
+enum class ReadOutcome : std::uint8_t {
+  complete,
+  stopped,  // `keep_going` said no
+  stuck,    // no progress for too long: somebody's transaction is open, or the broker is away
+};
+
+// What went through, for metrics. Thread: any.
+struct BusFigures {
+  std::int64_t transactions = 0;
+  std::int64_t transactions_failed = 0;
+  std::int64_t rebalances = 0;
+  std::int64_t fetched_bytes = 0;
+};
+
+// Thread: every method may be called from any thread.
+class Bus {
+ public:
+  virtual ~Bus() = default;
+
+  // Joins `group` for these topics. `name` tells the members of one process apart.
+  virtual Result<std::unique_ptr<Member>, std::string> join(const std::string& group,
+                                                            const std::vector<Topic>& topics,
+                                                            const std::string& name) = 0;
+
+  // At least once, never behind a transaction. Waits while there is no room.
+  virtual void send(NewRecord record, InFlight& in_flight) = 0;        // at once
+  virtual void send_later(NewRecord record, InFlight& in_flight) = 0;  // in batches
+
+  // Everything from `from` to the end as it is now, open transactions waited for.
+  virtual ReadOutcome read_to_end(TopicPartition of, std::int64_t from, const OnRecord& on_record,
+                                  const std::function<bool()>& keep_going) = 0;
+  // The same up to `until`.
+  virtual ReadOutcome read_range(TopicPartition of, std::int64_t from, std::int64_t until, const OnRecord& on_record,
+                                 const std::function<bool()>& keep_going) = 0;
+
+  // Where partitions end, asked of the broker now. Nothing while it can't be reached.
+  virtual std::optional<std::vector<std::int64_t>> ends(std::span<const TopicPartition> of) = 0;
+
+  virtual std::unique_ptr<Tail> tail(const std::vector<Topic>& topics) = 0;
+
+  // Requires: the topics were checked.
+  virtual std::int32_t partitions(Topic topic) const = 0;
+  virtual bool reachable() const = 0;
+  virtual BusFigures figures() const = 0;
+};
+
+}  // namespace tocsin
