@@ -351,7 +351,8 @@ TEST(IngestState, AnOverrunIsSaidOnceAndTakenBackByTheEnd) {
   life.close(10min);
   EXPECT_EQ(life.news(), News{});
   life.apply(10min, "task.finished", "t", R"("outcome":"completed")");
-  life.lose();
+  life.close(11min);
+  EXPECT_EQ(life.news(), News{"Over ended @10m10s"});
 }
 
 TEST(IngestState, AnOverrunThatWasSaidBeforeTheRestartEnds) {
