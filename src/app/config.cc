@@ -6,6 +6,7 @@
 #include <set>
 #include <sstream>
 
+#include "app/kafka_config.h"
 #include "base/yaml_tree.h"
 #include "edge/http/url.h"
 #include "edge/webhook/signature.h"
@@ -49,6 +50,11 @@ class ConfigLoader {
     const std::vector<std::string_view> levels{"debug", "info", "warn", "error"};
     if (const auto level = reader.choice("log_level", levels)) config_.log_level = levels[*level];
     load_receivers(reader);
+    if (const YamlNode* kafka = reader.find("kafka")) {
+      config_.kafka = load_kafka(*kafka, file_, diagnostics_,
+                                 [this](YamlReader& one, const std::string& name) { return secret(one, name); });
+    }
+    load_heartbeat(reader);
     return std::move(config_);
   }
 
@@ -118,6 +124,33 @@ class ConfigLoader {
     return std::nullopt;
   }
 
+  void load_heartbeat(YamlReader& reader) {
+    const YamlNode* node = reader.find("heartbeat");
+    if (node == nullptr) return;
+    YamlReader heartbeat(*node, file_, "heartbeat", diagnostics_);
+    if (!heartbeat.is_map()) return;
+    heartbeat.require("url");
+    config_.heartbeat_url = heartbeat.text("url").value_or("");
+    if (!config_.heartbeat_url.empty() && !parse_url(config_.heartbeat_url)) {
+      heartbeat.error(*heartbeat.find("url"), "bad-url", "'url' must be an http or https address");
+    }
+    config_.heartbeat_every = heartbeat.duration("every", 10s, 1h).value_or(config_.heartbeat_every);
+    config_.heartbeat_allow_cidrs = allowed_cidrs(heartbeat);
+    if (!config_.kafka) {
+      heartbeat.error(*node, "needs-kafka", "the heartbeat goes through Kafka: 'kafka' must be configured");
+    }
+  }
+
+  static std::vector<std::string> allowed_cidrs(YamlReader& reader) {
+    const auto cidrs = reader.texts("allow_cidrs");
+    if (!cidrs) return {};
+    const auto guard = AddressGuard::create(*cidrs);
+    if (!guard) {
+      for (const std::string& problem : guard.error()) reader.error(*reader.find("allow_cidrs"), "bad-cidr", problem);
+    }
+    return *cidrs;
+  }
+
   void load_receivers(YamlReader& reader) {
     const YamlNode* list = reader.find("receivers");
     if (list == nullptr) return;
@@ -142,13 +175,7 @@ class ConfigLoader {
         if (!url) one.error(*one.find("url"), "bad-url", url.error());
       }
       receiver.timeout = one.duration("timeout", 1s, 60s).value_or(10s);
-      if (const auto cidrs = one.texts("allow_cidrs")) {
-        const auto guard = AddressGuard::create(*cidrs);
-        if (!guard) {
-          for (const std::string& problem : guard.error()) one.error(*one.find("allow_cidrs"), "bad-cidr", problem);
-        }
-        receiver.allow_cidrs = *cidrs;
-      }
+      receiver.allow_cidrs = allowed_cidrs(one);
       if (const auto ca = one.text("ca_file")) receiver.ca_file = resolved(*ca);
       for (const char* name : {"secret", "old_secret"}) {
         const auto value = secret(one, name);

@@ -13,6 +13,7 @@
 #include "base/named_text.h"
 #include "base/units.h"
 #include "core/halt/halt_ledger.h"
+#include "edge/kafka/kafka_settings.h"
 
 namespace tocsin {
 
@@ -45,6 +46,11 @@ struct Config {
   std::vector<ReceiverConfig> receivers;
   bool publish_events = true;
   std::string log_level = "info";
+  std::optional<KafkaSettings> kafka;  // absent: the bus is in memory
+  // Called with GET after a record of Tocsin's own has gone through all stages; empty: no such record is written.
+  std::string heartbeat_url;
+  Duration heartbeat_every{std::chrono::seconds{30}};
+  std::vector<std::string> heartbeat_allow_cidrs;
 
   // What sets this installation's ids apart from others': its external labels, in order.
   std::string deployment() const;

@@ -6,8 +6,8 @@ namespace tocsin {
 
 namespace {
 constexpr std::array<std::string_view, topic_count> names{
-    "source",       "blocks",         "findings",  "halts",           "halt-acks", "outbox", "events",
-    "dead-letters", "investigations", "spec-gaps", "eval-candidates", "tasks",     "states"};
+    "source",         "blocks",    "findings",        "halts", "halt-acks", "outbox",      "events",   "dead-letters",
+    "investigations", "spec-gaps", "eval-candidates", "tasks", "states",    "page-status", "silences", "heartbeat"};
 }
 
 std::string_view name_of(Topic topic) {

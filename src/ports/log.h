@@ -30,10 +30,13 @@ enum class Topic : std::uint8_t {
   investigations,
   spec_gaps,
   eval_candidates,
-  tasks,   // compacted; an ingest partition's own state, as of its last cut
-  states,  // compacted; an evaluate partition's own state, and the order in which it read
+  tasks,        // compacted; an ingest partition's own state, as of its last cut
+  states,       // compacted; an evaluate partition's own state, as of its last commit
+  page_status,  // compacted; what became of each page at each receiver
+  silences,     // compacted; what people do not want to be paged for
+  heartbeat,    // records of Tocsin's own, which pass through all stages as a source's do
 };
-inline constexpr std::size_t topic_count = 13;
+inline constexpr std::size_t topic_count = 16;
 
 // As topics are called after the prefix: "dead-letters".
 std::string_view name_of(Topic topic);

@@ -22,6 +22,8 @@ struct KafkaSettings {
   std::string instance;       // a name that is the same after a restart: its partitions wait for it
   bool start_at_end = false;  // where no position was ever committed; else the source is read from its beginning
   Duration session_timeout = std::chrono::seconds{10};
+  bool idle_close = true;    // a source that is silent closes its slices by the clock; not while the past is loaded
+  std::int32_t threads = 0;  // of ingest, and of evaluate; 0: one a core
 };
 
 // Properties that must not stand in a file that people share.
