@@ -64,15 +64,18 @@ enum class Notice : std::uint8_t {
   none,
   halt_storm,        // more halts at once than the limits allow
   source_not_keyed,  // records come without their correlation id as key; `place` names the topic
+  heartbeat,         // a record of Tocsin's own came by; raises nothing
 };
+inline constexpr std::int64_t notice_count = 4;
 
-// As its alert is called; empty for none.
+// As its alert is called; empty where it raises none.
 constexpr std::string_view name_of(Notice notice) {
   switch (notice) {
     case Notice::halt_storm:
       return "HaltStorm";
     case Notice::source_not_keyed:
       return "SourceNotKeyed";
+    case Notice::heartbeat:
     case Notice::none:
       break;
   }
