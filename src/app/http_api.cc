@@ -141,7 +141,7 @@ std::vector<BodyRecord> split_body(std::string_view body) {
   return records;
 }
 
-HttpApi::HttpApi(Options options, const Service& service, Log& log, const Clock& clock)
+HttpApi::HttpApi(Options options, const ServiceView& service, Log& log, const Clock& clock)
     : options_(std::move(options)), service_(service), log_(log), clock_(clock), long_poll_(log, clock) {}
 
 EventTime HttpApi::now() const {
@@ -149,7 +149,7 @@ EventTime HttpApi::now() const {
 }
 
 EventTime HttpApi::stream_now() const {
-  if (!service_.options().clock_of_events) return now();
+  if (!service_.clock_of_events()) return now();
   EventTime latest{};
   for (const RecordTime time : service_.ingest().log_times) latest = std::max(latest, as_event_time(time));
   return latest > EventTime{} ? latest : now();
@@ -175,7 +175,7 @@ void HttpApi::handle(HttpRequest request, Responder responder) {
   if (get && (is({"readyz"}) || is({"-", "ready"}))) return responder.send(get_health(true));
   if (get && is({"metrics"})) {
     return responder.send(
-        text_response(200, metrics_text(service_, log_, clock_), "text/plain; version=0.0.4; charset=utf-8"));
+        text_response(200, metrics_text(service_, clock_), "text/plain; version=0.0.4; charset=utf-8"));
   }
   if (get && path.empty()) return responder.send(text_response(200, console_page(), "text/html; charset=utf-8"));
   if (!is_allowed(request)) {
@@ -305,10 +305,10 @@ HttpResponse HttpApi::post_drill(const std::string& body) {
   }
   HaltRecord halt;
   halt.scope = scope;
-  halt.id = halt_id(service_.options().deployment, "drill", scope, to_rfc3339(now()));
+  halt.id = halt_id(service_.deployment(), "drill", scope, to_rfc3339(now()));
   halt.rule = "drill";
   halt.reason = "a drill, by " + by;
-  halt.state = service_.options().halts.enforce ? HaltState::enforced : HaltState::dry_run;
+  halt.state = service_.halts().enforce ? HaltState::enforced : HaltState::dry_run;
   halt.first_at = halt.last_at = stream_now();
   halt.expires_at = halt.first_at + 10min;
   log_.append({{Topic::halts, 0, halt.key(), to_json(halt)}});
@@ -380,7 +380,7 @@ HttpResponse HttpApi::get_status() const {
   for (const auto& view : service_.deliver()) {
     receivers.push_back({{"name", view->receiver},
                          {"delivered", view->figures.delivered},
-                         {"pending", log_.end(Topic::outbox, 0) - view->committed},
+                         {"pending", view->pending},
                          {"failed_attempts", view->figures.failed_attempts},
                          {"parked", view->figures.parked},
                          {"disabled", view->figures.disabled}});
@@ -395,7 +395,7 @@ HttpResponse HttpApi::get_status() const {
             {"tasks", ingest.totals.tasks},
             {"open_tasks", ingest.open_tasks},
             {"evaluated", started ? Json(to_rfc3339(evaluate->evaluated)) : Json(nullptr)},
-            {"halt_mode", service_.options().halts.enforce ? "enforce" : "dry_run"},
+            {"halt_mode", service_.halts().enforce ? "enforce" : "dry_run"},
             {"series",
              {{"used", evaluate->series.used}, {"cap", evaluate->series.cap}, {"bytes", evaluate->series.bytes}}},
             {"rules", rules},
@@ -407,10 +407,7 @@ HttpResponse HttpApi::get_health(bool readiness) const {
   // Alive is who answers. Ready is who also gets through: pages that nobody takes are not for the load balancer
   // to judge, a source that nobody reads is.
   if (readiness) {
-    for (std::int32_t p = 0; p < options_.partitions; ++p) {
-      const std::int64_t behind = log_.end(Topic::source, p) - log_.position("ingest", Topic::source, p);
-      if (behind > 1'000'000) return text_response(503, "ingest is behind\n");
-    }
+    if (const auto why = service_.not_ready()) return text_response(503, *why + "\n");
   }
   return text_response(200, "ok\n");
 }

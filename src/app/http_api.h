@@ -18,7 +18,7 @@
 #include "core/event/native_decoder.h"
 #include "core/halt/halt_book.h"
 #include "edge/http/server.h"
-#include "runtime/service.h"
+#include "runtime/service_view.h"
 
 namespace tocsin {
 
@@ -30,7 +30,7 @@ class HttpApi {
   };
 
   // Requires: all references live longer than this.
-  HttpApi(Options options, const Service& service, Log& log, const Clock& clock);
+  HttpApi(Options options, const ServiceView& service, Log& log, const Clock& clock);
 
   // Thread: any of the server's.
   void handle(HttpRequest request, Responder responder);
@@ -53,7 +53,7 @@ class HttpApi {
   EventTime stream_now() const;
 
   Options options_;
-  const Service& service_;
+  const ServiceView& service_;
   Log& log_;
   const Clock& clock_;
   LongPoll long_poll_;

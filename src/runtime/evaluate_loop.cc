@@ -4,6 +4,7 @@
 
 #include "core/halt/halt_record.h"
 #include "core/stage/block_codec.h"
+#include "runtime/change_records.h"
 
 namespace tocsin {
 
@@ -65,19 +66,7 @@ void EvaluateLoop::commit() {
   std::vector<NewRecord> records;
   for (AlertChange& change : changes_) {
     ++(change.firing ? fired_ : resolved_);
-    const std::string order_key = change.dedup_key.substr(0, change.dedup_key.find(':'));
-    if (change.sends_page) records.push_back({Topic::outbox, 0, order_key, to_page_json(change)});
-    if (change.firing) {
-      if (change.actions.investigate) {
-        records.push_back({Topic::investigations, 0, change.alert_id, to_feed_json(change, "investigation")});
-      }
-      if (change.actions.spec_gap) {
-        records.push_back({Topic::spec_gaps, 0, change.alert_id, to_feed_json(change, "spec_gap")});
-      }
-      if (change.actions.eval_candidate) {
-        records.push_back({Topic::eval_candidates, 0, change.alert_id, to_feed_json(change, "eval_candidate")});
-      }
-    }
+    add_records_of(change, 0, records);
     recent_.push_back(std::move(change));
     if (recent_.size() > kept_changes) recent_.pop_front();
   }

@@ -74,19 +74,43 @@ IngestView Service::ingest() const {
     all.cuts += view->cuts;
     all.halts += view->halts;
   }
+  for (std::int32_t p = 0; p < options_.partitions; ++p) all.waiting += waiting(p);
   return all;
+}
+
+std::int64_t Service::waiting(std::int32_t partition) const {
+  return log_.end(Topic::source, partition) - log_.position("ingest", Topic::source, partition);
+}
+
+std::shared_ptr<const EvaluateView> Service::evaluate() const {
+  auto view = std::make_shared<EvaluateView>(*evaluate_.view());
+  view->blocks_waiting = log_.end(Topic::blocks, 0) - view->blocks_next;
+  view->findings_waiting = log_.end(Topic::findings, 0) - view->findings_next;
+  return view;
+}
+
+std::optional<std::string> Service::not_ready() const {
+  constexpr std::int64_t most_waiting = 1'000'000;
+  for (std::int32_t p = 0; p < options_.partitions; ++p) {
+    if (waiting(p) > most_waiting) return "ingest is behind";
+  }
+  return std::nullopt;
 }
 
 std::vector<std::shared_ptr<const DeliverView>> Service::deliver() const {
   std::vector<std::shared_ptr<const DeliverView>> views;
-  for (const auto& receiver : receivers_) views.push_back(receiver->view());
+  for (const auto& receiver : receivers_) {
+    auto view = std::make_shared<DeliverView>(*receiver->view());
+    view->pending = log_.end(Topic::outbox, 0) - view->committed;
+    views.push_back(std::move(view));
+  }
   return views;
 }
 
 bool Service::is_idle() const {
   // Front to back: what one stage has finished with stands in the next one's log before it says so.
   for (std::int32_t p = 0; p < options_.partitions; ++p) {
-    if (log_.position("ingest", Topic::source, p) != log_.end(Topic::source, p)) return false;
+    if (waiting(p) != 0) return false;
   }
   const auto evaluated = evaluate_.view();
   if (evaluated->blocks_next != log_.end(Topic::blocks, 0)) return false;

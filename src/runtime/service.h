@@ -20,6 +20,7 @@
 #include "runtime/deliver_loop.h"
 #include "runtime/evaluate_loop.h"
 #include "runtime/ingest_loop.h"
+#include "runtime/service_view.h"
 
 namespace tocsin {
 
@@ -28,7 +29,7 @@ struct NamedReceiver {
   Receiver* receiver = nullptr;
 };
 
-class Service {
+class Service final : public ServiceView {
  public:
   struct Options {
     std::string deployment;
@@ -45,23 +46,26 @@ class Service {
   Service(Options options, Log& log, const Clock& clock, std::shared_ptr<const RuleSet> rules,
           std::shared_ptr<const PatternLibrary> patterns, const Fingerprinter& fingerprinter,
           const std::vector<NamedReceiver>& receivers, DeliverLoop::OnResult on_result);
-  ~Service();
+  ~Service() override;
 
   // Stops all threads; idempotent. What was appended and not read stays in the log.
   void stop();
 
-  // The shards' views as one.
-  IngestView ingest() const;
-  std::shared_ptr<const EvaluateView> evaluate() const { return evaluate_.view(); }
-  std::vector<std::shared_ptr<const DeliverView>> deliver() const;
-
-  // Nothing is left to do: every record was read, evaluated, and every page was settled.
-  bool is_idle() const;
-
-  const RuleSet& rules() const { return *rules_; }
-  const Options& options() const { return options_; }
+  IngestView ingest() const override;
+  std::shared_ptr<const EvaluateView> evaluate() const override;
+  std::vector<std::shared_ptr<const DeliverView>> deliver() const override;
+  bool is_idle() const override;
+  // More than a million records of a partition wait.
+  std::optional<std::string> not_ready() const override;
+  std::optional<BusFigures> bus() const override { return std::nullopt; }
+  const RuleSet& rules() const override { return *rules_; }
+  const std::string& deployment() const override { return options_.deployment; }
+  const HaltPolicy& halts() const override { return options_.halts; }
+  bool clock_of_events() const override { return options_.clock_of_events; }
 
  private:
+  std::int64_t waiting(std::int32_t partition) const;
+
   Options options_;
   Log& log_;
   std::shared_ptr<const RuleSet> rules_;

@@ -13,6 +13,9 @@
 
 namespace tocsin {
 
+// Adds another partition's view of the same rules, in the same order.
+void add_sight(std::vector<RuleSight>& all, const std::vector<RuleSight>& more);
+
 struct IngestView {
   StreamTotals totals;
   std::vector<AgentFigures> agents;
@@ -22,6 +25,7 @@ struct IngestView {
   std::size_t groups = 0;
   std::int64_t cuts = 0;
   std::int64_t halts = 0;
+  std::int64_t waiting = 0;  // records of the source that were not read
 };
 
 struct EvaluateView {
@@ -33,6 +37,9 @@ struct EvaluateView {
   std::int64_t blocks_next = 0;  // offsets read so far
   std::int64_t findings_next = 0;
   std::int64_t halts_next = 0;
+  std::int64_t blocks_waiting = 0;  // records that were not read
+  std::int64_t findings_waiting = 0;
+  std::int64_t blocks_refused = 0;  // made under other rules, and so not added up
   std::int64_t alerts_fired = 0;
   std::int64_t alerts_resolved = 0;
 };
@@ -42,6 +49,7 @@ struct DeliverView {
   DeliveryFigures figures;
   std::int64_t outbox_next = 0;
   std::int64_t committed = 0;
+  std::int64_t pending = 0;  // pages that the receiver does not have yet
 };
 
 }  // namespace tocsin

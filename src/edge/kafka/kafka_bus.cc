@@ -23,6 +23,7 @@ constexpr int side_timeout_ms = 2'000;
 
 void note_delivered(rd_kafka_t*, const rd_kafka_message_t* message, void*) {
   auto* in_flight = static_cast<InFlight*>(message->_private);
+  if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) in_flight->failed.fetch_add(1, std::memory_order_acq_rel);
   // Sent without a time limit: it fails only where the broker refuses it for good, or at the very end.
   if (in_flight->records.fetch_sub(1, std::memory_order_acq_rel) == 1 && in_flight->on_empty) in_flight->on_empty();
 }
@@ -63,6 +64,7 @@ struct KafkaBus::State {
           rd_kafka_metadata(side.get(), 0, nullptr, &metadata, side_timeout_ms) == RD_KAFKA_RESP_ERR_NO_ERROR;
       if (metadata != nullptr) rd_kafka_metadata_destroy(metadata);
       reachable = ok;
+      if (ok) counters.last_contact_ms = boot_time_ms();
       if (!ok && !said) log(LogLevel::warning, "Kafka can't be reached; waiting for it");
       if (ok && said) log(LogLevel::info, "Kafka can be reached again");
       said = !ok;
@@ -81,6 +83,7 @@ struct KafkaBus::State {
         continue;
       }
       log(LogLevel::error, topic + ": a record can't be written: " + rd_kafka_err2str(code));
+      in_flight.failed.fetch_add(1, std::memory_order_acq_rel);
       in_flight.records.fetch_sub(1, std::memory_order_acq_rel);
       return;
     }
@@ -315,13 +318,19 @@ std::int32_t KafkaBus::partitions(Topic topic) const {
   return state_->names.partitions(topic);
 }
 
+std::pair<std::string, std::int32_t> KafkaBus::name_of(TopicPartition of) const {
+  const auto [name, number] = state_->names.native(of);
+  return {*name, number};
+}
+
 bool KafkaBus::reachable() const {
   return state_->reachable;
 }
 
 BusFigures KafkaBus::figures() const {
   const KafkaCounters& counters = state_->counters;
-  return {counters.transactions, counters.transactions_failed, counters.rebalances, counters.fetched_bytes};
+  return {counters.transactions, counters.transactions_failed, counters.rebalances, counters.fetched_bytes,
+          state_->reachable};
 }
 
 }  // namespace tocsin

@@ -2,6 +2,7 @@
 
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <utility>
@@ -21,6 +22,12 @@ std::string text_of(const KafkaError& error) {
 }
 
 }  // namespace
+
+std::int64_t boot_time_ms() {
+  timespec now{};
+  clock_gettime(CLOCK_BOOTTIME, &now);
+  return static_cast<std::int64_t>(now.tv_sec) * 1'000 + now.tv_nsec / 1'000'000;
+}
 
 KafkaMember::KafkaMember(const KafkaSettings& settings, const TopicNames& names, Options options,
                          KafkaCounters& counters)
@@ -322,6 +329,11 @@ bool KafkaMember::commit(const std::vector<BusPosition>& positions) {
     ++counters_.transactions_failed;
   }
   return false;
+}
+
+bool KafkaMember::may_act() const {
+  if (lost_ || changed_ || rd_kafka_assignment_lost(consumer_.get()) != 0) return false;
+  return boot_time_ms() - counters_.last_contact_ms < settings_.session_timeout.count() / 2;
 }
 
 bool KafkaMember::commit_positions(const std::vector<BusPosition>& positions) {

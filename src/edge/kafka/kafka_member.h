@@ -27,7 +27,11 @@ struct KafkaCounters {
   std::atomic<std::int64_t> transactions_failed{0};
   std::atomic<std::int64_t> rebalances{0};
   std::atomic<std::int64_t> fetched_bytes{0};
+  std::atomic<std::int64_t> last_contact_ms{0};  // with the cluster, by boot_time_ms()
 };
+
+// Since the machine was started, the time that it was suspended included.
+std::int64_t boot_time_ms();
 
 class KafkaMember final : public Member {
  public:
@@ -54,6 +58,7 @@ class KafkaMember final : public Member {
   void send(NewRecord record) override;
   bool commit(const std::vector<BusPosition>& positions) override;
   bool commit_positions(const std::vector<BusPosition>& positions) override;
+  bool may_act() const override;
 
  private:
   struct Owned {
