@@ -138,6 +138,8 @@ class ConfigLoader {
     config_.heartbeat_allow_cidrs = allowed_cidrs(heartbeat);
     if (!config_.kafka) {
       heartbeat.error(*node, "needs-kafka", "the heartbeat goes through Kafka: 'kafka' must be configured");
+    } else {
+      config_.kafka->heartbeat = !config_.heartbeat_url.empty();
     }
   }
 

@@ -93,6 +93,8 @@ KafkaSettings load_kafka(const YamlNode& node, const std::string& file, Diagnost
   settings.session_timeout = reader.duration("session_timeout", 6s, 5min).value_or(settings.session_timeout);
   settings.idle_close = reader.flag("idle_close").value_or(true);
   settings.threads = static_cast<std::int32_t>(reader.integer("threads", 1, 64).value_or(0));
+  settings.evaluate_partitions = static_cast<std::int32_t>(reader.integer("evaluate_partitions", 1, 64).value_or(0));
+  settings.replication_factor = static_cast<std::int32_t>(reader.integer("replication_factor", 1, 32).value_or(0));
   return settings;
 }
 
