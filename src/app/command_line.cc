@@ -62,6 +62,11 @@ int run_command_line(int argc, char** argv) {
       ->check(CLI::IsMember({"dry_run", "enforce"}));
   command->add_option("--clock", run.clock, "wall, or events: the events' own times drive the clock, as in replay")
       ->check(CLI::IsMember({"wall", "events"}));
+  command
+      ->add_option("--stages", run.stages,
+                   "on Kafka: the stages of this process, with a comma between (default: all)")
+      ->delimiter(',')
+      ->check(CLI::IsMember({"ingest", "evaluate", "deliver"}));
   command->callback([&] { status = run_service(run); });
 
   DemoOptions demo;

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <thread>
 
+#include "app/open_door.h"
+#include "app/receiver_factory.h"
+
 namespace tocsin {
 
 Result<std::unique_ptr<Embedded>, std::string> Embedded::start(const Config& config, const RulesAndPatterns& loaded,
@@ -17,19 +20,8 @@ Result<std::unique_ptr<Embedded>, std::string> Embedded::start(const Config& con
 
   std::vector<NamedReceiver> named;
   for (const ReceiverConfig& receiver : config.receivers) {
-    WebhookReceiver::Options options;
-    options.url = receiver.url;
-    options.timeout = receiver.timeout;
-    options.allow_cidrs = receiver.allow_cidrs;
-    options.ca_file = receiver.ca_file;
-    options.secrets = receiver.secrets;
-    options.wall_clock_seconds = [clock = &self->clock_] { return clock->now().since_epoch.count() / 1'000; };
-    auto created = WebhookReceiver::create(std::move(options));
-    if (!created) {
-      std::string problems;
-      for (const std::string& problem : created.error()) problems += (problems.empty() ? "" : "; ") + problem;
-      return failure("receiver " + receiver.name + ": " + problems);
-    }
+    auto created = make_receiver(receiver, self->clock_);
+    if (!created) return failure(created.error());
     self->log_->keep_for(Topic::outbox, "deliver/" + receiver.name);
     self->receivers_.push_back(std::move(created.value()));
     named.push_back({receiver.name, self->receivers_.back().get()});
@@ -49,14 +41,7 @@ Result<std::unique_ptr<Embedded>, std::string> Embedded::start(const Config& con
   api.partitions = config.partitions;
   self->api_ = std::make_unique<HttpApi>(api, *self->service_, *self->log_, self->clock_);
 
-  HttpServer::Options server;
-  server.address = config.http_address;
-  server.port = config.http_port;
-  server.max_body_bytes = config.max_body_bytes;
-  server.threads = 2;
-  auto started = HttpServer::start(server, [handler = self->api_.get()](HttpRequest request, Responder responder) {
-    handler->handle(std::move(request), std::move(responder));
-  });
+  auto started = open_door(config, *self->api_);
   if (!started) return failure(started.error());
   self->server_ = std::move(started.value());
   self->address_ = config.http_address;
@@ -71,11 +56,7 @@ Embedded::~Embedded() {
 }
 
 std::string Embedded::url() const {
-  const bool any = address_ == "0.0.0.0" || address_ == "::";
-  const std::string host = any                                       ? "127.0.0.1"
-                           : address_.find(':') != std::string::npos ? "[" + address_ + "]"
-                                                                     : address_;
-  return "http://" + host + ":" + std::to_string(server_->port());
+  return door_url(address_, *server_);
 }
 
 }  // namespace tocsin

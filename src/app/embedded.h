@@ -14,7 +14,7 @@
 #include "edge/clock/system_clock.h"
 #include "edge/http/server.h"
 #include "edge/memory/memory_log.h"
-#include "edge/webhook/webhook_receiver.h"
+#include "ports/receiver.h"
 #include "runtime/service.h"
 
 namespace tocsin {
@@ -37,7 +37,7 @@ class Embedded {
 
   SystemClock clock_;
   std::unique_ptr<MemoryLog> log_;
-  std::vector<std::unique_ptr<WebhookReceiver>> receivers_;
+  std::vector<std::unique_ptr<Receiver>> receivers_;
   std::unique_ptr<Service> service_;
   std::unique_ptr<HttpApi> api_;
   std::unique_ptr<HttpServer> server_;

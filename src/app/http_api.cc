@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "app/bus_log.h"
 #include "app/console_page.h"
 #include "app/metrics.h"
 #include "app/record_reader.h"
@@ -40,6 +41,10 @@ HttpResponse text_response(int status, std::string text, std::string type = "tex
   response.content_type = std::move(type);
   response.body = std::move(text);
   return response;
+}
+
+HttpResponse not_written() {
+  return error_response(503, "Kafka did not acknowledge it in time; look whether it is there before you try again");
 }
 
 // A small body of ours: never nested, a few names.
@@ -195,6 +200,9 @@ void HttpApi::handle(HttpRequest request, Responder responder) {
 }
 
 HttpResponse HttpApi::post_events(const HttpRequest& request) {
+  if (options_.on_kafka) {
+    return error_response(404, "this service reads events from its Kafka topics; write them there");
+  }
   const std::vector<BodyRecord> records = split_body(request.body);
   if (records.empty()) return error_response(400, "the body holds no event");
   std::vector<NewRecord> batch;
@@ -240,6 +248,9 @@ void HttpApi::get_topic(const HttpRequest& request, const std::string& name, Res
   // The source holds what people wrote, blocks are no JSON: both stay inside.
   if (!topic || *topic == Topic::source || *topic == Topic::blocks || *topic == Topic::findings) {
     return responder.send(error_response(404, "there is no such topic to read"));
+  }
+  if (options_.on_kafka && !BusLog::holds(*topic)) {
+    return responder.send(error_response(404, "read this topic from Kafka"));
   }
   const std::int64_t from = std::max<std::int64_t>(0, number_of(request, "from", 0));
   const std::int64_t wait = std::clamp<std::int64_t>(number_of(request, "wait_ms", 0), 0, 25'000);
@@ -290,7 +301,7 @@ HttpResponse HttpApi::post_release(const std::string& body) {
     released.push_back(halt.id);
   }
   if (records.empty()) return error_response(404, "nothing to release: the scope has no unreleased halt");
-  log_.append(std::move(records));
+  if (!log_.append(std::move(records))) return not_written();
   read_halts();
   return json_response(200, {{"scope", scope}, {"released", released}});
 }
@@ -311,7 +322,7 @@ HttpResponse HttpApi::post_drill(const std::string& body) {
   halt.state = service_.halts().enforce ? HaltState::enforced : HaltState::dry_run;
   halt.first_at = halt.last_at = stream_now();
   halt.expires_at = halt.first_at + 10min;
-  log_.append({{Topic::halts, 0, halt.key(), to_json(halt)}});
+  if (!log_.append({{Topic::halts, 0, halt.key(), to_json(halt)}})) return not_written();
   return json_response(200, Json::parse(to_json(halt)));
 }
 
@@ -325,7 +336,7 @@ HttpResponse HttpApi::post_ack(const std::string& body) {
                  {"scope", scope},
                  {"by", text_of(*json, "by")},
                  {"at", to_rfc3339(now())}};
-  log_.append({{Topic::halt_acks, 0, id, dump(ack)}});
+  if (!log_.append({{Topic::halt_acks, 0, id, dump(ack)}})) return not_written();
   return json_response(202, {{"acknowledged", id}});
 }
 

@@ -27,6 +27,7 @@ class HttpApi {
   struct Options {
     std::string token;  // asked for as a bearer where it is not empty; health and metrics stay open
     std::int32_t partitions = 1;
+    bool on_kafka = false;  // events and topics are Kafka's: the doors have those of people and agents only
   };
 
   // Requires: all references live longer than this.

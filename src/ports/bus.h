@@ -34,6 +34,7 @@ struct TopicPartition {
 inline constexpr std::int32_t by_key = -1;
 
 struct BusRecord {
+  TopicPartition from;
   std::int64_t offset = 0;
   std::string_view key;
   std::string_view value;  // empty for a tombstone

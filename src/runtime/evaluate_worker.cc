@@ -259,6 +259,7 @@ void EvaluateWorker::publish() {
   if (is_dirty_) return;
   EvaluateView view;
   view.blocks_refused = refused_before_;
+  view.owns_any = !owned_.empty();
   bool is_first = true;
   for (const Owned& owned : owned_) {
     const EvaluatePartition& partition = *owned.partition;

@@ -21,6 +21,8 @@ constexpr Duration publish_every = 200ms;
 constexpr Duration take_every = 100ms;
 constexpr std::size_t most_pending_bytes = 4 << 20;
 constexpr Duration commit_every = 50ms;
+// Half of what a topic takes in one record by default.
+constexpr std::size_t most_block_bytes = 512 << 10;
 constexpr Duration ask_ends_every = 500ms;
 constexpr Duration ask_waiting_every = 5s;
 // No clock that anybody looks after is wrong by more.
@@ -190,10 +192,13 @@ void IngestWorker::take_cuts(Owned& owned, std::int64_t next_offset) {
   for (Cut& cut : out_.cuts) {
     ++filling_->cuts;
     std::int32_t q = 0;
-    for (const Block& block : split(std::move(cut.block), *rules_, bus_.partitions(Topic::blocks))) {
-      std::string value = encode(block);
-      owned.pending_bytes += value.size();
-      owned.pending.push_back({Topic::blocks, q++, std::to_string(owned.number), std::move(value)});
+    for (Block& block : split(std::move(cut.block), *rules_, bus_.partitions(Topic::blocks))) {
+      for (const Block& part : in_parts(std::move(block), most_block_bytes)) {
+        std::string value = encode(part);
+        owned.pending_bytes += value.size();
+        owned.pending.push_back({Topic::blocks, q, std::to_string(owned.number), std::move(value)});
+      }
+      ++q;
     }
   }
   out_.cuts.clear();

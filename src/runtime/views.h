@@ -29,6 +29,7 @@ struct IngestView {
 };
 
 struct EvaluateView {
+  bool owns_any = true;  // else it has no partitions now, and what follows says nothing
   RecordTime evaluated;
   std::vector<RuleSight> sight;
   std::vector<ActiveAlert> active;

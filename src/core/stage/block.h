@@ -100,9 +100,11 @@ struct UrgentFinding {
 
 struct Block {
   std::int32_t partition = 0;
-  RecordTime grid;       // the slice is [grid - 10 s, grid)
-  std::string rule_set;  // RuleSet::hash
-  bool idle = false;     // closed by silence, not by a later record
+  RecordTime grid;        // the slice is [grid - 10 s, grid)
+  std::string rule_set;   // RuleSet::hash
+  bool idle = false;      // closed by silence, not by a later record
+  std::int32_t part = 0;  // of so many parts: a record of a topic has a largest size
+  std::int32_t parts = 1;
   std::int64_t records = 0;
   std::int64_t groups_over_cap = 0;
   std::vector<Cell> cells;  // by aggregate and group

@@ -8,7 +8,7 @@ namespace tocsin {
 
 namespace {
 
-constexpr std::uint8_t block_version = 2;
+constexpr std::uint8_t block_version = 3;
 constexpr std::uint8_t finding_version = 2;
 
 template <class T>

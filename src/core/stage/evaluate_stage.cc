@@ -69,10 +69,31 @@ struct EvaluatePartition::State {
     }
     if (block.grid <= evaluated) return;                                   // a second copy of what counted already
     if (resuming_to && block.grid <= *resuming_to - folded_again) return;  // stands in the records
-    RecordTime& own = reached.try_emplace(block.partition, before_all).first->second;
-    own = std::max(own, block.grid);
-    waiting[block.grid].try_emplace(block.partition, std::move(block));
+    const std::int32_t partition = block.partition;
+    const RecordTime grid = block.grid;
+    if (!gather(std::move(block))) return;
+    RecordTime& own = reached.try_emplace(partition, before_all).first->second;
+    own = std::max(own, grid);
     close_complete(out);
+  }
+
+  // Puts the parts of a block behind each other as they come; a part that was there is a second copy. True where the
+  // block is whole.
+  bool gather(Block block) {
+    const auto [entry, is_new] = waiting[block.grid].try_emplace(block.partition, std::move(block));
+    Block& known = entry->second;
+    if (!is_new) {
+      if (block.part != known.part + 1 || block.parts != known.parts) return false;
+      known.part = block.part;
+      const auto append = [](auto& to, auto& from) {
+        to.insert(to.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
+      };
+      append(known.cells, block.cells);
+      append(known.sightings, block.sightings);
+      append(known.tasks, block.tasks);
+      append(known.findings, block.findings);
+    }
+    return known.part + 1 == known.parts;
   }
 
   void close_complete(std::vector<AlertChange>& out) {

@@ -113,6 +113,8 @@ void pass(Coder& coder, Block& block) {
   pass(coder, block.grid);
   pass(coder, block.rule_set);
   pass(coder, block.idle);
+  pass_integer(coder, block.part);
+  pass_integer(coder, block.parts);
   pass(coder, block.records);
   pass(coder, block.groups_over_cap);
   coder.list(block.cells, [&](Cell& cell) { pass(coder, cell); });

@@ -126,7 +126,7 @@ struct KafkaBus::State {
         if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
           from = std::max(from, message->offset);
         } else if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR && message->offset < until) {
-          on_record(record_of(message));
+          on_record(record_of(message, of));
           from = message->offset + 1;
           last = Steady::now();
         } else if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
@@ -151,7 +151,8 @@ class KafkaTail final : public Tail {
  public:
   struct Part {
     KafkaTopic topic;
-    std::int32_t partition = 0;
+    std::int32_t partition = 0;  // in the cluster
+    TopicPartition of;
     std::int64_t end = 0;
     std::int64_t reached = 0;
   };
@@ -165,8 +166,8 @@ class KafkaTail final : public Tail {
     queue_.reset();
   }
 
-  void add(const std::string& name, std::int32_t partition, std::int64_t end) {
-    Part part{KafkaTopic(rd_kafka_topic_new(client_.get(), name.c_str(), nullptr)), partition, end, 0};
+  void add(const std::string& name, std::int32_t partition, TopicPartition of, std::int64_t end) {
+    Part part{KafkaTopic(rd_kafka_topic_new(client_.get(), name.c_str(), nullptr)), partition, of, end, 0};
     rd_kafka_consume_start_queue(part.topic.get(), partition, RD_KAFKA_OFFSET_BEGINNING, queue_.get());
     parts_.push_back(std::move(part));
   }
@@ -177,15 +178,17 @@ class KafkaTail final : public Tail {
       // One by one: a batch call would wait until it is full.
       rd_kafka_message_t* message = nullptr;
       if (rd_kafka_consume_batch_queue(queue_.get(), wait, &message, 1) < 1) return count;
+      TopicPartition from;
       for (Part& part : parts_) {
         if (part.topic.get() != message->rkt || part.partition != message->partition) continue;
+        from = part.of;
         const bool is_record = message->err == RD_KAFKA_RESP_ERR_NO_ERROR;
         if (is_record || message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
           part.reached = std::max(part.reached, message->offset + (is_record ? 1 : 0));
         }
       }
       if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
-        on_record(record_of(message));
+        on_record(record_of(message, from));
         ++count;
       }
       rd_kafka_message_destroy(message);
@@ -308,7 +311,7 @@ std::unique_ptr<Tail> KafkaBus::tail(const std::vector<Topic>& topics) {
       const TopicPartition one[] = {{topic, p}};
       const auto end = ends(one);
       const auto [name, number] = state_->names.native(one[0]);
-      tail->add(*name, number, end ? end->front() : 0);
+      tail->add(*name, number, one[0], end ? end->front() : 0);
     }
   }
   return tail;

@@ -242,7 +242,7 @@ std::size_t KafkaMember::read(TopicPartition from, std::size_t most, const OnRec
     } else if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
       note_error(*message);
     } else if (message->offset >= owned.reached) {  // an older one was read before (librdkafka issue 4208)
-      on_record(record_of(message));
+      on_record(record_of(message, from));
       owned.reached = message->offset + 1;
       bytes += static_cast<std::int64_t>(message->len + message->key_len);
       ++handed_over;
