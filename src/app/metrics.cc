@@ -142,6 +142,9 @@ void add_bus(MetricPage& page, const BusFigures& bus, const EvaluateView& evalua
                "Times that a group gave partitions to or took them from this process.", {}, number(bus.rebalances));
   page.counter("tocsin_kafka_fetched_bytes_total", "Keys and values read by group members.", {},
                number(bus.fetched_bytes));
+  page.gauge("tocsin_source_partitions_stalled",
+             "Source partitions that have closed no slice for 30 s while others have: windowed rules wait for them.", {},
+             number(evaluate.partitions_stalled));
   page.counter("tocsin_blocks_refused_total", "Slices that were closed under other rules than this process has.", {},
                number(evaluate.blocks_refused));
 }
@@ -173,6 +176,9 @@ std::string metrics_text(const ServiceView& service, const Clock& clock) {
     page.counter(pages, pages_help, with(receiver, "result", "failed_attempt"),
                  number(view->figures.failed_attempts));
     page.counter(pages, pages_help, with(receiver, "result", "parked"), number(view->figures.parked));
+    page.counter("tocsin_page_delay_seconds_total",
+                 "From the decision to the receiver, summed over delivered pages (on Kafka).", receiver,
+                 static_cast<double>(view->delay_sum.count()) / 1'000);
     page.gauge("tocsin_pages_pending", "Pages that the receiver does not have yet.", receiver, number(view->pending));
     page.gauge("tocsin_receiver_disabled", "1 when the receiver answered that it wants no more.", receiver,
                view->figures.disabled ? 1 : 0);

@@ -101,6 +101,8 @@ std::shared_ptr<const EvaluateView> BusService::evaluate() const {
     all->blocks_waiting += view->blocks_waiting;
     all->findings_waiting += view->findings_waiting;
     all->blocks_refused += view->blocks_refused;
+    all->pages_withheld += view->pages_withheld;
+    all->partitions_stalled = std::max(all->partitions_stalled, view->partitions_stalled);
     all->alerts_fired += view->alerts_fired;
     all->alerts_resolved += view->alerts_resolved;
   }
@@ -124,6 +126,7 @@ std::vector<std::shared_ptr<const DeliverView>> BusService::deliver() const {
       } else {
         known->figures.add(lane.figures);
         known->pending += lane.pending;
+        known->delay_sum += lane.delay_sum;
       }
     }
   }

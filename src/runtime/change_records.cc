@@ -2,11 +2,7 @@
 
 namespace tocsin {
 
-void add_records_of(const AlertChange& change, std::int32_t partition, std::vector<NewRecord>& out) {
-  if (change.sends_page) {
-    const std::string order_key = change.dedup_key.substr(0, change.dedup_key.find(':'));
-    out.push_back({Topic::outbox, partition, order_key, to_page_json(change)});
-  }
+void add_feeds_of(const AlertChange& change, std::int32_t partition, std::vector<NewRecord>& out) {
   if (!change.firing) return;
   const auto feed = [&](bool wanted, Topic topic, std::string_view name) {
     if (wanted) out.push_back({topic, partition, change.alert_id, to_feed_json(change, name)});

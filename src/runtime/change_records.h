@@ -1,4 +1,4 @@
-// What the changes of alerts become on the topics: pages in the outbox, and the feeds.
+// What the changes of alerts become on the feeds: investigations, spec gaps, eval candidates.
 
 #pragma once
 
@@ -9,8 +9,7 @@
 
 namespace tocsin {
 
-// Appends the records of one change. The outbox's key is the alert that keeps the order of pages. `partition`: of
-// every one of them; by_key where the log chooses it.
-void add_records_of(const AlertChange& change, std::int32_t partition, std::vector<NewRecord>& out);
+// Appends the feeds' records of one change. `partition`: of every one of them; by_key where the log chooses it.
+void add_feeds_of(const AlertChange& change, std::int32_t partition, std::vector<NewRecord>& out);
 
 }  // namespace tocsin

@@ -146,6 +146,10 @@ bool DeliverWorker::take_results() {
     if (owned == owned_.end()) continue;
     owned->chain->settle(one.lane, one.result, clock_.monotonic());
     if (one.result.outcome == DeliveryOutcome::retry) continue;
+    if (const auto written = owned->written.find(one.result.page_id); written != owned->written.end()) {
+      if (one.result.outcome == DeliveryOutcome::delivered) delay_sum_ += clock_.now() - written->second;
+      owned->written.erase(written);
+    }
     const PageStatus status{options_.lanes[0].receiver, lane.receiver, one.result.page_id,
                             one.result.outcome == DeliveryOutcome::delivered};
     statuses_.push_back(
@@ -169,6 +173,7 @@ bool DeliverWorker::read_some(Owned& owned) {
     }
     OutboxPage page{record.offset, page_id_in(record.value), std::string(record.key), std::string(record.value)};
     if (page.page_id.empty() || owned.settled.contains(page.page_id)) return;
+    owned.written[page.page_id] = record.time;
     if (!owned.refused.empty() || !owned.chain->offer(page, clock_.monotonic())) {
       owned.refused.push_back(std::move(page));
     }
@@ -224,6 +229,7 @@ void DeliverWorker::publish() {
   for (std::size_t lane = 0; lane < views.size(); ++lane) {
     views[lane].receiver = options_.lanes[lane].receiver;
     views[lane].figures = figures_before_[lane];
+    if (lane == 0) views[lane].delay_sum = delay_sum_;
     for (const Owned& owned : owned_) {
       views[lane].figures.add(owned.chain->figures(lane));
       if (lane == 0) views[lane].pending += static_cast<std::int64_t>(owned.refused.size());

@@ -10,6 +10,7 @@
 #include <atomic>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -56,6 +57,7 @@ class DeliverWorker {
     std::int64_t committed = 0;  // as the group knows it
     std::unique_ptr<DeliverChain> chain;
     std::deque<OutboxPage> refused;  // there was no room for them yet
+    std::map<std::string, RecordTime> written;  // pages under way, and when they were decided
     std::set<std::string> settled;   // page ids from `committed` on that a former owner has settled
   };
   struct Result {
@@ -90,6 +92,7 @@ class DeliverWorker {
   std::uint64_t assignment_ = 0;
   std::vector<NewRecord> statuses_;              // of the next transaction
   std::vector<DeliveryFigures> figures_before_;  // of partitions that are gone, by lane
+  Duration delay_sum_{0};
   bool may_act_ = false;
   Mailbox<std::vector<DeliverView>> view_;
   std::shared_ptr<Results> results_ = std::make_shared<Results>();

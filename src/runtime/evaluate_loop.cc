@@ -66,7 +66,7 @@ void EvaluateLoop::commit() {
   std::vector<NewRecord> records;
   for (AlertChange& change : changes_) {
     ++(change.firing ? fired_ : resolved_);
-    add_records_of(change, 0, records);
+    add_feeds_of(change, 0, records);
     recent_.push_back(std::move(change));
     if (recent_.size() > kept_changes) recent_.pop_front();
   }

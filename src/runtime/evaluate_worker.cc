@@ -4,6 +4,7 @@
 #include <charconv>
 #include <utility>
 
+#include "base/hash.h"
 #include "core/halt/halt_record.h"
 #include "core/stage/block_codec.h"
 #include "runtime/change_records.h"
@@ -17,6 +18,9 @@ using namespace std::chrono_literals;
 constexpr std::size_t most_read = 1'000;
 constexpr Duration publish_every = 200ms;
 constexpr Duration expire_every = 10s;
+constexpr Duration watch_every = 1s;
+constexpr Duration stalled_after = 30s;
+constexpr std::string_view withheld_prefix = "withheld/";  // of keys in the topic of states; then the incident
 constexpr Duration offsets_grain = 5min;
 constexpr std::size_t kept_changes = 1'000;
 // A transaction takes tens of milliseconds: while catching up, it holds many grid times.
@@ -53,7 +57,7 @@ void EvaluateWorker::run(const std::atomic<bool>& stop) {
     const Duration now = clock_.monotonic();
     if (now - expired_at_ >= expire_every) {
       expired_at_ = now;
-      expire_halts();
+      expire();
     }
     if (now - published >= publish_every) {
       publish();
@@ -68,13 +72,12 @@ void EvaluateWorker::run(const std::atomic<bool>& stop) {
 void EvaluateWorker::drop_all() {
   for (const Owned& owned : owned_) refused_before_ += owned.partition->blocks_refused();
   owned_.clear();
-  changes_.clear();
   is_dirty_ = false;
   restored_.store(false, std::memory_order_relaxed);
 }
 
 bool EvaluateWorker::adopt(const std::vector<Assigned>& assigned, const std::atomic<bool>& stop) {
-  if (!people_) people_ = bus_.tail({Topic::halts});
+  if (!people_) people_ = bus_.tail({Topic::halts, Topic::halt_acks, Topic::silences});
   for (const Assigned& one : assigned) {
     if (one.of.topic != Topic::blocks) continue;
     Owned owned;
@@ -89,12 +92,12 @@ bool EvaluateWorker::adopt(const std::vector<Assigned>& assigned, const std::ato
     }
     // Who was released while nobody looked.
     for (const HaltBook::Item& item : halts_.items()) {
-      if (item.release) owned.partition->apply(*item.release, changes_);
+      if (item.release) owned.partition->apply(*item.release, owned.changes);
     }
     owned.committed_grid = owned.partition->evaluated();
     owned_.push_back(std::move(owned));
   }
-  is_dirty_ = !changes_.empty();
+  is_dirty_ = std::any_of(owned_.begin(), owned_.end(), [](const Owned& owned) { return !owned.changes.empty(); });
   restored_.store(true, std::memory_order_relaxed);
   if (!owned_.empty()) {
     std::string list;
@@ -116,7 +119,12 @@ bool EvaluateWorker::restore(Owned& owned, const Assigned& from, const std::atom
   };
   const auto outcome = bus_.read_to_end(
       {Topic::states, owned.number}, 0,
-      [&](const BusRecord& record) { readable = owned.partition->restore(record.key, record.value) && readable; },
+      [&](const BusRecord& record) {
+        const bool is_page = record.key.starts_with(withheld_prefix);
+        const bool done = is_page ? owned.withheld.restore(record.key.substr(withheld_prefix.size()), record.value)
+                                  : owned.partition->restore(record.key, record.value);
+        readable = readable && done;
+      },
       keep_going);
   if (!readable) say_(true, "the topic of states holds a record that this version can't read");
   if (outcome != ReadOutcome::complete || !readable) return false;
@@ -140,34 +148,62 @@ bool EvaluateWorker::restore(Owned& owned, const Assigned& from, const std::atom
       },
       keep_going);
   if (again != ReadOutcome::complete) return false;
-  owned.partition->end_resume(changes_);
+  owned.partition->end_resume(owned.changes);
   return true;
 }
 
 bool EvaluateWorker::read_people() {
-  const std::size_t count = people_->read(
-      [&](const BusRecord& record) {
-        halts_.apply(record.key, record.value);
-        const auto release = release_from_json(record.value);
-        if (!release) return;
-        for (Owned& owned : owned_) owned.partition->apply(*release, changes_);
-      },
-      Duration{0});
-  is_dirty_ = is_dirty_ || !changes_.empty();
+  const std::size_t count = people_->read([&](const BusRecord& record) { read_person(record); }, Duration{0});
+  if (people_->caught_up()) watch_acknowledgements();
+  for (const Owned& owned : owned_) is_dirty_ = is_dirty_ || !owned.changes.empty();
   return count > 0;
+}
+
+void EvaluateWorker::read_person(const BusRecord& record) {
+  if (record.from.topic == Topic::silences) {
+    silences_.apply(record.key, record.value);
+    return;
+  }
+  if (record.from.topic == Topic::halt_acks) {
+    acks_.apply_ack(record.value);
+    return;
+  }
+  halts_.apply(record.key, record.value);
+  acks_.apply_halt(record.key, record.value, record.time);
+  const auto release = release_from_json(record.value);
+  if (!release) return;
+  for (Owned& owned : owned_) owned.partition->apply(*release, owned.changes);
+}
+
+void EvaluateWorker::watch_acknowledgements() {
+  const Duration now = clock_.monotonic();
+  if (now - watched_at_ < watch_every) return;
+  watched_at_ = now;
+  const AckReport all = acks_.advance(clock_.now());
+  const auto count = static_cast<std::uint64_t>(bus_.partitions(Topic::blocks));
+  for (Owned& owned : owned_) {
+    // Each scope is one partition's to page for.
+    AckReport own = all;
+    std::erase_if(own.overdue, [&](const Unacknowledged& one) {
+      return hash64(one.scope) % count != static_cast<std::uint64_t>(owned.number);
+    });
+    owned.partition->apply(own, clock_.now(), owned.changes);
+  }
 }
 
 bool EvaluateWorker::read_some() {
   bool any = false;
+  std::size_t changes = 0;
   for (Owned& owned : owned_) {
     // Findings first: they are ahead of their blocks.
     any |= membership_.member().read({Topic::findings, owned.number}, most_read,
                                      [&](const BusRecord& record) { apply_finding(owned, record); }) > 0;
     any |= membership_.member().read({Topic::blocks, owned.number}, most_read,
                                      [&](const BusRecord& record) { apply_block(owned, record); }) > 0;
-    is_dirty_ = is_dirty_ || !changes_.empty() || owned.partition->evaluated() > owned.committed_grid;
+    is_dirty_ = is_dirty_ || !owned.changes.empty() || owned.partition->evaluated() > owned.committed_grid;
+    changes += owned.changes.size();
   }
-  return any && changes_.size() < most_changes;
+  return any && changes < most_changes;
 }
 
 void EvaluateWorker::apply_finding(Owned& owned, const BusRecord& record) {
@@ -177,11 +213,11 @@ void EvaluateWorker::apply_finding(Owned& owned, const BusRecord& record) {
     ++unreadable_;
     return;
   }
-  owned.partition->apply(*finding, changes_);
+  owned.partition->apply(*finding, owned.changes);
   if (!finding->halt) return;
   // A person may have been faster.
   for (const HaltBook::Item& item : halts_.of_scope(finding->halt->scope)) {
-    if (item.halt.id == finding->halt->id && item.release) owned.partition->apply(*item.release, changes_);
+    if (item.halt.id == finding->halt->id && item.release) owned.partition->apply(*item.release, owned.changes);
   }
 }
 
@@ -192,7 +228,7 @@ void EvaluateWorker::apply_block(Owned& owned, const BusRecord& record) {
     return;
   }
   note_offset(owned, block->grid, record.offset);
-  owned.partition->apply(*std::move(block), changes_);
+  owned.partition->apply(*std::move(block), owned.changes);
 }
 
 void EvaluateWorker::note_offset(Owned& owned, RecordTime grid, std::int64_t offset) {
@@ -210,12 +246,30 @@ std::string EvaluateWorker::metadata_of(Owned& owned, std::int64_t next_offset) 
   return std::to_string(first) + " " + owned.partition->position();
 }
 
+// What was decided, as it is for others: pages that no silence holds back, feeds, and which pages are held back.
+std::vector<NewRecord> EvaluateWorker::records_of(Owned& owned) {
+  std::vector<NewRecord> records;
+  const auto send = [&](Page page) {
+    records.push_back({Topic::outbox, by_key, std::move(page.order_key), std::move(page.body)});
+  };
+  for (const AlertChange& change : owned.changes) {
+    if (auto page = owned.withheld.apply(change, silences_)) send(*std::move(page));
+    add_feeds_of(change, by_key, records);
+  }
+  for (Page& page : owned.withheld.advance(owned.partition->evaluated(), silences_)) send(std::move(page));
+  owned.withheld.take_changes([&](std::string_view key, std::string_view value) {
+    records.push_back(
+        {Topic::states, owned.number, std::string(withheld_prefix).append(key), std::string(value)});
+  });
+  return records;
+}
+
 bool EvaluateWorker::commit() {
   Member& member = membership_.member();
   std::vector<BusPosition> positions;
   for (Owned& owned : owned_) {
     state_changes_.clear();
-    owned.partition->take_changes(state_changes_);
+    owned.partition->take_changes(state_owned.changes);
     for (StateRecord& change : state_changes_) {
       member.send({Topic::states, owned.number, std::move(change.key), std::move(change.value)});
     }
@@ -228,30 +282,37 @@ bool EvaluateWorker::commit() {
     if (member.reached(findings) >= 0) positions.push_back({findings, member.reached(findings), {}});
   }
   if (positions.empty()) return true;
-  std::vector<NewRecord> records;
-  for (const AlertChange& change : changes_) add_records_of(change, by_key, records);
-  for (NewRecord& record : records) member.send(std::move(record));
+  for (Owned& owned : owned_) {
+    for (NewRecord& record : records_of(owned)) member.send(std::move(record));
+  }
   if (!member.commit(positions)) {
     membership_.leave(member.lost().value_or("a transaction failed"));
     drop_all();
     return false;
   }
-  for (AlertChange& change : changes_) {
-    ++(change.firing ? fired_ : resolved_);
-    recent_.push_back(std::move(change));
-    if (recent_.size() > kept_changes) recent_.pop_front();
+  for (Owned& owned : owned_) {
+    for (AlertChange& change : owned.changes) {
+      ++(change.firing ? fired_ : resolved_);
+      recent_.push_back(std::move(change));
+      if (recent_.size() > kept_changes) recent_.pop_front();
+    }
+    owned.changes.clear();
   }
-  changes_.clear();
   is_dirty_ = false;
   for (Owned& owned : owned_) owned.committed_grid = owned.partition->evaluated();
   return true;
 }
 
-void EvaluateWorker::expire_halts() {
+void EvaluateWorker::expire() {
   const bool is_first = std::any_of(owned_.begin(), owned_.end(), [](const Owned& one) { return one.number == 0; });
-  for (std::string& key : halts_.expire(as_event_time(clock_.now()))) {
-    if (is_first) bus_.send_later({Topic::halts, by_key, std::move(key), {}}, tombstones_);
-  }
+  const EventTime now = as_event_time(clock_.now());
+  const auto forget = [&](Topic topic, std::vector<std::string> keys) {
+    for (std::string& key : keys) {
+      if (is_first) bus_.send_later({topic, by_key, std::move(key), {}}, tombstones_);
+    }
+  };
+  forget(Topic::halts, halts_.expire(now));
+  forget(Topic::silences, silences_.expire(now));
 }
 
 void EvaluateWorker::publish() {
@@ -272,6 +333,8 @@ void EvaluateWorker::publish() {
     view.series.cap += use.cap;
     view.series.bytes += use.bytes;
     view.blocks_refused += partition.blocks_refused();
+    view.pages_withheld += owned.withheld.size();
+    view.partitions_stalled = std::max(view.partitions_stalled, partition.stalled(stalled_after));
   }
   view.recent.assign(recent_.begin(), recent_.end());
   view.alerts_fired = fired_;

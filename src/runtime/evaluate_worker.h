@@ -16,6 +16,9 @@
 #include <string>
 #include <vector>
 
+#include "core/alert/silence_book.h"
+#include "core/alert/withheld_pages.h"
+#include "core/halt/ack_watch.h"
 #include "core/halt/halt_book.h"
 #include "core/stage/evaluate_stage.h"
 #include "ports/bus.h"
@@ -50,6 +53,8 @@ class EvaluateWorker {
     std::unique_ptr<EvaluatePartition> partition;
     std::map<RecordTime, std::int64_t> first_offsets;  // of the blocks of each five minutes that may be needed again
     RecordTime committed_grid;
+    std::vector<AlertChange> changes;  // decided and not committed
+    WithheldPages withheld;
   };
 
   bool adopt(const std::vector<Assigned>& assigned, const std::atomic<bool>& stop);
@@ -57,13 +62,17 @@ class EvaluateWorker {
   void drop_all();
 
   bool read_people();
+  void read_person(const BusRecord& record);
+  void watch_acknowledgements();
   bool read_some();
   void apply_block(Owned& owned, const BusRecord& record);
   void apply_finding(Owned& owned, const BusRecord& record);
   static void note_offset(Owned& owned, RecordTime grid, std::int64_t offset);
   static std::string metadata_of(Owned& owned, std::int64_t next_offset);
+  std::vector<NewRecord> records_of(Owned& owned);
   bool commit();
-  void expire_halts();
+  // Tombstones for halts that expired and silences long over: who reads the topics then forgets them.
+  void expire();
   void publish();
 
   Options options_;
@@ -73,10 +82,11 @@ class EvaluateWorker {
   SayLine say_;
   Membership membership_;
   std::vector<Owned> owned_;
-  std::unique_ptr<Tail> people_;  // halts and their releases
+  std::unique_ptr<Tail> people_;  // what people and agents wrote: halts, releases, acknowledgements, silences
   HaltBook halts_;
+  AckWatch acks_;
+  SilenceBook silences_;
   InFlight tombstones_;
-  std::vector<AlertChange> changes_;
   std::vector<StateRecord> state_changes_;
   bool is_dirty_ = false;  // something was decided, or read that must not be read again
   std::int64_t unreadable_ = 0;
@@ -85,6 +95,7 @@ class EvaluateWorker {
   std::int64_t fired_ = 0;
   std::int64_t resolved_ = 0;
   Duration expired_at_{0};
+  Duration watched_at_{0};
   std::atomic<bool> restored_{false};
   Mailbox<EvaluateView> view_;
 };

@@ -40,6 +40,7 @@ struct EvaluateView {
   std::int64_t halts_next = 0;
   std::int64_t blocks_waiting = 0;  // records that were not read
   std::int64_t findings_waiting = 0;
+  std::int64_t partitions_stalled = 0;  // source partitions that windowed rules wait for
   std::int64_t blocks_refused = 0;  // made under other rules, and so not added up
   std::int64_t alerts_fired = 0;
   std::int64_t alerts_resolved = 0;
@@ -51,6 +52,7 @@ struct DeliverView {
   std::int64_t outbox_next = 0;
   std::int64_t committed = 0;
   std::int64_t pending = 0;  // pages that the receiver does not have yet
+  Duration delay_sum{0};     // of delivered pages, from the outbox to the receiver
 };
 
 }  // namespace tocsin

@@ -64,6 +64,22 @@ class Live(unittest.TestCase):
         halts = {json.loads(value)["halt_id"] for _, key, value in read_all(self.broker.bootstrap, "incidents.halts")}
         self.assertEqual(halts, expected.halts)
 
+    def test_a_process_that_is_killed_ten_times_while_catching_up_loses_and_invents_nothing(self):
+        lines, _, path = generated(2, os.environ.get("TMPDIR", "/tmp"))
+        path.unlink()
+        setup, expected = self.start("killed", lines)
+        setup.start("stays", ready=False)
+        for i in range(10):
+            victim = setup.start(f"killed-{i}", ready=False)
+            victim.wait_until_listening()
+            time.sleep(0.3 + 0.5 * (i % 5))
+            victim.kill()
+        self.wait_for_pages(expected, setup)
+        time.sleep(3)
+        self.assertEqual(set(self.receiver.page_ids()), expected.pages)
+        halts = {json.loads(value)["halt_id"] for _, key, value in read_all(self.broker.bootstrap, "killed.halts")}
+        self.assertEqual(halts, expected.halts)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -279,6 +279,15 @@ struct EvaluatePartition::State {
     }
   }
 
+  std::int64_t stalled(Duration behind) const {
+    if (reached.empty()) return 0;
+    RecordTime furthest = before_all;
+    for (const auto& [partition, grid] : reached) furthest = std::max(furthest, grid);
+    const auto keep_up = std::count_if(reached.begin(), reached.end(),
+                                       [&](const auto& entry) { return furthest - entry.second <= behind; });
+    return std::max<std::int64_t>(0, options.source_partitions - keep_up);
+  }
+
   std::vector<RuleSight> sight() const {
     std::vector<RuleSight> list;
     std::size_t window = 0, task = 0;
@@ -359,6 +368,9 @@ void EvaluatePartition::resume(Block block) {
 }
 void EvaluatePartition::end_resume(std::vector<AlertChange>& out) {
   state_->end_resume(out);
+}
+std::int64_t EvaluatePartition::stalled(Duration behind) const {
+  return state_->stalled(behind);
 }
 std::vector<RuleSight> EvaluatePartition::sight() const {
   return state_->sight();

@@ -100,6 +100,10 @@ class EvaluatePartition {
   // Blocks that another rule set made: they are not folded.
   std::int64_t blocks_refused() const;
 
+  // How many source partitions have closed no slice of the last `behind`, by the clock of the one that is furthest:
+  // all windowed rules wait for them.
+  std::int64_t stalled(Duration behind) const;
+
   std::vector<RuleSight> sight() const;
   std::vector<ActiveAlert> active() const;
   SeriesUse series() const;
