@@ -33,6 +33,8 @@ struct EvaluateView {
   std::int64_t blocks_next = 0;  // offsets read so far
   std::int64_t findings_next = 0;
   std::int64_t halts_next = 0;
+  std::int64_t silences_next = 0;
+  std::size_t pages_withheld = 0;  // by silences
   std::int64_t alerts_fired = 0;
   std::int64_t alerts_resolved = 0;
 };
