@@ -3,13 +3,11 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include <cstdlib>
 #include <iostream>
 #include <optional>
-
-#include "app/report.h"
-#include "edge/http/client.h"
-#include "edge/http/url.h"
+#include <string>
+#include <utility>
+#include <vector>
 
 namespace tocsin {
 
@@ -17,41 +15,14 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-std::string url_of(const ClientOptions& options) {
-  std::string url = options.url;
-  if (url.empty()) {
-    const char* variable = std::getenv("TOCSIN_URL");
-    url = variable != nullptr && *variable != '\0' ? variable : "http://127.0.0.1:8686";
-  }
-  while (!url.empty() && url.back() == '/') url.pop_back();
-  return url;
-}
-
 // The service's answer; nothing, after saying why, where it can't be had.
-std::optional<Json> call(const ClientOptions& options, const std::string& method, const std::string& path,
-                         const std::string& body = {}) {
-  HttpFields headers{{"content-type", "application/json"}};
-  // From the environment: what stands on a command line can be read by everybody on the machine.
-  if (const char* token = std::getenv("TOCSIN_TOKEN"))
-    headers.emplace_back("authorization", std::string("Bearer ") + token);
-  const std::string url = url_of(options) + path;
-  const auto reply = http_call(method, url, headers, body, std::chrono::seconds{10});
-  if (!reply) {
-    std::cerr << "tocsin: " << url_of(options) << " can't be reached: " << reply.error()
-              << "\nName the service with --url or TOCSIN_URL.\n";
-    return std::nullopt;
-  }
-  Json json = Json::parse(reply.value().body, nullptr, false);
-  if (reply.value().status / 100 != 2) {
-    const std::string why = json.is_object() ? json.value("error", std::string{}) : std::string{};
-    std::cerr << "tocsin: status " << reply.value().status << (why.empty() ? "" : ": " + why) << '\n';
-    return std::nullopt;
-  }
-  if (!json.is_object()) {
-    std::cerr << "tocsin: the answer is no JSON; is this a tocsin service?\n";
-    return std::nullopt;
-  }
-  return json;
+std::optional<Json> ask(const ClientOptions& options, const std::string& method, std::vector<std::string> path,
+                        const Json& body = nullptr) {
+  // What stands on a command line need not be UTF-8.
+  const std::string text = body.is_null() ? "" : body.dump(-1, ' ', false, Json::error_handler_t::replace);
+  const auto answer = call(options, {method, std::move(path), text});
+  if (!answer) return std::nullopt;
+  return Json::parse(*answer);
 }
 
 int give_json(const Json& json) {
@@ -81,7 +52,7 @@ void print_halts(const Json& halts) {
 }  // namespace
 
 int run_halts_list(const ClientOptions& options) {
-  const auto json = call(options, "GET", "/v1/halts");
+  const auto json = ask(options, "GET", {"v1", "halts"});
   if (!json) return 2;
   if (options.output == "json") return give_json(*json);
   print_halts((*json)["halts"]);
@@ -89,7 +60,7 @@ int run_halts_list(const ClientOptions& options) {
 }
 
 int run_halts_show(const ClientOptions& options, const std::string& scope) {
-  const auto json = call(options, "GET", "/v1/halts/" + percent_encode(scope));
+  const auto json = ask(options, "GET", {"v1", "halts", scope});
   if (!json) return 2;
   if (options.output == "json") return give_json(*json);
   std::cout << scope << (json->value("halted", false) ? " is HALTED\n" : " is not halted\n");
@@ -100,7 +71,7 @@ int run_halts_show(const ClientOptions& options, const std::string& scope) {
 int run_halts_release(const ClientOptions& options, const std::string& scope, const std::string& by,
                       const std::string& reason) {
   const auto json =
-      call(options, "POST", "/v1/halts/release", Json{{"scope", scope}, {"by", by}, {"reason", reason}}.dump());
+      ask(options, "POST", {"v1", "halts", "release"}, Json{{"scope", scope}, {"by", by}, {"reason", reason}});
   if (!json) return 2;
   if (options.output == "json") return give_json(*json);
   std::cout << scope << ": " << (*json)["released"].size() << " halts released\n";
@@ -108,23 +79,70 @@ int run_halts_release(const ClientOptions& options, const std::string& scope, co
 }
 
 int run_halts_drill(const ClientOptions& options, const std::string& scope, const std::string& by) {
-  const auto json = call(options, "POST", "/v1/halts/drill", Json{{"scope", scope}, {"by", by}}.dump());
+  const auto json = ask(options, "POST", {"v1", "halts", "drill"}, Json{{"scope", scope}, {"by", by}});
   if (!json) return 2;
   if (options.output == "json") return give_json(*json);
   std::cout << "drill " << text_of(*json, "state") << " for " << scope << ", expires " << text_of(*json, "expires_at")
-            << "; watch for the acknowledgement in /v1/topics/halt-acks\n";
+            << "; watch for the acknowledgement in the topic halt-acks\n";
+  return 0;
+}
+
+namespace {
+
+void print_silence(const Json& silence) {
+  std::string matchers;
+  for (const Json& matcher : silence["matchers"]) matchers += " " + matcher.get<std::string>();
+  std::cout << fmt::format("{}  {:<8}{}\n  from {} until {}, by {}: {}\n", text_of(silence, "silence_id"),
+                           text_of(silence, "state"), matchers, text_of(silence, "from"), text_of(silence, "until"),
+                           text_of(silence, "by"), text_of(silence, "reason"));
+  if (silence.contains("expired_at")) {
+    std::cout << fmt::format("  expired by {} at {}\n", text_of(silence, "expired_by"),
+                             text_of(silence, "expired_at"));
+  }
+}
+
+}  // namespace
+
+int run_silences_add(const ClientOptions& options, const SilenceRequest& request) {
+  Json body{{"matchers", request.matchers}, {"by", request.by}, {"reason", request.reason}};
+  if (!request.length.empty()) body["for"] = request.length;
+  if (!request.until.empty()) body["until"] = request.until;
+  if (!request.from.empty()) body["from"] = request.from;
+  const auto json = ask(options, "POST", {"v1", "silences"}, body);
+  if (!json) return 2;
+  if (options.output == "json") return give_json(*json);
+  print_silence(*json);
+  return 0;
+}
+
+int run_silences_list(const ClientOptions& options) {
+  const auto json = ask(options, "GET", {"v1", "silences"});
+  if (!json) return 2;
+  if (options.output == "json") return give_json(*json);
+  if ((*json)["silences"].empty()) std::cout << "No silences.\n";
+  for (const Json& silence : (*json)["silences"]) print_silence(silence);
+  return 0;
+}
+
+int run_silences_expire(const ClientOptions& options, const std::string& id, const std::string& by) {
+  const auto json = ask(options, "POST", {"v1", "silences", "expire"}, Json{{"id", id}, {"by", by}});
+  if (!json) return 2;
+  if (options.output == "json") return give_json(*json);
+  print_silence(*json);
   return 0;
 }
 
 int run_alerts_list(const ClientOptions& options) {
-  const auto json = call(options, "GET", "/v1/alerts");
+  const auto json = ask(options, "GET", {"v1", "alerts"});
   if (!json) return 2;
   if (options.output == "json") return give_json(*json);
   if ((*json)["firing"].empty()) std::cout << "Nothing fires.\n";
   for (const Json& alert : (*json)["firing"]) {
     std::string labels;
     for (const auto& [name, value] : alert["labels"].items()) labels += " " + name + "=" + value.get<std::string>();
-    std::cout << fmt::format("{}  since {}\n {}\n  {}\n", text_of(alert, "alert"), text_of(alert, "since"), labels,
+    const std::string silenced_by = text_of(alert, "silenced_by");
+    std::cout << fmt::format("{}  since {}{}\n {}\n  {}\n", text_of(alert, "alert"), text_of(alert, "since"),
+                             silenced_by.empty() ? "" : "  silenced by " + silenced_by, labels,
                              text_of(alert["annotations"], "summary"));
     if (!text_of(alert, "command").empty()) std::cout << "  " << text_of(alert, "command") << '\n';
   }
@@ -132,7 +150,7 @@ int run_alerts_list(const ClientOptions& options) {
 }
 
 int run_status(const ClientOptions& options) {
-  const auto json = call(options, "GET", "/v1/status");
+  const auto json = ask(options, "GET", {"v1", "status"});
   if (!json) return 2;
   if (options.output == "json") return give_json(*json);
   const Json& s = *json;

@@ -133,21 +133,54 @@ int run_command_line(int argc, char** argv) {
     add_output(*sub, client.output);
     return sub;
   };
-  CLI::App* halts = app.add_subcommand("halts", "look at the halts of a running service, and release them");
+  // What people order needs no service where there is a cluster.
+  const auto add_order = [&](CLI::App& parent, const char* name, const char* help) {
+    CLI::App* sub = add_client(parent, name, help);
+    CLI::Option* config =
+        sub->add_option("--config", client.config, "the configuration whose 'kafka:' --kafka takes");
+    sub->add_flag("--kafka", client.kafka, "act on the topics in Kafka directly, without a running service")
+        ->needs(config);
+    return sub;
+  };
+  CLI::App* halts = app.add_subcommand("halts", "look at halts, and release them");
   halts->require_subcommand(1);
-  add_client(*halts, "list", "all halts")->callback([&] { status = run_halts_list(client); });
-  command = add_client(*halts, "show", "whether a scope is halted, and why");
+  add_order(*halts, "list", "all halts")->callback([&] { status = run_halts_list(client); });
+  command = add_order(*halts, "show", "whether a scope is halted, and why");
   command->add_option("SCOPE", scope, "task:ID or agent:NAME")->required();
   command->callback([&] { status = run_halts_show(client, scope); });
-  command = add_client(*halts, "release", "let a scope go on; the same secret does not halt it again");
+  command = add_order(*halts, "release", "let a scope go on; the same secret does not halt it again");
   command->add_option("SCOPE", scope, "task:ID or agent:NAME")->required();
   command->add_option("--by", by, "who releases it")->required();
   command->add_option("--reason", reason, "why")->required();
   command->callback([&] { status = run_halts_release(client, scope, by, reason); });
-  command = add_client(*halts, "drill", "halt a scope for ten minutes, to see that its agent obeys");
+  command = add_order(*halts, "drill", "halt a scope for ten minutes, to see that its agent obeys");
   command->add_option("SCOPE", scope, "task:ID or agent:NAME")->required();
   command->add_option("--by", by, "who drills")->required();
   command->callback([&] { status = run_halts_drill(client, scope, by); });
+
+  SilenceRequest silence;
+  std::string silence_id;
+  CLI::App* silences = app.add_subcommand("silences", "times in which nobody is paged for some alerts");
+  silences->require_subcommand(1);
+  command = add_order(*silences, "add", "send no pages for alerts whose labels match; alerts and halts go on");
+  command
+      ->add_option("MATCHER", silence.matchers,
+                   "LABEL=VALUE, or with !=, =~REGEX, !~REGEX; all must match. "
+                   "alertname is the alert's name")
+      ->required();
+  CLI::Option* length = command->add_option("--for", silence.length, "how long, such as 2h");
+  command->add_option("--until", silence.until, "when it ends, such as 2026-01-07T12:00:00Z")->excludes(length);
+  command->add_option("--from", silence.from, "when it begins (default: now)");
+  command->add_option("--by", silence.by, "who silences")->required();
+  command->add_option("--reason", silence.reason, "why")->required();
+  command->callback([&] { status = run_silences_add(client, silence); });
+  add_order(*silences, "list", "all silences, those of the last days too")->callback([&] {
+    status = run_silences_list(client);
+  });
+  command = add_order(*silences, "expire", "end a silence now");
+  command->add_option("ID", silence_id, "of the silence")->required();
+  command->add_option("--by", silence.by, "who ends it")->required();
+  command->callback([&] { status = run_silences_expire(client, silence_id, silence.by); });
 
   CLI::App* alerts = app.add_subcommand("alerts", "look at the alerts of a running service");
   alerts->require_subcommand(1);

@@ -47,25 +47,6 @@ HttpResponse not_written() {
   return error_response(503, "Kafka did not acknowledge it in time; look whether it is there before you try again");
 }
 
-// A small body of ours: never nested, a few names.
-std::optional<Json> small_object(const std::string& body) {
-  constexpr std::size_t most_bytes = 64 << 10;
-  if (body.size() > most_bytes) return std::nullopt;
-  int depth = 0;
-  for (const char c : body) {
-    if ((c == '{' || c == '[') && ++depth > 8) return std::nullopt;
-  }
-  Json json = Json::parse(body, nullptr, false);
-  if (!json.is_object()) return std::nullopt;
-  return json;
-}
-
-std::string text_of(const Json& json, const char* key) {
-  const auto found = json.find(key);
-  if (found == json.end() || !found->is_string()) return {};
-  return found->get<std::string>().substr(0, 512);
-}
-
 std::int64_t number_of(const HttpRequest& request, std::string_view name, std::int64_t otherwise) {
   const auto text = request.query_value(name);
   if (!text) return otherwise;
@@ -147,7 +128,12 @@ std::vector<BodyRecord> split_body(std::string_view body) {
 }
 
 HttpApi::HttpApi(Options options, const ServiceView& service, Log& log, const Clock& clock)
-    : options_(std::move(options)), service_(service), log_(log), clock_(clock), long_poll_(log, clock) {}
+    : options_(std::move(options)),
+      service_(service),
+      log_(log),
+      clock_(clock),
+      long_poll_(log, clock),
+      desk_({service.deployment(), service.halts().enforce}) {}
 
 EventTime HttpApi::now() const {
   return as_event_time(clock_.now());
@@ -189,13 +175,9 @@ void HttpApi::handle(HttpRequest request, Responder responder) {
   if (post && is({"v1", "events"})) return responder.send(post_events(request));
   if (get && path.size() == 3 && path[0] == "v1" && path[1] == "topics")
     return get_topic(request, path[2], responder);
-  if (get && is({"v1", "halts"})) return responder.send(get_halts({}));
-  if (get && path.size() == 3 && path[0] == "v1" && path[1] == "halts") return responder.send(get_halts(path[2]));
-  if (post && is({"v1", "halts", "release"})) return responder.send(post_release(request.body));
-  if (post && is({"v1", "halts", "drill"})) return responder.send(post_drill(request.body));
-  if (post && is({"v1", "halt-acks"})) return responder.send(post_ack(request.body));
   if (get && is({"v1", "alerts"})) return responder.send(get_alerts());
   if (get && is({"v1", "status"})) return responder.send(get_status());
+  if (auto response = ask_desk(request, path)) return responder.send(std::move(*response));
   responder.send(error_response(404, "there is no such door; GET / shows them"));
 }
 
@@ -258,90 +240,31 @@ void HttpApi::get_topic(const HttpRequest& request, const std::string& name, Res
   long_poll_.answer(*topic, from, static_cast<std::size_t>(limit), Duration{wait}, std::move(responder));
 }
 
-void HttpApi::read_halts() {
-  std::vector<LogRecord> records;
-  halts_next_ = log_.fetch(Topic::halts, 0, halts_next_, 1'000'000, records);
-  for (const LogRecord& record : records) halts_.apply(record.key, record.value);
+void HttpApi::read_orders() {
+  for (auto& [topic, next] : orders_next_) {
+    std::vector<LogRecord> records;
+    next = log_.fetch(topic, 0, next, 1'000'000, records);
+    for (const LogRecord& record : records) desk_.apply(topic, record.key, record.value);
+  }
 }
 
-HttpResponse HttpApi::get_halts(const std::string& scope) {
+std::optional<HttpResponse> HttpApi::ask_desk(const HttpRequest& request, const std::vector<std::string>& path) {
+  // Under the lock from the read to the append: of two people who release one halt, one is told that it is done.
   const std::lock_guard lock(mutex_);
-  read_halts();
-  Json list = Json::array();
-  for (const HaltBook::Item& item : scope.empty() ? halts_.items() : halts_.of_scope(scope)) {
-    Json json = Json::parse(to_json(item.halt));
-    json["active"] = item.is_active(stream_now());
-    json["release"] = item.release ? Json::parse(to_json(*item.release)) : Json(nullptr);
-    list.push_back(std::move(json));
-  }
-  Json body{{"halts", std::move(list)}};
-  if (!scope.empty()) {
-    body["scope"] = scope;
-    body["halted"] = halts_.is_halted(scope, stream_now());
-  }
-  return json_response(200, body);
+  read_orders();
+  auto answer = desk_.handle({request.method, path, request.body}, now(), stream_now());
+  if (!answer) return std::nullopt;
+  if (!answer->records.empty() && !log_.append(std::move(answer->records))) return not_written();
+  HttpResponse response;
+  response.status = answer->status;
+  response.body = answer->body + "\n";
+  return response;
 }
 
-HttpResponse HttpApi::post_release(const std::string& body) {
-  const auto json = small_object(body);
-  if (!json) return error_response(400, "a JSON object is needed: {\"scope\", \"by\", \"reason\"}");
-  const std::string scope = text_of(*json, "scope"), by = text_of(*json, "by"), reason = text_of(*json, "reason");
-  if (scope.empty() || by.empty() || reason.empty()) {
-    return error_response(400, "'scope', 'by' and 'reason' are needed: a release has a name and a reason");
-  }
-  const std::string only = text_of(*json, "halt_id");
-  const std::lock_guard lock(mutex_);
-  read_halts();
-  std::vector<NewRecord> records;
-  Json released = Json::array();
-  for (const HaltRecord& halt : halts_.unreleased(scope)) {
-    if (!only.empty() && halt.id != only) continue;
-    const HaltRelease release{halt.id, scope, by, reason, stream_now()};
-    records.push_back({Topic::halts, 0, release.key(), to_json(release)});
-    released.push_back(halt.id);
-  }
-  if (records.empty()) return error_response(404, "nothing to release: the scope has no unreleased halt");
-  if (!log_.append(std::move(records))) return not_written();
-  read_halts();
-  return json_response(200, {{"scope", scope}, {"released", released}});
-}
-
-HttpResponse HttpApi::post_drill(const std::string& body) {
-  const auto json = small_object(body);
-  const std::string scope = json ? text_of(*json, "scope") : std::string{};
-  const std::string by = json ? text_of(*json, "by") : std::string{};
-  const bool known = scope.starts_with("task:") || scope.starts_with("agent:");
-  if (!known || scope.back() == ':' || by.empty()) {
-    return error_response(400, "'scope' (task:ID or agent:NAME) and 'by' are needed");
-  }
-  HaltRecord halt;
-  halt.scope = scope;
-  halt.id = halt_id(service_.deployment(), "drill", scope, to_rfc3339(now()));
-  halt.rule = "drill";
-  halt.reason = "a drill, by " + by;
-  halt.state = service_.halts().enforce ? HaltState::enforced : HaltState::dry_run;
-  halt.first_at = halt.last_at = stream_now();
-  halt.expires_at = halt.first_at + 10min;
-  if (!log_.append({{Topic::halts, 0, halt.key(), to_json(halt)}})) return not_written();
-  return json_response(200, Json::parse(to_json(halt)));
-}
-
-HttpResponse HttpApi::post_ack(const std::string& body) {
-  const auto json = small_object(body);
-  const std::string id = json ? text_of(*json, "halt_id") : std::string{};
-  const std::string scope = json ? text_of(*json, "scope") : std::string{};
-  if (id.empty() || scope.empty()) return error_response(400, "'halt_id' and 'scope' are needed");
-  const Json ack{{"kind", "halt_ack"},
-                 {"halt_id", id},
-                 {"scope", scope},
-                 {"by", text_of(*json, "by")},
-                 {"at", to_rfc3339(now())}};
-  if (!log_.append({{Topic::halt_acks, 0, id, dump(ack)}})) return not_written();
-  return json_response(202, {{"acknowledged", id}});
-}
-
-HttpResponse HttpApi::get_alerts() const {
+HttpResponse HttpApi::get_alerts() {
   const auto view = service_.evaluate();
+  const std::lock_guard lock(mutex_);
+  read_orders();
   Json firing = Json::array(), recent = Json::array();
   for (const ActiveAlert& alert : view->active) {
     Json json = Json::parse(to_replay_json(alert.change));
@@ -351,6 +274,8 @@ HttpResponse HttpApi::get_alerts() const {
     json["unit"] = alert.change.value_unit;
     json["halt"] = alert.change.halt;
     json["command"] = alert.change.command;
+    const Silence* silence = desk_.silences().covers(alert.change.alert, alert.change.labels, stream_now());
+    json["silenced_by"] = silence != nullptr ? Json(silence->id) : Json(nullptr);
     firing.push_back(std::move(json));
   }
   for (auto change = view->recent.rbegin(); change != view->recent.rend(); ++change) {

@@ -1,4 +1,4 @@
-// The HTTP doors of a running service: events in; halts, alerts, topics and metrics out.
+// The HTTP doors of a running service: events in; halts, silences, alerts, topics and metrics out.
 //
 //   POST /v1/events                 native events: one object, a JSON array, or a line each; whole or refused
 //   GET  /v1/topics/NAME            records of a topic; ?from=N&wait_ms=M&limit=K waits for the next
@@ -6,17 +6,23 @@
 //   POST /v1/halts/release          {"scope", "by", "reason", "halt_id"?}
 //   POST /v1/halts/drill            {"scope", "by"}
 //   POST /v1/halt-acks              {"halt_id", "scope", "by"}
+//   GET  /v1/silences               what nobody is paged for, and for how long
+//   POST /v1/silences               {"matchers": ["agent=support"], "for" or "until", "by", "reason", "from"?}
+//   POST /v1/silences/expire        {"id", "by"}
 //   GET  /v1/alerts, /v1/status, /metrics, /healthz, /readyz, /-/healthy, /-/ready, /
 
 #pragma once
 
+#include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "app/long_poll.h"
+#include "app/order_desk.h"
 #include "core/event/native_decoder.h"
-#include "core/halt/halt_book.h"
 #include "edge/http/server.h"
 #include "runtime/service_view.h"
 
@@ -39,16 +45,14 @@ class HttpApi {
 
  private:
   HttpResponse post_events(const HttpRequest& request);
-  HttpResponse get_halts(const std::string& scope);
-  HttpResponse post_release(const std::string& body);
-  HttpResponse post_drill(const std::string& body);
-  HttpResponse post_ack(const std::string& body);
-  HttpResponse get_alerts() const;
+  // Halts, acknowledgements and silences; nothing where the path is none of them.
+  std::optional<HttpResponse> ask_desk(const HttpRequest& request, const std::vector<std::string>& path);
+  HttpResponse get_alerts();
   HttpResponse get_status() const;
   HttpResponse get_health(bool readiness) const;
   void get_topic(const HttpRequest& request, const std::string& name, Responder responder);
   bool is_allowed(const HttpRequest& request) const;
-  void read_halts();
+  void read_orders();
   EventTime now() const;
   // The time that halts expire by: the stream's own where events drive the clock.
   EventTime stream_now() const;
@@ -61,8 +65,8 @@ class HttpApi {
   // Requests come from several threads, and are few: one lock over what they share.
   std::mutex mutex_;
   NativeDecoder decoder_;
-  HaltBook halts_;
-  std::int64_t halts_next_ = 0;
+  OrderDesk desk_;
+  std::map<Topic, std::int64_t> orders_next_{{Topic::halts, 0}, {Topic::silences, 0}};
 };
 
 // Splits a body into records: a JSON array into its items, a single object as it is, else line by line. Each with

@@ -97,6 +97,8 @@ void add_rules(MetricPage& page, const EvaluateView& view) {
   }
   page.counter("tocsin_alerts_fired_total", "Alerts that began to fire.", {}, number(view.alerts_fired));
   page.counter("tocsin_alerts_resolved_total", "Alerts that were resolved.", {}, number(view.alerts_resolved));
+  page.gauge("tocsin_pages_withheld", "Pages that a silence holds back while their alert fires.", {},
+             number(static_cast<std::int64_t>(view.pages_withheld)));
   page.gauge("tocsin_series", "Series held.", {}, number(static_cast<std::int64_t>(view.series.used)));
   page.gauge("tocsin_series_limit", "Series that there is room for (max_series of all rules).", {},
              number(static_cast<std::int64_t>(view.series.cap)));
@@ -143,8 +145,8 @@ void add_bus(MetricPage& page, const BusFigures& bus, const EvaluateView& evalua
   page.counter("tocsin_kafka_fetched_bytes_total", "Keys and values read by group members.", {},
                number(bus.fetched_bytes));
   page.gauge("tocsin_source_partitions_stalled",
-             "Source partitions that have closed no slice for 30 s while others have: windowed rules wait for them.", {},
-             number(evaluate.partitions_stalled));
+             "Source partitions that have closed no slice for 30 s while others have: windowed rules wait for them.",
+             {}, number(evaluate.partitions_stalled));
   page.counter("tocsin_blocks_refused_total", "Slices that were closed under other rules than this process has.", {},
                number(evaluate.blocks_refused));
 }

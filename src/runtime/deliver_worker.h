@@ -56,9 +56,9 @@ class DeliverWorker {
     std::int64_t next = 0;       // behind the last page that the chain took
     std::int64_t committed = 0;  // as the group knows it
     std::unique_ptr<DeliverChain> chain;
-    std::deque<OutboxPage> refused;  // there was no room for them yet
+    std::deque<OutboxPage> refused;             // there was no room for them yet
     std::map<std::string, RecordTime> written;  // pages under way, and when they were decided
-    std::set<std::string> settled;   // page ids from `committed` on that a former owner has settled
+    std::set<std::string> settled;              // page ids from `committed` on that a former owner has settled
   };
   struct Result {
     std::int32_t partition = 0;

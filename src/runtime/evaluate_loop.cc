@@ -30,31 +30,46 @@ std::size_t EvaluateLoop::read(Topic topic, std::int64_t& next, Apply apply) {
   return batch_.size();
 }
 
+RecordTime EvaluateLoop::now() const {
+  return clock_of_events_ ? partition_.evaluated() : clock_.now();
+}
+
+std::size_t EvaluateLoop::read_all() {
+  // Silences first: who was told that one stands is paged for nothing that comes after it.
+  std::size_t count = read(Topic::silences, silences_next_,
+                           [&](const LogRecord& record) { silences_.apply(record.key, record.value); });
+  count += read(Topic::findings, findings_next_, [&](const LogRecord& record) {
+    if (const auto finding = decode_finding(record.value)) partition_.apply(*finding, changes_);
+  });
+  count += read(Topic::halts, halts_next_, [&](const LogRecord& record) {
+    halts_.apply(record.key, record.value);
+    acks_.apply_halt(record.key, record.value, record.time.value_or(clock_.now()));
+    if (const auto release = release_from_json(record.value)) partition_.apply(*release, changes_);
+  });
+  count += read(Topic::halt_acks, acks_next_, [&](const LogRecord& record) { acks_.apply_ack(record.value); });
+  count += read(Topic::blocks, blocks_next_, [&](const LogRecord& record) {
+    if (auto block = decode_block(record.value)) partition_.apply(std::move(*block), changes_);
+  });
+  return count;
+}
+
 void EvaluateLoop::run(const std::atomic<bool>& stop) {
   std::uint64_t seen = 0;
   Duration last_published{0};
   bool is_published = false;
   publish();
   while (!stop.load(std::memory_order_relaxed)) {
-    std::size_t count = read(Topic::findings, findings_next_, [&](const LogRecord& record) {
-      if (const auto finding = decode_finding(record.value)) partition_.apply(*finding, changes_);
-    });
-    count += read(Topic::halts, halts_next_, [&](const LogRecord& record) {
-      halts_.apply(record.key, record.value);
-      if (const auto release = release_from_json(record.value)) partition_.apply(*release, changes_);
-    });
-    count += read(Topic::blocks, blocks_next_, [&](const LogRecord& record) {
-      if (auto block = decode_block(record.value)) partition_.apply(std::move(*block), changes_);
-    });
+    const std::size_t count = read_all();
     if (count > 0) {
-      commit();
+      commit({});
       is_published = false;
     }
-    const Duration now = clock_.monotonic();
-    if ((count == 0 && !is_published) || now - last_published >= publish_every) {
-      expire_halts();
+    const Duration monotonic = clock_.monotonic();
+    if ((count == 0 && !is_published) || monotonic - last_published >= publish_every) {
+      advance();
+      expire();
       publish();
-      last_published = now;
+      last_published = monotonic;
       is_published = true;
     }
     if (count == 0) seen = log_.wait(seen, 100ms);
@@ -62,23 +77,35 @@ void EvaluateLoop::run(const std::atomic<bool>& stop) {
   publish();
 }
 
-void EvaluateLoop::commit() {
+void EvaluateLoop::commit(std::vector<Page> due) {
   std::vector<NewRecord> records;
+  for (Page& page : due) records.push_back({Topic::outbox, 0, std::move(page.order_key), std::move(page.body)});
   for (AlertChange& change : changes_) {
     ++(change.firing ? fired_ : resolved_);
+    if (auto page = withheld_.apply(change, silences_)) {
+      records.push_back({Topic::outbox, 0, std::move(page->order_key), std::move(page->body)});
+    }
     add_feeds_of(change, 0, records);
     recent_.push_back(std::move(change));
     if (recent_.size() > kept_changes) recent_.pop_front();
   }
   changes_.clear();
+  withheld_.take_changes([](std::string_view, std::string_view) {});  // lasts as long as the process
   log_.commit(std::move(records),
               {{"evaluate", Topic::blocks, 0, blocks_next_}, {"evaluate", Topic::findings, 0, findings_next_}});
 }
 
-void EvaluateLoop::expire_halts() {
-  const EventTime now = as_event_time(clock_of_events_ ? partition_.evaluated() : clock_.now());
+void EvaluateLoop::advance() {
+  if (!clock_of_events_) partition_.apply(acks_.advance(now()), now(), changes_);
+  std::vector<Page> due = withheld_.advance(now(), silences_);
+  if (!changes_.empty() || !due.empty()) commit(std::move(due));
+}
+
+void EvaluateLoop::expire() {
+  const EventTime at = as_event_time(now());
   std::vector<NewRecord> tombstones;
-  for (std::string& key : halts_.expire(now)) tombstones.push_back({Topic::halts, 0, std::move(key), {}});
+  for (std::string& key : halts_.expire(at)) tombstones.push_back({Topic::halts, 0, std::move(key), {}});
+  for (std::string& key : silences_.expire(at)) tombstones.push_back({Topic::silences, 0, std::move(key), {}});
   if (!tombstones.empty()) log_.append(std::move(tombstones));
 }
 
@@ -92,6 +119,8 @@ void EvaluateLoop::publish() {
   view.blocks_next = blocks_next_;
   view.findings_next = findings_next_;
   view.halts_next = halts_next_;
+  view.silences_next = silences_next_;
+  view.pages_withheld = withheld_.size();
   view.alerts_fired = fired_;
   view.alerts_resolved = resolved_;
   view_.put(std::move(view));

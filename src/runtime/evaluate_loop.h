@@ -1,4 +1,4 @@
-// The evaluate thread: reads findings, blocks and releases, and writes pages and feeds.
+// The evaluate thread: reads findings, blocks, releases, acknowledgements and silences, and writes pages and feeds.
 
 #pragma once
 
@@ -7,6 +7,9 @@
 #include <memory>
 #include <vector>
 
+#include "core/alert/silence_book.h"
+#include "core/alert/withheld_pages.h"
+#include "core/halt/ack_watch.h"
 #include "core/halt/halt_book.h"
 #include "core/stage/evaluate_stage.h"
 #include "ports/clock.h"
@@ -18,7 +21,8 @@ namespace tocsin {
 
 class EvaluateLoop {
  public:
-  // `clock_of_events`: halts expire by the stream's time, else by the machine's.
+  // `clock_of_events`: halts and silences end by the stream's time, else by the machine's. Nobody waits for
+  // acknowledgements then: what is played back has no agents.
   EvaluateLoop(EvaluateOptions options, bool clock_of_events, Log& log, const Clock& clock,
                std::shared_ptr<const RuleSet> rules);
 
@@ -31,13 +35,22 @@ class EvaluateLoop {
   // Reads what `topic` has, and returns how many records that was.
   template <class Apply>
   std::size_t read(Topic topic, std::int64_t& next, Apply apply);
-  void commit();
-  // Writes tombstones for the halts that have expired: who reads the topic then forgets them.
-  void expire_halts();
+  std::size_t read_all();
+  // What changed, with the pages that are due, as records; and how far was read.
+  void commit(std::vector<Page> due);
+  // What comes with time alone: unacknowledged halts, and pages whose silence has ended.
+  void advance();
+  RecordTime now() const;
+  // Writes tombstones for the halts that have expired, and for silences long over: who reads the topics then forgets
+  // them.
+  void expire();
   void publish();
 
   bool clock_of_events_;
   HaltBook halts_;
+  AckWatch acks_;
+  SilenceBook silences_;
+  WithheldPages withheld_;
   Log& log_;
   const Clock& clock_;
   EvaluatePartition partition_;
@@ -47,6 +60,8 @@ class EvaluateLoop {
   std::int64_t blocks_next_ = 0;
   std::int64_t findings_next_ = 0;
   std::int64_t halts_next_ = 0;
+  std::int64_t acks_next_ = 0;
+  std::int64_t silences_next_ = 0;
   std::int64_t fired_ = 0;
   std::int64_t resolved_ = 0;
   std::int64_t unreadable_ = 0;

@@ -258,8 +258,7 @@ std::vector<NewRecord> EvaluateWorker::records_of(Owned& owned) {
   }
   for (Page& page : owned.withheld.advance(owned.partition->evaluated(), silences_)) send(std::move(page));
   owned.withheld.take_changes([&](std::string_view key, std::string_view value) {
-    records.push_back(
-        {Topic::states, owned.number, std::string(withheld_prefix).append(key), std::string(value)});
+    records.push_back({Topic::states, owned.number, std::string(withheld_prefix).append(key), std::string(value)});
   });
   return records;
 }
@@ -269,7 +268,7 @@ bool EvaluateWorker::commit() {
   std::vector<BusPosition> positions;
   for (Owned& owned : owned_) {
     state_changes_.clear();
-    owned.partition->take_changes(state_owned.changes);
+    owned.partition->take_changes(state_changes_);
     for (StateRecord& change : state_changes_) {
       member.send({Topic::states, owned.number, std::move(change.key), std::move(change.value)});
     }

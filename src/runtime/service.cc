@@ -116,6 +116,7 @@ bool Service::is_idle() const {
   if (evaluated->blocks_next != log_.end(Topic::blocks, 0)) return false;
   if (evaluated->findings_next != log_.end(Topic::findings, 0)) return false;
   if (evaluated->halts_next != log_.end(Topic::halts, 0)) return false;
+  if (evaluated->silences_next != log_.end(Topic::silences, 0)) return false;
   for (const auto& receiver : receivers_) {
     if (receiver->view()->committed != log_.end(Topic::outbox, 0)) return false;
   }

@@ -41,7 +41,9 @@ struct EvaluateView {
   std::int64_t blocks_waiting = 0;  // records that were not read
   std::int64_t findings_waiting = 0;
   std::int64_t partitions_stalled = 0;  // source partitions that windowed rules wait for
-  std::int64_t blocks_refused = 0;  // made under other rules, and so not added up
+  std::int64_t blocks_refused = 0;      // made under other rules, and so not added up
+  std::int64_t silences_next = 0;
+  std::size_t pages_withheld = 0;  // by silences
   std::int64_t alerts_fired = 0;
   std::int64_t alerts_resolved = 0;
 };

@@ -26,7 +26,7 @@ bool SilenceBook::apply(std::string_view key, std::string_view value) {
   }
   auto silence = silence_from_json(value);
   if (!silence || silence->id != id) return false;
-  if (known == silences_.end() && silences_.size() >= most_silences) return false;
+  if (known == silences_.end() && is_full()) return false;
   silences_.insert_or_assign(std::string(id), std::move(*silence));
   ++version_;
   return true;
@@ -52,6 +52,10 @@ std::vector<Silence> SilenceBook::items() const {
 const Silence* SilenceBook::find(std::string_view id) const {
   const auto found = silences_.find(id);
   return found == silences_.end() ? nullptr : &found->second;
+}
+
+bool SilenceBook::is_full() const {
+  return silences_.size() >= most_silences;
 }
 
 std::vector<std::string> SilenceBook::expire(EventTime now) {

@@ -31,6 +31,8 @@ class SilenceBook {
   // Drops what ended five days before `now` or earlier; returns the keys for which tombstones are due.
   std::vector<std::string> expire(EventTime now);
 
+  bool is_full() const;
+
   // Changes with every change of the book.
   std::uint64_t version() const { return version_; }
 

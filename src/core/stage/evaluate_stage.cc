@@ -341,6 +341,10 @@ void EvaluatePartition::apply(const HaltRelease& release, std::vector<AlertChang
   state_->event_alerts.release(release, out);
 }
 
+void EvaluatePartition::apply(const AckReport& report, RecordTime now, std::vector<AlertChange>& out) {
+  state_->event_alerts.apply(report, now, out);
+}
+
 RecordTime EvaluatePartition::evaluated() const {
   return state_->evaluated;
 }

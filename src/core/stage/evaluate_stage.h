@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "core/alert/alert_change.h"
+#include "core/halt/ack_watch.h"
 #include "core/halt/halt_record.h"
 #include "core/rule/rule_set.h"
 #include "core/stage/block.h"
@@ -70,6 +71,9 @@ class EvaluatePartition {
 
   // A person released a halt: its alert ends, and the same secret in the same scope is accepted from now on.
   void apply(const HaltRelease& release, std::vector<AlertChange>& out);
+
+  // Which halts nobody has acknowledged in time: each such scope is an alert until it is reported no longer.
+  void apply(const AckReport& report, RecordTime now, std::vector<AlertChange>& out);
 
   // The last grid time that was evaluated; the beginning of time before the first.
   RecordTime evaluated() const;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/time_text.h"
+#include "core/alert/silence.h"
 #include "core/stage/evaluate_keys.h"
 #include "core/stage/stage_wire.h"
 #include "core/stage/window_rule.h"
@@ -16,6 +18,7 @@ using namespace std::chrono_literals;
 // What nobody resolved by hand ends with its halt, after seven days without a sign.
 constexpr Duration forgotten_after = 168h;
 constexpr Duration own_alerts_quiet = 1h;
+const std::string not_acknowledged = "HaltNotAcknowledged";
 
 constexpr std::uint64_t alert_form = 1;  // version of the stored record
 
@@ -99,6 +102,38 @@ void EventAlerts::raise(const std::string& name, const Labels& labels, const std
   ++alert.times;
   if (alert.firing) return;
   alert.quiet_for = own_alerts_quiet;
+  raise(alert, name, labels, summary, at, out);
+}
+
+void EventAlerts::apply(const AckReport& report, RecordTime at, std::vector<AlertChange>& out) {
+  std::set<std::string> overdue;
+  for (const Unacknowledged& one : report.overdue) {
+    const Labels labels{{"scope", one.scope}};
+    overdue.insert(to_text(labels));
+    Alert& alert = alerts_[{not_acknowledged, to_text(labels)}];
+    if (alert.firing) continue;
+    alert.last = at;
+    alert.times = 1;
+    alert.quiet_for = Duration{};
+    const std::string of_agent = one.agent.empty() ? "" : " of agent " + one.agent;
+    raise(alert, not_acknowledged, labels,
+          "nobody has acknowledged the halt of " + one.scope + of_agent + " for " + to_text(AckWatch::patience) +
+              ": it may run on, as an agent that does not read halts is stopped by none; look at it, and stop it by "
+              "hand",
+          at, out);
+  }
+  for (auto& [key, alert] : alerts_) {
+    if (key.first != not_acknowledged || !alert.firing || overdue.contains(key.second)) continue;
+    const auto ended = std::find_if(report.ended.begin(), report.ended.end(), [&](const auto& scope) {
+      return to_text(Labels{{"scope", scope.first}}) == key.second;
+    });
+    resolve(alert, at, ended == report.ended.end() ? "no halt waits for an acknowledgement any more" : ended->second,
+            out);
+  }
+}
+
+void EventAlerts::raise(Alert& alert, const std::string& name, const Labels& labels, const std::string& summary,
+                        RecordTime at, std::vector<AlertChange>& out) {
   AlertChange change;
   change.at = at;
   change.alert = name;
@@ -109,6 +144,7 @@ void EventAlerts::raise(const std::string& name, const Labels& labels, const std
   change.reason = "about Tocsin itself";
   change.alert_id = alert_id(deployment_, name, labels);
   change.actions.page = true;
+  change.command = silence_command(name, labels, command_url_);
   fire(alert, std::move(change), out);
 }
 
@@ -182,6 +218,8 @@ AlertChange EventAlerts::change_of(const Rule& rule, const UrgentFinding& findin
     change.halt_scope = finding.halt->scope;
     change.command = "tocsin halts release '" + finding.halt->scope + "' --by YOUR-NAME --reason WHY";
     if (!command_url_.empty()) change.command += " --url " + command_url_;
+  } else {
+    change.command = silence_command(rule.name, all_labels_of_group(rule.group_by, finding.group), command_url_);
   }
   return change;
 }

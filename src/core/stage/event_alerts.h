@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "core/alert/alert_change.h"
+#include "core/halt/ack_watch.h"
 #include "core/rule/rule_set.h"
 #include "core/stage/agent_versions.h"
 #include "core/stage/block.h"
@@ -31,6 +32,10 @@ class EventAlerts {
   // A condition of Tocsin's own: SeriesOverflow, HaltStorm, SourceNotKeyed.
   void raise(const std::string& alert, const Labels& labels, const std::string& summary, RecordTime at,
              std::vector<AlertChange>& out);
+
+  // A condition of Tocsin's own that lasts: HaltNotAcknowledged fires for each scope that is overdue in `report`, and
+  // ends for each that no longer is.
+  void apply(const AckReport& report, RecordTime at, std::vector<AlertChange>& out);
 
   void release(const HaltRelease& release, std::vector<AlertChange>& out);
 
@@ -62,6 +67,8 @@ class EventAlerts {
     AlertChange change;
   };
 
+  void raise(Alert& alert, const std::string& name, const Labels& labels, const std::string& summary, RecordTime at,
+             std::vector<AlertChange>& out);
   void fire(Alert& alert, AlertChange change, std::vector<AlertChange>& out);
   void resolve(Alert& alert, RecordTime at, std::string reason, std::vector<AlertChange>& out);
   AlertChange change_of(const Rule& rule, const UrgentFinding& finding) const;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/time_text.h"
+#include "core/alert/silence.h"
 #include "core/stage/evaluate_keys.h"
 #include "core/stage/stage_wire.h"
 #include "core/stage/window_rule.h"
@@ -92,6 +93,9 @@ AlertChange TaskAlerts::change_of(const TaskNews& news, const GroupKey& group, R
   change.reason = "still running after " + to_text(floor<std::chrono::seconds>(news.elapsed)) + ", started " +
                   to_rfc3339(news.started);
   change.alert_id = alert_id(deployment_, rule_.name, group_labels);
+  // What one page covers is silenced together.
+  const auto& fields = rule_.page_by.empty() ? rule_.group_by : rule_.page_by;
+  change.command = silence_command(rule_.name, all_labels_of_group(fields, page_group_of(group)), {});
   change.actions = rule_.actions;
 
   std::string correlation_id;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/time_text.h"
+#include "core/alert/silence.h"
 #include "core/stage/evaluate_keys.h"
 #include "core/stage/stage_wire.h"
 
@@ -34,12 +35,18 @@ constexpr std::uint64_t group_form = 1;  // version of the stored record
 
 }  // namespace
 
-Labels labels_of_group(const std::vector<GroupField>& fields, const GroupKey& key) {
+Labels all_labels_of_group(const std::vector<GroupField>& fields, const GroupKey& key) {
   Labels labels;
   const auto parts = split(key);
   for (std::size_t i = 0; i < fields.size() && i < parts.size(); ++i) {
-    if (!parts[i].empty()) labels.emplace_back(label_name(fields[i]), parts[i]);
+    labels.emplace_back(label_name(fields[i]), parts[i]);
   }
+  return labels;
+}
+
+Labels labels_of_group(const std::vector<GroupField>& fields, const GroupKey& key) {
+  Labels labels = all_labels_of_group(fields, key);
+  std::erase_if(labels, [](const auto& label) { return label.second.empty(); });
   return labels;
 }
 
@@ -308,6 +315,7 @@ AlertChange WindowRule::change_of(const GroupKey& key, const Group& group, Measu
   change.versions = versions_.versions(agent);
   change.changed_versions = versions_.changed(agent, now);
   change.alert_id = alert_id(deployment_, rule_.name, group_labels);
+  change.command = silence_command(rule_.name, all_labels_of_group(rule_.group_by, key), {});
   change.dedup_key = change.alert_id + ":" + std::to_string(change.episode);
   change.actions = rule_.actions;
   if (rule_.actions.page) {

@@ -114,5 +114,7 @@ class WindowRule {
 
 // The values of a group's labels, by name; empty ones are left out.
 Labels labels_of_group(const std::vector<GroupField>& fields, const GroupKey& key);
+// The same with the empty ones.
+Labels all_labels_of_group(const std::vector<GroupField>& fields, const GroupKey& key);
 
 }  // namespace tocsin

@@ -27,7 +27,7 @@ struct TopicState {
 };
 
 bool is_compacted(Topic topic) {
-  return topic == Topic::halts;
+  return topic == Topic::halts || topic == Topic::silences;
 }
 
 std::deque<LogRecord>::const_iterator find_from(const std::deque<LogRecord>& records, std::int64_t offset) {

@@ -1,7 +1,7 @@
 // The log in memory: what `run --embedded` and `demo` use in Kafka's place. It lasts as long as the process.
 //
 // Bounded: the source topic takes so many bytes that nobody has read, and is then full; the other topics keep
-// their last records, and the compacted one the last of each key.
+// their last records, and the compacted ones the last of each key.
 
 #pragma once
 
