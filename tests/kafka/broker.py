@@ -241,11 +241,12 @@ class Broker:
             one.process.send_signal(signal.SIGCONT)
 
     def run(self, line):
-        """Runs a line that begins with kafka-topics.sh, kafka-configs.sh or kafka-acls.sh, as the brokers' admin."""
+        """Runs a line of one of Kafka's own tools, such as kafka-topics.sh, as the brokers' admin."""
         name, *arguments = shlex.split(line)
         tools = "org.apache.kafka.tools" if int(self.version.split(".")[0]) >= 4 else "kafka.admin"
         main = {"kafka-topics.sh": "org.apache.kafka.tools.TopicCommand",
                 "kafka-configs.sh": "kafka.admin.ConfigCommand",
+                "kafka-get-offsets.sh": "org.apache.kafka.tools.GetOffsetShell",
                 "kafka-acls.sh": f"{tools}.AclCommand"}[name]
         arguments[arguments.index("--bootstrap-server") + 1] = self.bootstrap
         done = subprocess.run(["java", "-Xmx200m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", self.classpath,
