@@ -32,7 +32,7 @@ std::string acl(const KafkaSettings& settings, const std::string& principal,
                 const std::vector<std::string>& operations, const std::string& resource) {
   std::string line = tool(settings, "kafka-acls.sh") + " --add --allow-principal " + quoted(principal);
   for (const std::string& operation : operations) line += " --operation " + operation;
-  return line + " " + resource + "\n";
+  return line + resource + "\n";
 }
 
 std::string partitions_text(PartitionRule rule) {
@@ -76,7 +76,7 @@ std::string set_command(const KafkaSettings& settings, const std::string& topic,
 
 std::string allow_command(const KafkaSettings& settings, const std::string& topic,
                           const std::vector<std::string>& operations) {
-  std::string line = acl(settings, principal_of(settings), operations, "--topic " + quoted(topic));
+  std::string line = acl(settings, principal_of(settings), operations, " --topic " + quoted(topic));
   line.pop_back();
   return line;
 }
@@ -103,29 +103,28 @@ std::string strimzi_topic(const PlannedTopic& topic, const std::string& cluster)
 
 std::string acl_commands(const KafkaSettings& settings, const std::string& principal, const std::string& agents) {
   const TopicNames names(settings);
-  std::string text =
-      fmt::format("# {}: the service. Reads the sources, reads and writes its own topics.\n", principal);
-  for (const std::string& source : settings.sources) {
-    text += acl(settings, principal, {"Read", "Describe", "DescribeConfigs"}, "--topic " + quoted(source));
-  }
+  std::string sources, ours;
+  for (const std::string& source : settings.sources) sources += " --topic " + quoted(source);
   for (const TopicSpec& spec : topic_table()) {
-    if (!is_used(spec, settings)) continue;
-    text += acl(settings, principal, {"Read", "Write", "Describe", "DescribeConfigs"},
-                "--topic " + quoted(names.name(spec.topic)));
+    if (is_used(spec, settings)) ours += " --topic " + quoted(names.name(spec.topic));
   }
   const std::string& group = settings.group_prefix;
+  const auto of = [&](std::string_view option, std::string_view name) {
+    return fmt::format(" {} {}", option, quoted(fmt::format("{}{}", group, name)));
+  };
   const std::string prefixed = " --resource-pattern-type prefixed";
-  for (const char* name : {"ingest", "evaluate"}) {
-    text += acl(settings, principal, {"Read", "Describe"}, "--group " + quoted(group + name));
-  }
-  text += acl(settings, principal, {"Read", "Describe"}, "--group " + quoted(group + "deliver-") + prefixed);
-  for (const char* name : {"ingest-", "evaluate-", "deliver-"}) {
-    text += acl(settings, principal, {"Write", "Describe"}, "--transactional-id " + quoted(group + name) + prefixed);
-  }
-  text += acl(settings, principal, {"IdempotentWrite"}, "--cluster");
-  text += fmt::format("# {}: agents that obey halts. They read halts and write acknowledgements.\n", agents);
-  text += acl(settings, agents, {"Read", "Describe"}, "--topic " + quoted(names.name(Topic::halts)));
-  text += acl(settings, agents, {"Write", "Describe"}, "--topic " + quoted(names.name(Topic::halt_acks)));
+  std::string text = "# The service reads the sources, and reads and writes its own topics.\n";
+  text += acl(settings, principal, {"Read", "Describe", "DescribeConfigs"}, sources);
+  text += acl(settings, principal, {"Read", "Write", "Describe", "DescribeConfigs"}, ours);
+  text += acl(settings, principal, {"Read", "Describe"}, of("--group", "ingest") + of("--group", "evaluate"));
+  text += acl(settings, principal, {"Read", "Describe"}, of("--group", "deliver-") + prefixed);
+  text += acl(settings, principal, {"Write", "Describe"},
+              of("--transactional-id", "ingest-") + of("--transactional-id", "evaluate-") +
+                  of("--transactional-id", "deliver-") + prefixed);
+  text += acl(settings, principal, {"IdempotentWrite"}, " --cluster");
+  text += "# Agents that obey halts read them, and write acknowledgements.\n";
+  text += acl(settings, agents, {"Read", "Describe"}, " --topic " + quoted(names.name(Topic::halts)));
+  text += acl(settings, agents, {"Write", "Describe"}, " --topic " + quoted(names.name(Topic::halt_acks)));
   return text;
 }
 
