@@ -71,15 +71,27 @@ void load(const std::string& brokers, const std::string& topic, std::int32_t par
       const RawRecord record = traffic.record(i);
       const auto partition =
           static_cast<std::int32_t>(std::hash<std::string_view>{}(record.key) % static_cast<std::size_t>(partitions));
-      rd_kafka_resp_err_t error{};
-      do {
-        error = rd_kafka_producev(producer, RD_KAFKA_V_TOPIC(topic.c_str()), RD_KAFKA_V_PARTITION(partition),
-                                  RD_KAFKA_V_KEY(record.key.data(), record.key.size()),
-                                  RD_KAFKA_V_VALUE(const_cast<char*>(record.value.data()), record.value.size()),
-                                  RD_KAFKA_V_TIMESTAMP(record.time->since_epoch.count()),
-                                  RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END);
-        rd_kafka_poll(producer, error == RD_KAFKA_RESP_ERR__QUEUE_FULL ? 10 : 0);
-      } while (error == RD_KAFKA_RESP_ERR__QUEUE_FULL);
+      rd_kafka_vu_t fields[6]{};
+      fields[0].vtype = RD_KAFKA_VTYPE_TOPIC;
+      fields[0].u.cstr = topic.c_str();
+      fields[1].vtype = RD_KAFKA_VTYPE_PARTITION;
+      fields[1].u.i32 = partition;
+      fields[2].vtype = RD_KAFKA_VTYPE_KEY;
+      fields[2].u.mem = {const_cast<char*>(record.key.data()), record.key.size()};
+      fields[3].vtype = RD_KAFKA_VTYPE_VALUE;
+      fields[3].u.mem = {const_cast<char*>(record.value.data()), record.value.size()};
+      fields[4].vtype = RD_KAFKA_VTYPE_TIMESTAMP;
+      fields[4].u.i64 = record.time->since_epoch.count();
+      fields[5].vtype = RD_KAFKA_VTYPE_MSGFLAGS;
+      fields[5].u.i = RD_KAFKA_MSG_F_COPY;
+      for (bool is_full = true; is_full;) {
+        rd_kafka_error_t* error = rd_kafka_produceva(producer, fields, 6);
+        is_full = error != nullptr;
+        if (is_full && rd_kafka_error_code(error) != RD_KAFKA_RESP_ERR__QUEUE_FULL)
+          fail(rd_kafka_error_string(error));
+        if (is_full) rd_kafka_error_destroy(error);
+        rd_kafka_poll(producer, is_full ? 10 : 0);
+      }
     }
   }
   if (rd_kafka_flush(producer, 120'000) != RD_KAFKA_RESP_ERR_NO_ERROR) fail("the events were not acknowledged");
@@ -189,7 +201,8 @@ Cost ingest(const std::string& brokers, const std::string& source, const std::st
   stop = true;
   worker.wake();
   thread.join();
-  const StreamTotals& totals = worker.view()->totals;
+  const auto view = worker.view();
+  const StreamTotals& totals = view->totals;
   if (totals.records != wanted || totals.all_dead_letters() != 0) fail("not every event was read well");
   const auto n = static_cast<double>(events);
   return {used / n * 1e9, n / seconds};

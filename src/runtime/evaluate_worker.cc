@@ -65,8 +65,8 @@ void EvaluateWorker::run(const std::atomic<bool>& stop) {
     }
     if (!any) membership_.wait(50ms);
   }
-  membership_.close();
   publish();
+  membership_.close();
 }
 
 void EvaluateWorker::drop_all() {

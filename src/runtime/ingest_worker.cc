@@ -76,12 +76,16 @@ void IngestWorker::run(const std::atomic<bool>& stop) {
        clock_.monotonic() < until && (closing_ != nullptr || !filling_->positions.empty());) {
     committed_at_ = Duration{0};
     bool is_new = false;
-    if (!membership_.serve(assigned, is_new) || is_new || !commit()) break;
+    if (!membership_.serve(assigned, is_new) || is_new) {
+      drop_all();
+      break;
+    }
+    if (!commit()) break;
     give_out_urgent();
     if (closing_ != nullptr) membership_.wait(5ms);
   }
-  membership_.close();
   publish();
+  membership_.close();
 }
 
 void IngestWorker::drop_all() {

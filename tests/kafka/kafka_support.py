@@ -178,6 +178,7 @@ class Process:
                 self.process.kill()
                 self.process.wait(20)
                 raise
+            assert self.process.returncode == 0, f"status {self.process.returncode}:\n{self.log()[-3000:]}"
         self.log_file.close()
 
 
