@@ -2,7 +2,7 @@
 //
 //   shard 0..N-1   ingest of partitions p mod N
 //   evaluate       one thread
-//   deliver        one thread a receiver
+//   deliver        one thread a receiver that gets pages of its own; it serves the receiver's fallbacks, too
 //
 // Starts back to front and stops front to back, so that nothing is produced that nobody reads.
 
@@ -16,17 +16,11 @@
 
 #include "ports/clock.h"
 #include "ports/log.h"
-#include "ports/receiver.h"
 #include "runtime/deliver_loop.h"
 #include "runtime/evaluate_loop.h"
 #include "runtime/ingest_loop.h"
 
 namespace tocsin {
-
-struct NamedReceiver {
-  std::string name;
-  Receiver* receiver = nullptr;
-};
 
 class Service {
  public:
@@ -41,10 +35,12 @@ class Service {
     DeliveryPolicy delivery;
   };
 
-  // Requires: `log`, `clock` and the receivers live longer than this.
+  // A deliver thread for each of `chains`: a receiver, with its fallbacks behind it.
+  // Requires: `log`, `clock` and the receivers live longer than this; `receivers` has all that the chains name.
   Service(Options options, Log& log, const Clock& clock, std::shared_ptr<const RuleSet> rules,
           std::shared_ptr<const PatternLibrary> patterns, const Fingerprinter& fingerprinter,
-          const std::vector<NamedReceiver>& receivers, DeliverLoop::OnResult on_result);
+          const std::vector<std::vector<DeliverLane>>& chains, const ReceiversByName& receivers,
+          const DeliverLoop::OnResult& on_result);
   ~Service();
 
   // Stops all threads; idempotent. What was appended and not read stays in the log.
@@ -53,7 +49,9 @@ class Service {
   // The shards' views as one.
   IngestView ingest() const;
   std::shared_ptr<const EvaluateView> evaluate() const { return evaluate_.view(); }
-  std::vector<std::shared_ptr<const DeliverView>> deliver() const;
+  // One for each receiver, whether pages came to it directly, as a fallback or both ways. What nobody has read from
+  // the outbox yet is pending.
+  std::vector<ReceiverView> receivers() const;
 
   // Nothing is left to do: every record was read, evaluated, and every page was settled.
   bool is_idle() const;
@@ -67,7 +65,7 @@ class Service {
   std::shared_ptr<const RuleSet> rules_;
   std::vector<std::unique_ptr<IngestLoop>> shards_;
   EvaluateLoop evaluate_;
-  std::vector<std::unique_ptr<DeliverLoop>> receivers_;
+  std::vector<std::unique_ptr<DeliverLoop>> chains_;
   // Set once; relaxed is enough, as the log's wake-up orders what matters and a late look costs a wait.
   std::atomic<bool> stop_ingest_{false};
   std::atomic<bool> stop_evaluate_{false};

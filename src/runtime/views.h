@@ -37,9 +37,13 @@ struct EvaluateView {
   std::int64_t alerts_resolved = 0;
 };
 
-struct DeliverView {
+struct ReceiverView {
   std::string receiver;
   DeliveryFigures figures;
+};
+
+struct DeliverView {
+  std::vector<ReceiverView> lanes;  // of the chain: the receiver, then its fallbacks
   std::int64_t outbox_next = 0;
   std::int64_t committed = 0;
 };

@@ -7,6 +7,15 @@
 
 namespace tocsin {
 
+void DeliveryFigures::add(const DeliveryFigures& other) {
+  delivered += other.delivered;
+  failed_attempts += other.failed_attempts;
+  parked += other.parked;
+  left_to_fallback += other.left_to_fallback;
+  pending += other.pending;
+  disabled = disabled || other.disabled;
+}
+
 bool DeliverStage::offer(OutboxPage page, Duration now) {
   if (alert_of_page_.contains(page.page_id)) return true;
   if (!has_room()) return false;

@@ -46,6 +46,8 @@ struct DeliveryFigures {
   std::int64_t left_to_fallback = 0;  // no longer tried for want of room: the fallback has it
   std::size_t pending = 0;
   bool disabled = false;  // the receiver answered 410: it wants no more
+
+  void add(const DeliveryFigures& other);
 };
 
 class DeliverStage {
