@@ -10,7 +10,7 @@ namespace tocsin {
 
 Result<std::unique_ptr<Embedded>, std::string> Embedded::start(const Config& config, const RulesAndPatterns& loaded,
                                                                const std::vector<unsigned char>& fingerprint_key,
-                                                               DeliverLoop::OnResult on_result) {
+                                                               const DeliverLoop::OnResult& on_result) {
   std::unique_ptr<Embedded> self(new Embedded());
   const bool by_events = config.clock == ClockMode::events;
   MemoryLog::Options log_options;
@@ -18,14 +18,15 @@ Result<std::unique_ptr<Embedded>, std::string> Embedded::start(const Config& con
   log_options.stamps_records = !by_events;
   self->log_ = std::make_unique<MemoryLog>(log_options, self->clock_);
 
-  std::vector<NamedReceiver> named;
+  ReceiversByName receivers;
   for (const ReceiverConfig& receiver : config.receivers) {
-    auto created = make_receiver(receiver, self->clock_);
-    if (!created) return failure(created.error());
-    self->log_->keep_for(Topic::outbox, "deliver/" + receiver.name);
-    self->receivers_.push_back(std::move(created.value()));
-    named.push_back({receiver.name, self->receivers_.back().get()});
+    auto made = make_receiver(receiver, self->clock_);
+    if (!made) return failure(made.error());
+    self->receivers_.push_back(std::move(made.value()));
+    receivers[receiver.name] = self->receivers_.back().get();
   }
+  const auto chains = delivery_chains(config.receivers);
+  for (const auto& lanes : chains) self->log_->keep_for(Topic::outbox, "deliver/" + lanes.front().receiver);
 
   Service::Options options;
   options.deployment = config.deployment();
@@ -35,7 +36,7 @@ Result<std::unique_ptr<Embedded>, std::string> Embedded::start(const Config& con
   options.clock_of_events = by_events;
   options.publish_events = config.publish_events;
   self->service_ = std::make_unique<Service>(options, *self->log_, self->clock_, loaded.rules, loaded.patterns,
-                                             Fingerprinter(fingerprint_key), named, std::move(on_result));
+                                             Fingerprinter(fingerprint_key), chains, receivers, on_result);
   HttpApi::Options api;
   api.token = config.http_token;
   api.partitions = config.partitions;

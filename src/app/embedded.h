@@ -24,7 +24,7 @@ class Embedded {
   // Starts everything, back to front. The error is for people.
   static Result<std::unique_ptr<Embedded>, std::string> start(const Config& config, const RulesAndPatterns& loaded,
                                                               const std::vector<unsigned char>& fingerprint_key,
-                                                              DeliverLoop::OnResult on_result);
+                                                              const DeliverLoop::OnResult& on_result);
   // Stops front to back: no new events, then the stages, then the receivers.
   ~Embedded();
 

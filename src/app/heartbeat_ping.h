@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "base/result.h"
+#include "edge/http/address_guard.h"
 #include "edge/http/client.h"
-#include "edge/webhook/webhook_receiver.h"
 
 namespace tocsin {
 

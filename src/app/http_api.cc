@@ -313,13 +313,13 @@ HttpResponse HttpApi::get_status() const {
          {"labels", labels_json({{"spec_version", agent.spec_version}, {"model_version", agent.model_version}})}});
   }
   Json receivers = Json::array();
-  for (const auto& view : service_.deliver()) {
-    receivers.push_back({{"name", view->receiver},
-                         {"delivered", view->figures.delivered},
-                         {"pending", view->pending},
-                         {"failed_attempts", view->figures.failed_attempts},
-                         {"parked", view->figures.parked},
-                         {"disabled", view->figures.disabled}});
+  for (const ReceiverView& view : service_.receivers()) {
+    receivers.push_back({{"name", view.receiver},
+                         {"delivered", view.figures.delivered},
+                         {"pending", view.figures.pending},
+                         {"failed_attempts", view.figures.failed_attempts},
+                         {"parked", view.figures.parked},
+                         {"disabled", view.figures.disabled}});
   }
   const bool started = evaluate->evaluated.since_epoch.count() > 0;
   return json_response(

@@ -1,6 +1,7 @@
 #include "app/kafka_service.h"
 
 #include <algorithm>
+#include <map>
 #include <thread>
 #include <utility>
 
@@ -16,16 +17,18 @@ Result<std::vector<DeliverWorker::Options>, std::string> KafkaService::make_rece
     if (!ping) return failure(ping.error());
     heartbeat_ = std::move(ping.value());
   }
-  std::vector<DeliverWorker::Options> list;
+  std::map<std::string, Receiver*> by_name;
   for (const ReceiverConfig& receiver : config.receivers) {
     auto made = make_receiver(receiver, clock_);
     if (!made) return failure(made.error());
     receivers_.push_back(std::move(made.value()));
+    by_name[receiver.name] = receivers_.back().get();
   }
-  for (std::size_t i = 0; i < config.receivers.size(); ++i) {
+  std::vector<DeliverWorker::Options> list;
+  for (auto& lanes : delivery_chains(config.receivers)) {
     DeliverWorker::Options own;
-    own.lanes.push_back({config.receivers[i].name});
-    own.receivers.push_back(receivers_[i].get());
+    for (const DeliverLane& lane : lanes) own.receivers.push_back(by_name[lane.receiver]);
+    own.lanes = std::move(lanes);
     if (list.empty() && heartbeat_) own.on_heartbeat = [this] { heartbeat_->ping(); };
     list.push_back(std::move(own));
   }

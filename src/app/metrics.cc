@@ -170,20 +170,23 @@ std::string metrics_text(const ServiceView& service, const Clock& clock) {
     page.gauge("tocsin_evaluate_delay_seconds", "Age of the last grid time that was evaluated.", {},
                static_cast<double>((clock.now() - evaluate->evaluated).count()) / 1'000);
   }
-  for (const auto& view : service.deliver()) {
-    const MetricLabels receiver{{"receiver", view->receiver}};
+  for (const ReceiverView& view : service.receivers()) {
+    const MetricLabels receiver{{"receiver", view.receiver}};
+    const DeliveryFigures& figures = view.figures;
     const char* const pages = "tocsin_pages_total";
-    const char* const pages_help = "Pages by what became of them; a failed attempt is tried again.";
-    page.counter(pages, pages_help, with(receiver, "result", "delivered"), number(view->figures.delivered));
-    page.counter(pages, pages_help, with(receiver, "result", "failed_attempt"),
-                 number(view->figures.failed_attempts));
-    page.counter(pages, pages_help, with(receiver, "result", "parked"), number(view->figures.parked));
+    const char* const pages_help =
+        "Pages by what became of them at the receiver that they went to; a failed attempt is tried again.";
+    page.counter(pages, pages_help, with(receiver, "result", "delivered"), number(figures.delivered));
+    page.counter(pages, pages_help, with(receiver, "result", "failed_attempt"), number(figures.failed_attempts));
+    page.counter(pages, pages_help, with(receiver, "result", "parked"), number(figures.parked));
+    page.counter(pages, pages_help, with(receiver, "result", "left_to_fallback"), number(figures.left_to_fallback));
     page.counter("tocsin_page_delay_seconds_total",
                  "From the decision to the receiver, summed over delivered pages (on Kafka).", receiver,
-                 static_cast<double>(view->delay_sum.count()) / 1'000);
-    page.gauge("tocsin_pages_pending", "Pages that the receiver does not have yet.", receiver, number(view->pending));
+                 static_cast<double>(view.delay_sum.count()) / 1'000);
+    page.gauge("tocsin_pages_pending", "Pages that the receiver does not have yet.", receiver,
+               number(static_cast<std::int64_t>(figures.pending)));
     page.gauge("tocsin_receiver_disabled", "1 when the receiver answered that it wants no more.", receiver,
-               view->figures.disabled ? 1 : 0);
+               figures.disabled ? 1 : 0);
   }
   page.gauge("tocsin_ready", "1 while the service can do its work.", {}, service.not_ready() ? 0 : 1);
   if (const auto bus = service.bus()) add_bus(page, *bus, *evaluate);

@@ -114,30 +114,17 @@ std::shared_ptr<const EvaluateView> BusService::evaluate() const {
   return all;
 }
 
-std::vector<std::shared_ptr<const DeliverView>> BusService::deliver() const {
-  // A fallback is a lane of several receivers, and may be one of its own: its figures are said once.
-  std::vector<DeliverView> views;
+std::vector<ReceiverView> BusService::receivers() const {
+  std::vector<ReceiverView> all;
   for (const auto& worker : deliver_) {
-    for (const DeliverView& lane : *worker->view()) {
-      const auto known = std::find_if(views.begin(), views.end(),
-                                      [&](const DeliverView& view) { return view.receiver == lane.receiver; });
-      if (known == views.end()) {
-        views.push_back(lane);
-      } else {
-        known->figures.add(lane.figures);
-        known->pending += lane.pending;
-        known->delay_sum += lane.delay_sum;
-      }
-    }
+    for (const ReceiverView& lane : *worker->view()) add_receiver(all, lane);
   }
-  std::vector<std::shared_ptr<const DeliverView>> shared;
-  for (DeliverView& view : views) shared.push_back(std::make_shared<DeliverView>(std::move(view)));
-  return shared;
+  return all;
 }
 
 bool BusService::is_idle() const {
-  std::int64_t pages = 0;
-  for (const auto& view : deliver()) pages += view->pending;
+  std::size_t pages = 0;
+  for (const ReceiverView& view : receivers()) pages += view.figures.pending;
   return ingest().waiting == 0 && pages == 0;
 }
 

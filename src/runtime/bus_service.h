@@ -56,7 +56,7 @@ class BusService final : public ServiceView {
 
   IngestView ingest() const override;
   std::shared_ptr<const EvaluateView> evaluate() const override;
-  std::vector<std::shared_ptr<const DeliverView>> deliver() const override;
+  std::vector<ReceiverView> receivers() const override;
   // As far as this process knows.
   bool is_idle() const override;
   std::optional<std::string> not_ready() const override;

@@ -225,16 +225,15 @@ bool DeliverWorker::commit() {
 }
 
 void DeliverWorker::publish() {
-  std::vector<DeliverView> views(options_.lanes.size());
+  std::vector<ReceiverView> views(options_.lanes.size());
   for (std::size_t lane = 0; lane < views.size(); ++lane) {
     views[lane].receiver = options_.lanes[lane].receiver;
     views[lane].figures = figures_before_[lane];
     if (lane == 0) views[lane].delay_sum = delay_sum_;
     for (const Owned& owned : owned_) {
       views[lane].figures.add(owned.chain->figures(lane));
-      if (lane == 0) views[lane].pending += static_cast<std::int64_t>(owned.refused.size());
+      if (lane == 0) views[lane].figures.pending += owned.refused.size();
     }
-    views[lane].pending += static_cast<std::int64_t>(views[lane].figures.pending);
   }
   view_.put(std::move(views));
 }

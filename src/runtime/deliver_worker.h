@@ -17,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "core/alert/alert_change.h"
 #include "core/stage/deliver_chain.h"
 #include "ports/bus.h"
 #include "ports/clock.h"
@@ -47,7 +48,7 @@ class DeliverWorker {
   // Thread: any.
   void wake() { membership_.wake(); }
   // One for each lane.
-  std::shared_ptr<const std::vector<DeliverView>> view() const { return view_.get(); }
+  std::shared_ptr<const std::vector<ReceiverView>> view() const { return view_.get(); }
   bool is_working() const { return membership_.has_assignment(); }
 
  private:
@@ -94,7 +95,7 @@ class DeliverWorker {
   std::vector<DeliveryFigures> figures_before_;  // of partitions that are gone, by lane
   Duration delay_sum_{0};
   bool may_act_ = false;
-  Mailbox<std::vector<DeliverView>> view_;
+  Mailbox<std::vector<ReceiverView>> view_;
   std::shared_ptr<Results> results_ = std::make_shared<Results>();
 };
 

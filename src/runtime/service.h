@@ -2,7 +2,7 @@
 //
 //   shard 0..N-1   ingest of partitions p mod N
 //   evaluate       one thread
-//   deliver        one thread a receiver
+//   deliver        one thread a receiver that gets pages of its own; it serves the receiver's fallbacks, too
 //
 // Starts back to front and stops front to back, so that nothing is produced that nobody reads.
 
@@ -16,18 +16,12 @@
 
 #include "ports/clock.h"
 #include "ports/log.h"
-#include "ports/receiver.h"
 #include "runtime/deliver_loop.h"
 #include "runtime/evaluate_loop.h"
 #include "runtime/ingest_loop.h"
 #include "runtime/service_view.h"
 
 namespace tocsin {
-
-struct NamedReceiver {
-  std::string name;
-  Receiver* receiver = nullptr;
-};
 
 class Service final : public ServiceView {
  public:
@@ -42,10 +36,12 @@ class Service final : public ServiceView {
     DeliveryPolicy delivery;
   };
 
-  // Requires: `log`, `clock` and the receivers live longer than this.
+  // A deliver thread for each of `chains`: a receiver, with its fallbacks behind it.
+  // Requires: `log`, `clock` and the receivers live longer than this; `receivers` has all that the chains name.
   Service(Options options, Log& log, const Clock& clock, std::shared_ptr<const RuleSet> rules,
           std::shared_ptr<const PatternLibrary> patterns, const Fingerprinter& fingerprinter,
-          const std::vector<NamedReceiver>& receivers, DeliverLoop::OnResult on_result);
+          const std::vector<std::vector<DeliverLane>>& chains, const ReceiversByName& receivers,
+          const DeliverLoop::OnResult& on_result);
   ~Service() override;
 
   // Stops all threads; idempotent. What was appended and not read stays in the log.
@@ -53,7 +49,7 @@ class Service final : public ServiceView {
 
   IngestView ingest() const override;
   std::shared_ptr<const EvaluateView> evaluate() const override;
-  std::vector<std::shared_ptr<const DeliverView>> deliver() const override;
+  std::vector<ReceiverView> receivers() const override;
   bool is_idle() const override;
   // More than a million records of a partition wait.
   std::optional<std::string> not_ready() const override;
@@ -71,7 +67,7 @@ class Service final : public ServiceView {
   std::shared_ptr<const RuleSet> rules_;
   std::vector<std::unique_ptr<IngestLoop>> shards_;
   EvaluateLoop evaluate_;
-  std::vector<std::unique_ptr<DeliverLoop>> receivers_;
+  std::vector<std::unique_ptr<DeliverLoop>> chains_;
   // Set once; relaxed is enough, as the log's wake-up orders what matters and a late look costs a wait.
   std::atomic<bool> stop_ingest_{false};
   std::atomic<bool> stop_evaluate_{false};

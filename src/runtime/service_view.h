@@ -23,7 +23,8 @@ class ServiceView {
   // The shards' and workers' views as one, of this process.
   virtual IngestView ingest() const = 0;
   virtual std::shared_ptr<const EvaluateView> evaluate() const = 0;
-  virtual std::vector<std::shared_ptr<const DeliverView>> deliver() const = 0;
+  // One for each receiver, whether pages came to it directly, as a fallback or both ways.
+  virtual std::vector<ReceiverView> receivers() const = 0;
 
   // Nothing is left to do: every record was read, evaluated, and every page was settled.
   virtual bool is_idle() const = 0;

@@ -1,5 +1,7 @@
 #include "runtime/views.h"
 
+#include <algorithm>
+
 namespace tocsin {
 
 void add_sight(std::vector<RuleSight>& all, const std::vector<RuleSight>& more) {
@@ -15,6 +17,14 @@ void add_sight(std::vector<RuleSight>& all, const std::vector<RuleSight>& more) 
     all[i].pending += more[i].pending;
     all[i].firing += more[i].firing;
   }
+}
+
+void add_receiver(std::vector<ReceiverView>& all, const ReceiverView& more) {
+  auto known = std::find_if(all.begin(), all.end(),
+                            [&](const ReceiverView& other) { return other.receiver == more.receiver; });
+  if (known == all.end()) known = all.insert(known, {more.receiver, {}, {}});
+  known->figures.add(more.figures);
+  known->delay_sum += more.delay_sum;
 }
 
 }  // namespace tocsin

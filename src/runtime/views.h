@@ -48,13 +48,19 @@ struct EvaluateView {
   std::int64_t alerts_resolved = 0;
 };
 
-struct DeliverView {
+struct ReceiverView {
   std::string receiver;
   DeliveryFigures figures;
+  Duration delay_sum{0};  // of delivered pages, from the decision to the receiver; on a bus of several processes
+};
+
+// Adds a view of the same receiver to that in `all`, or puts it there.
+void add_receiver(std::vector<ReceiverView>& all, const ReceiverView& more);
+
+struct DeliverView {
+  std::vector<ReceiverView> lanes;  // of the chain: the receiver, then its fallbacks
   std::int64_t outbox_next = 0;
   std::int64_t committed = 0;
-  std::int64_t pending = 0;  // pages that the receiver does not have yet
-  Duration delay_sum{0};     // of delivered pages, from the outbox to the receiver
 };
 
 }  // namespace tocsin
