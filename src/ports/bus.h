@@ -85,6 +85,10 @@ class Member {
   // Records sent since the last commit and these positions, together. False: nothing counts, or it is not known;
   // the member is lost. Requires: at least one position.
   virtual bool commit(const std::vector<BusPosition>& positions) = 0;
+  // The same without waiting: commit_result() says what came of it, once; nothing while it is under way. Until then
+  // nothing may be sent. wait() ends when there is a result.
+  virtual void start_commit(const std::vector<BusPosition>& positions) = 0;
+  virtual std::optional<bool> commit_result() = 0;
   // Positions alone, without a transaction.
   virtual bool commit_positions(const std::vector<BusPosition>& positions) = 0;
 

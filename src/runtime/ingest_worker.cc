@@ -93,12 +93,9 @@ void IngestWorker::drop_all() {
   owned_.clear();
   findings_.clear();
   out_.clear();
-  for (Batch& batch : batches_) {
-    batch.records.clear();
-    batch.positions.clear();
-    batch.cuts = 0;
-  }
+  for (Batch& batch : batches_) batch.clear();
   closing_ = nullptr;
+  is_committing_ = false;
   restored_.store(false, std::memory_order_relaxed);
 }
 
@@ -286,23 +283,29 @@ bool IngestWorker::commit() {
     closing_ = filling_;
     filling_ = closing_ == &batches_[0] ? &batches_[1] : &batches_[0];
   }
-  const bool is_acknowledged = findings_.empty() && halts_in_flight_.records.load(std::memory_order_acquire) == 0 &&
-                               closing_->in_flight.records.load(std::memory_order_acquire) == 0;
-  if (!is_acknowledged) return true;
-  for (NewRecord& record : closing_->records) membership_.member().send(std::move(record));
-  std::vector<BusPosition> positions;
-  for (auto& [number, position] : closing_->positions) positions.push_back(std::move(position));
-  const bool done = membership_.member().commit(positions);
-  if (done) cuts_ += closing_->cuts;
-  closing_->records.clear();
-  closing_->positions.clear();
-  closing_->cuts = 0;
+  if (!is_committing_) {
+    const bool is_acknowledged = findings_.empty() && halts_in_flight_.records.load(std::memory_order_acquire) == 0 &&
+                                 closing_->in_flight.records.load(std::memory_order_acquire) == 0;
+    if (!is_acknowledged) return true;
+    for (NewRecord& record : closing_->records) membership_.member().send(std::move(record));
+    std::vector<BusPosition> positions;
+    for (auto& [number, position] : closing_->positions) positions.push_back(std::move(position));
+    membership_.member().start_commit(positions);
+    is_committing_ = true;
+  }
+  const auto done = membership_.member().commit_result();
+  if (!done) return true;
+  is_committing_ = false;
+  if (!*done) {
+    membership_.leave(membership_.member().lost().value_or("a transaction failed"));
+    drop_all();
+    return false;
+  }
+  cuts_ += closing_->cuts;
+  closing_->clear();
   closing_ = nullptr;
   committed_at_ = clock_.monotonic();
-  if (done) return true;
-  membership_.leave(membership_.member().lost().value_or("a transaction failed"));
-  drop_all();
-  return false;
+  return true;
 }
 
 void IngestWorker::publish() {

@@ -70,6 +70,12 @@ class IngestWorker {
     std::map<std::int32_t, BusPosition> positions;  // by source partition
     std::int64_t cuts = 0;
     InFlight in_flight;  // sent outside of it, by the same records
+
+    void clear() {
+      records.clear();
+      positions.clear();
+      cuts = 0;
+    }
   };
 
   bool adopt(const std::vector<Assigned>& assigned, const std::atomic<bool>& stop);
@@ -102,6 +108,7 @@ class IngestWorker {
   Batch batches_[2];
   Batch* filling_ = &batches_[0];  // what is being read goes here
   Batch* closing_ = nullptr;       // waits for acknowledgements, then is committed
+  bool is_committing_ = false;
   Duration committed_at_{0};
   StreamTotals totals_before_;  // of partitions that are gone
   std::int64_t cuts_ = 0;

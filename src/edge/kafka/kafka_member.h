@@ -10,6 +10,7 @@
 
 #pragma once
 
+#include <future>
 #include <map>
 #include <memory>
 #include <optional>
@@ -57,6 +58,8 @@ class KafkaMember final : public Member {
   std::int64_t reached(TopicPartition of) const override;
   void send(NewRecord record) override;
   bool commit(const std::vector<BusPosition>& positions) override;
+  void start_commit(const std::vector<BusPosition>& positions) override;
+  std::optional<bool> commit_result() override;
   bool commit_positions(const std::vector<BusPosition>& positions) override;
   bool may_act() const override;
 
@@ -77,6 +80,7 @@ class KafkaMember final : public Member {
   KafkaPartitions list_of(const std::vector<BusPosition>& positions) const;
   bool begin();
   void abort();
+  bool end_commit();
 
   const KafkaSettings& settings_;
   const TopicNames& names_;
@@ -93,6 +97,9 @@ class KafkaMember final : public Member {
   std::vector<rd_kafka_message_t*> batch_;
   bool changed_ = false;
   bool in_transaction_ = false;
+  // A transaction takes tens of milliseconds, and halts must not wait behind it: it runs on a thread of its own,
+  // which touches the producer alone.
+  std::future<KafkaError> commit_;
   std::optional<std::string> lost_;
 };
 
