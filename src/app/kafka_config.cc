@@ -87,6 +87,15 @@ KafkaSettings load_kafka(const YamlNode& node, const std::string& file, Diagnost
     reader.error(*reader.find("topic_prefix"), "bad-value",
                  "'topic_prefix' may hold letters, digits, '.', '_' and '-'");
   }
+  const TopicNames names(settings);
+  for (std::size_t i = 0; i < topic_count; ++i) {
+    const std::string& ours = names.name(static_cast<Topic>(i));
+    if (static_cast<Topic>(i) == Topic::source ||
+        std::count(settings.sources.begin(), settings.sources.end(), ours) == 0) {
+      continue;
+    }
+    reader.error(*reader.find("sources"), "bad-value", "'" + ours + "' is a topic of Tocsin's own, and no source");
+  }
   settings.group_prefix = reader.text("group_prefix").value_or(settings.topic_prefix);
   settings.instance = reader.text("instance").value_or("");
   if (const auto start = reader.choice("start", {"beginning", "end"})) settings.start_at_end = *start == 1;

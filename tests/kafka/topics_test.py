@@ -198,6 +198,10 @@ class Printed(unittest.TestCase):
         done = it.topics()
         self.assertEqual(done.returncode, 2)
         self.assertIn("there is no 'kafka' in it", done.stderr)
+        it.path.write_text("kafka: {brokers: b, sources: [spans, tocsin.events]}\n")
+        done = it.topics()
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("'tocsin.events' is a topic of Tocsin's own", done.stderr)
 
     def test_the_example_configuration_shows_keys_that_there_are(self):
         text = (ROOT / "deploy/tocsin.yaml").read_text()

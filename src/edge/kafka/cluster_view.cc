@@ -84,12 +84,13 @@ void note(const rd_kafka_metadata_topic_t& from, SeenTopic& seen) {
   }
 }
 
-void read_settings(rd_kafka_t* client, ClusterView& view) {
+// False where nobody answers any more; what may not be read is left out.
+bool read_settings(rd_kafka_t* client, ClusterView& view) {
   std::vector<Resource> resources;
   for (const auto& [name, seen] : view.topics) {
     if (seen.exists) resources.emplace_back(rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, name.c_str()));
   }
-  if (resources.empty()) return;
+  if (resources.empty()) return true;
   const KafkaQueue queue{rd_kafka_queue_new(client)};
   const Options options{rd_kafka_AdminOptions_new(client, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS)};
   rd_kafka_AdminOptions_set_request_timeout(options.get(), answer_timeout_ms, nullptr, 0);
@@ -97,7 +98,7 @@ void read_settings(rd_kafka_t* client, ClusterView& view) {
   rd_kafka_DescribeConfigs(client, list.data(), list.size(), options.get(), queue.get());
   const Event event{rd_kafka_queue_poll(queue.get(), answer_timeout_ms + 1'000)};
   const auto* result = event ? rd_kafka_event_DescribeConfigs_result(event.get()) : nullptr;
-  if (result == nullptr) return;
+  if (result == nullptr || rd_kafka_event_error(event.get()) == RD_KAFKA_RESP_ERR__TIMED_OUT) return false;
   std::size_t count = 0;
   const rd_kafka_ConfigResource_t** answers = rd_kafka_DescribeConfigs_result_resources(result, &count);
   for (std::size_t i = 0; i < count; ++i) {
@@ -110,6 +111,7 @@ void read_settings(rd_kafka_t* client, ClusterView& view) {
       if (value != nullptr) settings[rd_kafka_ConfigEntry_name(entry[k])] = value;
     }
   }
+  return true;
 }
 
 }  // namespace
@@ -147,7 +149,11 @@ ClusterView look_at_cluster(const KafkaSettings& settings, const std::vector<Wan
     const auto found = view.topics.find(metadata->topics[i].topic);
     if (found != view.topics.end()) note(metadata->topics[i], found->second);
   }
-  read_settings(client, view);
+  if (!read_settings(client, view)) {
+    view.reachable = false;
+    view.why = "it stopped answering";
+    return view;
+  }
   try_rights(settings, topics, view, log);
   return view;
 }

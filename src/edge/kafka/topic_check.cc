@@ -96,8 +96,9 @@ class Judge {
   }
 
   void judge_rights(const std::string& topic, const SeenTopic& it) {
-    if (it.may_read == false)
+    if (it.may_read == false) {
       fault(topic, "the right to read it is missing", allow_command(settings_, topic, {"Read"}));
+    }
     if (it.may_write == false) {
       fault(topic, "the right to write to it is missing", allow_command(settings_, topic, {"Write"}));
     }
