@@ -164,9 +164,12 @@ std::string metrics_text(const ServiceView& service, const Clock& clock) {
   const char* const queue = "tocsin_queue_records";
   const char* const queue_help = "Records between two stages that have not been read.";
   page.gauge(queue, queue_help, {{"topic", "source"}}, number(ingest.waiting));
-  page.gauge(queue, queue_help, {{"topic", "blocks"}}, number(evaluate->blocks_waiting));
-  page.gauge(queue, queue_help, {{"topic", "findings"}}, number(evaluate->findings_waiting));
-  if (!service.clock_of_events() && evaluate->evaluated.since_epoch.count() > 0) {
+  const auto bus = service.bus();
+  if (!bus) {
+    page.gauge(queue, queue_help, {{"topic", "blocks"}}, number(evaluate->blocks_waiting));
+    page.gauge(queue, queue_help, {{"topic", "findings"}}, number(evaluate->findings_waiting));
+  }
+  if (!service.clock_of_events() && evaluate->owns_any && evaluate->evaluated.since_epoch.count() > 0) {
     page.gauge("tocsin_evaluate_delay_seconds", "Age of the last grid time that was evaluated.", {},
                static_cast<double>((clock.now() - evaluate->evaluated).count()) / 1'000);
   }
@@ -189,7 +192,7 @@ std::string metrics_text(const ServiceView& service, const Clock& clock) {
                figures.disabled ? 1 : 0);
   }
   page.gauge("tocsin_ready", "1 while the service can do its work.", {}, service.not_ready() ? 0 : 1);
-  if (const auto bus = service.bus()) add_bus(page, *bus, *evaluate);
+  if (bus) add_bus(page, *bus, *evaluate);
   page.gauge("tocsin_rules_loaded", "Rules in force.", {},
              number(static_cast<std::int64_t>(service.rules().rules.size())));
   page.gauge("tocsin_build_info", "The version that runs; always 1.", {{"version", TOCSIN_VERSION}}, 1);

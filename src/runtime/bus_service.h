@@ -67,6 +67,9 @@ class BusService final : public ServiceView {
   bool clock_of_events() const override { return false; }
 
  private:
+  // Asks the cluster where the source ends; on a thread of its own, as no shard may wait for that.
+  void watch_lag();
+
   Options options_;
   Bus& bus_;
   std::shared_ptr<const RuleSet> rules_;
@@ -74,9 +77,12 @@ class BusService final : public ServiceView {
   std::vector<std::unique_ptr<EvaluateWorker>> evaluate_;
   std::vector<std::unique_ptr<DeliverWorker>> deliver_;
   // Set once; relaxed is enough: a late look costs one turn of a loop.
+  std::thread lag_thread_;
+  std::atomic<std::int64_t> waiting_{0};  // records of this process's source partitions that were not read
   std::atomic<bool> stop_ingest_{false};
   std::atomic<bool> stop_evaluate_{false};
   std::atomic<bool> stop_deliver_{false};
+  std::atomic<bool> stop_lag_{false};
   std::vector<std::thread> ingest_threads_;
   std::vector<std::thread> evaluate_threads_;
   std::vector<std::thread> deliver_threads_;

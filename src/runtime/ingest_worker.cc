@@ -24,7 +24,6 @@ constexpr Duration commit_every = 50ms;
 // Half of what a topic takes in one record by default.
 constexpr std::size_t most_block_bytes = 512 << 10;
 constexpr Duration ask_ends_every = 500ms;
-constexpr Duration ask_waiting_every = 5s;
 // No clock that anybody looks after is wrong by more.
 constexpr Duration most_ahead = 60s;
 constexpr Duration last_commit_within = 3s;
@@ -311,26 +310,15 @@ bool IngestWorker::commit() {
 void IngestWorker::publish() {
   IngestView view;
   view.totals.add(totals_before_);
-  std::vector<TopicPartition> asked;
   for (const Owned& owned : owned_) {
     view.totals.add(owned.partition->totals());
     merge_agents(view.agents, owned.partition->agents());
-    asked.push_back({Topic::source, owned.number});
-    view.next_offsets.push_back(membership_.member().reached(asked.back()));
+    view.partitions.push_back(owned.number);
+    view.next_offsets.push_back(membership_.member().reached({Topic::source, owned.number}));
     if (!owned.is_heartbeat) view.log_times.push_back(owned.partition->log_time());
     view.open_tasks += owned.partition->open_tasks();
     view.groups += owned.partition->groups();
   }
-  if (!asked.empty() && clock_.monotonic() - waiting_asked_at_ > ask_waiting_every) {
-    waiting_asked_at_ = clock_.monotonic();
-    if (const auto ends = bus_.ends(asked)) {
-      waiting_ = 0;
-      for (std::size_t i = 0; i < ends->size(); ++i) {
-        waiting_ += std::max<std::int64_t>(0, (*ends)[i] - std::max<std::int64_t>(0, view.next_offsets[i]));
-      }
-    }
-  }
-  view.waiting = asked.empty() ? 0 : waiting_;
   view.cuts = cuts_;
   view.halts = halts_;
   view_.put(std::move(view));

@@ -113,8 +113,6 @@ class IngestWorker {
   StreamTotals totals_before_;  // of partitions that are gone
   std::int64_t cuts_ = 0;
   std::int64_t halts_ = 0;
-  std::int64_t waiting_ = 0;
-  Duration waiting_asked_at_{0};
   std::atomic<bool> restored_{false};
   Mailbox<IngestView> view_;
 };

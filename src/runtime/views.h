@@ -19,6 +19,7 @@ void add_sight(std::vector<RuleSight>& all, const std::vector<RuleSight>& more);
 struct IngestView {
   StreamTotals totals;
   std::vector<AgentFigures> agents;
+  std::vector<std::int32_t> partitions;    // of the source; those below in this order. Not filled in memory
   std::vector<std::int64_t> next_offsets;  // by source partition
   std::vector<RecordTime> log_times;       // by source partition
   std::size_t open_tasks = 0;

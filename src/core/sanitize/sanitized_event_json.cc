@@ -1,39 +1,76 @@
 #include "core/sanitize/sanitized_event_json.h"
 
-#include <nlohmann/json.hpp>
-
+#include "base/json_text.h"
 #include "base/time_text.h"
 
 namespace tocsin {
 
 namespace {
 
-using Json = nlohmann::ordered_json;
-
 // The wire's name and unit of a number field: micro-units go back to dollars and milliseconds.
 struct WireNumber {
   NumberField field;
   const char* name;
-  double divisor;
+  int decimals;
 };
 constexpr WireNumber wire_numbers[] = {
-    {NumberField::tokens_in, "tokens_in", 1},
-    {NumberField::tokens_out, "tokens_out", 1},
-    {NumberField::tokens_cached, "tokens_cached", 1},
-    {NumberField::cost, "cost_usd", 1e6},
-    {NumberField::ttft, "ttft_ms", 1e3},
-    {NumberField::generation, "generation_ms", 1e3},
-    {NumberField::latency, "latency_ms", 1e3},
-    {NumberField::result_bytes, "result_bytes", 1},
-    {NumberField::tasks, "tasks", 1},
-    {NumberField::concurrent_tasks, "concurrent_tasks", 1},
-    {NumberField::queue_depth, "queue_depth", 1},
-    {NumberField::cost_per_hour, "cost_per_hour", 1e6},
-    {NumberField::score, "score", 1e6},
+    {NumberField::tokens_in, "tokens_in", 0},
+    {NumberField::tokens_out, "tokens_out", 0},
+    {NumberField::tokens_cached, "tokens_cached", 0},
+    {NumberField::cost, "cost_usd", 6},
+    {NumberField::ttft, "ttft_ms", 3},
+    {NumberField::generation, "generation_ms", 3},
+    {NumberField::latency, "latency_ms", 3},
+    {NumberField::result_bytes, "result_bytes", 0},
+    {NumberField::tasks, "tasks", 0},
+    {NumberField::concurrent_tasks, "concurrent_tasks", 0},
+    {NumberField::queue_depth, "queue_depth", 0},
+    {NumberField::cost_per_hour, "cost_per_hour", 6},
+    {NumberField::score, "score", 6},
 };
 
-Json reference_json(const ContentReference& reference) {
-  return {{"hash", reference.hash}, {"bytes", reference.bytes}};
+void add_reference(JsonText& json, std::string_view name, const std::optional<ContentReference>& reference) {
+  if (!reference) return;
+  json.name(name);
+  json.begin_object();
+  json.member("hash", reference->hash);
+  json.member("bytes", static_cast<std::int64_t>(reference->bytes));
+  json.end_object();
+}
+
+void add_number(JsonText& json, std::string_view name, const EventFields& fields, NumberField field, int decimals) {
+  const auto value = fields.get(field);
+  if (!value) return;
+  json.name(name);
+  json.decimal(*value, decimals);
+}
+
+void add_budget(JsonText& json, const EventFields& fields) {
+  if (!fields.get(NumberField::budget_wall_clock) && !fields.get(NumberField::budget_tokens) &&
+      !fields.get(NumberField::budget_cost)) {
+    return;
+  }
+  json.name("budget");
+  json.begin_object();
+  add_number(json, "wall_clock_s", fields, NumberField::budget_wall_clock, 6);
+  add_number(json, "tokens", fields, NumberField::budget_tokens, 0);
+  add_number(json, "cost_usd", fields, NumberField::budget_cost, 6);
+  json.end_object();
+}
+
+void add_findings(JsonText& json, const SanitizedEvent& event) {
+  if (event.findings().empty()) return;
+  json.name("findings");
+  json.begin_array();
+  for (const Finding& finding : event.findings()) {
+    json.begin_object();
+    json.member("pattern", finding.pattern);
+    json.member("tier", to_text(finding.tier));
+    json.member("fingerprint", finding.fingerprint);
+    json.member("times", static_cast<std::int64_t>(finding.times));
+    json.end_object();
+  }
+  json.end_array();
 }
 
 }  // namespace
@@ -41,51 +78,37 @@ Json reference_json(const ContentReference& reference) {
 std::string to_json(const SanitizedEvent& event, const std::optional<ContentReference>& content,
                     const std::optional<ContentReference>& arguments) {
   const EventFields& fields = event.fields();
-  Json json{{"type", name_of(fields.type)}};
-  if (fields.time) json["time"] = to_rfc3339(*fields.time);
+  JsonText json;
+  json.begin_object();
+  json.member("type", name_of(fields.type));
+  if (fields.time) json.member("time", to_rfc3339(*fields.time));
   for (std::size_t i = 0; i < string_field_count; ++i) {
     const auto field = static_cast<StringField>(i);
-    if (fields.has(field)) json[std::string(name_of(field))] = fields.get(field);
+    if (fields.has(field)) json.member(name_of(field), fields.get(field));
   }
   for (std::size_t i = 0; i < enum_field_count; ++i) {
     const auto field = static_cast<EnumField>(i);
-    if (fields.enums[i] != 0) json[std::string(name_of(field))] = enum_word(field, fields.enums[i]);
+    if (fields.enums[i] != 0) json.member(name_of(field), enum_word(field, fields.enums[i]));
   }
-  for (const WireNumber& number : wire_numbers) {
-    const auto value = fields.get(number.field);
-    if (!value) continue;
-    if (number.divisor == 1) {
-      json[number.name] = *value;
-    } else {
-      json[number.name] = static_cast<double>(*value) / number.divisor;
-    }
+  for (const WireNumber& number : wire_numbers) add_number(json, number.name, fields, number.field, number.decimals);
+  if (const auto accepted = fields.get(NumberField::accepted)) {
+    json.name("accepted");
+    json.flag(*accepted != 0);
   }
-  if (const auto accepted = fields.get(NumberField::accepted)) json["accepted"] = *accepted != 0;
   if (const auto started = fields.get(NumberField::started_at)) {
-    json["started_at"] = to_rfc3339(EventTime{Duration{*started}});
+    json.member("started_at", to_rfc3339(EventTime{Duration{*started}}));
   }
-  Json budget;
-  if (const auto value = fields.get(NumberField::budget_wall_clock)) {
-    budget["wall_clock_s"] = static_cast<double>(*value) / 1e6;
+  add_budget(json, fields);
+  add_reference(json, "content_ref", content);
+  add_reference(json, "arguments_ref", arguments);
+  add_findings(json, event);
+  if (event.redactions() > 0) json.member("redactions", static_cast<std::int64_t>(event.redactions()));
+  if (event.is_unscanned()) {
+    json.name("unscanned");
+    json.flag(true);
   }
-  if (const auto value = fields.get(NumberField::budget_tokens)) budget["tokens"] = *value;
-  if (const auto value = fields.get(NumberField::budget_cost)) budget["cost_usd"] = static_cast<double>(*value) / 1e6;
-  if (!budget.empty()) json["budget"] = budget;
-  if (content) json["content_ref"] = reference_json(*content);
-  if (arguments) json["arguments_ref"] = reference_json(*arguments);
-  if (!event.findings().empty()) {
-    Json findings = Json::array();
-    for (const Finding& finding : event.findings()) {
-      findings.push_back({{"pattern", finding.pattern},
-                          {"tier", to_text(finding.tier)},
-                          {"fingerprint", finding.fingerprint},
-                          {"times", finding.times}});
-    }
-    json["findings"] = findings;
-  }
-  if (event.redactions() > 0) json["redactions"] = event.redactions();
-  if (event.is_unscanned()) json["unscanned"] = true;
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  json.end_object();
+  return json.take();
 }
 
 }  // namespace tocsin
