@@ -12,6 +12,7 @@
 #include "app/replay_command.h"
 #include "app/run_command.h"
 #include "app/scan_command.h"
+#include "app/topics_command.h"
 
 namespace tocsin {
 
@@ -61,6 +62,11 @@ int run_command_line(int argc, char** argv) {
       ->check(CLI::IsMember({"dry_run", "enforce"}));
   command->add_option("--clock", run.clock, "wall, or events: the events' own times drive the clock, as in replay")
       ->check(CLI::IsMember({"wall", "events"}));
+  command
+      ->add_option("--stages", run.stages,
+                   "on Kafka: the stages of this process, with a comma between (default: all)")
+      ->delimiter(',')
+      ->check(CLI::IsMember({"ingest", "evaluate", "deliver"}));
   command->callback([&] { status = run_service(run); });
 
   DemoOptions demo;
@@ -99,6 +105,25 @@ int run_command_line(int argc, char** argv) {
   add_output(*command, scan_output);
   command->add_option("INPUT", scan_input, "a file; - is standard input")->capture_default_str();
   command->callback([&] { status = scan(scan_patterns, scan_input, scan_output, redact); });
+
+  TopicsOptions topics;
+  command = app.add_subcommand("topics", "the Kafka topics and rights that it needs: checks, creates or prints them");
+  command->add_option("--config", topics.config, "the configuration file, with its 'kafka'")->required();
+  auto* create = command->add_flag("--create", topics.create, "create what is missing; what is there is not altered");
+  command->add_option("--print", topics.print, "print them for other tools, without asking a cluster")
+      ->check(CLI::IsMember({"kafka-topics", "strimzi", "acls"}))
+      ->excludes(create);
+  command
+      ->add_option("--source-partitions", topics.source_partitions,
+                   "of all sources together, where no cluster is asked; with --create of each source that is missing")
+      ->check(CLI::Range(1, 100'000));
+  command->add_option("--replication-factor", topics.replication_factor, "in the configuration's place")
+      ->check(CLI::Range(1, 32));
+  command->add_option("--principal", topics.principal, "with --print acls: the service (default: the SASL user)");
+  command->add_option("--agents", topics.agents, "with --print acls: the agents that obey halts")
+      ->capture_default_str();
+  command->add_option("--cluster", topics.cluster, "with --print strimzi: the Kafka resource")->capture_default_str();
+  command->callback([&] { status = run_topics(topics); });
 
   ClientOptions client;
   std::string scope, by, reason;

@@ -9,8 +9,6 @@
 #include "app/kafka_config.h"
 #include "base/yaml_tree.h"
 #include "edge/http/url.h"
-#include "edge/webhook/signature.h"
-#include "edge/webhook/webhook_receiver.h"
 
 namespace tocsin {
 
@@ -49,10 +47,13 @@ class ConfigLoader {
     config_.publish_events = reader.flag("publish_events").value_or(true);
     const std::vector<std::string_view> levels{"debug", "info", "warn", "error"};
     if (const auto level = reader.choice("log_level", levels)) config_.log_level = levels[*level];
-    load_receivers(reader);
+    const ReadSecret read_secret = [this](YamlReader& one, const std::string& name) { return secret(one, name); };
+    if (const YamlNode* receivers = reader.find("receivers")) {
+      config_.receivers = load_receivers(*receivers, file_, diagnostics_, read_secret,
+                                         [this](const std::string& path) { return resolved(path); });
+    }
     if (const YamlNode* kafka = reader.find("kafka")) {
-      config_.kafka = load_kafka(*kafka, file_, diagnostics_,
-                                 [this](YamlReader& one, const std::string& name) { return secret(one, name); });
+      config_.kafka = load_kafka(*kafka, file_, diagnostics_, read_secret);
     }
     load_heartbeat(reader);
     return std::move(config_);
@@ -135,59 +136,15 @@ class ConfigLoader {
       heartbeat.error(*heartbeat.find("url"), "bad-url", "'url' must be an http or https address");
     }
     config_.heartbeat_every = heartbeat.duration("every", 10s, 1h).value_or(config_.heartbeat_every);
-    config_.heartbeat_allow_cidrs = allowed_cidrs(heartbeat);
+    config_.heartbeat_allow_cidrs = read_allow_cidrs(heartbeat);
+    if (config_.receivers.empty()) {
+      heartbeat.error(*node, "needs-receiver",
+                      "the heartbeat's last stage is delivery: a receiver must be configured");
+    }
     if (!config_.kafka) {
       heartbeat.error(*node, "needs-kafka", "the heartbeat goes through Kafka: 'kafka' must be configured");
-    }
-  }
-
-  static std::vector<std::string> allowed_cidrs(YamlReader& reader) {
-    const auto cidrs = reader.texts("allow_cidrs");
-    if (!cidrs) return {};
-    const auto guard = AddressGuard::create(*cidrs);
-    if (!guard) {
-      for (const std::string& problem : guard.error()) reader.error(*reader.find("allow_cidrs"), "bad-cidr", problem);
-    }
-    return *cidrs;
-  }
-
-  void load_receivers(YamlReader& reader) {
-    const YamlNode* list = reader.find("receivers");
-    if (list == nullptr) return;
-    if (!list->is_list()) {
-      reader.error(*list, "wrong-type", "'receivers' must be a list");
-      return;
-    }
-    std::set<std::string> names;
-    for (const YamlNode& item : list->items) {
-      YamlReader one(item, file_, "receiver", diagnostics_);
-      if (!one.is_map()) continue;
-      ReceiverConfig receiver;
-      one.require("name");
-      one.require("url");
-      receiver.name = one.text("name").value_or("");
-      receiver.url = one.text("url").value_or("");
-      if (!receiver.name.empty() && !names.insert(receiver.name).second) {
-        one.error(*one.find("name"), "repeated-name", "receiver '" + receiver.name + "' exists already");
-      }
-      if (!receiver.url.empty()) {
-        const auto url = parse_url(receiver.url);
-        if (!url) one.error(*one.find("url"), "bad-url", url.error());
-      }
-      receiver.timeout = one.duration("timeout", 1s, 60s).value_or(10s);
-      receiver.allow_cidrs = allowed_cidrs(one);
-      if (const auto ca = one.text("ca_file")) receiver.ca_file = resolved(*ca);
-      for (const char* name : {"secret", "old_secret"}) {
-        const auto value = secret(one, name);
-        if (!value) continue;
-        const auto parsed = parse_webhook_secret(*value);
-        if (!parsed) one.error(item, "bad-secret", std::string(name) + ": " + parsed.error());
-        receiver.secrets.push_back(*value);
-      }
-      if (receiver.secrets.empty() && one.find("secret_file") == nullptr && one.find("secret_env") == nullptr) {
-        one.error(item, "missing-key", "a receiver needs 'secret_file' or 'secret_env': pages are signed");
-      }
-      config_.receivers.push_back(std::move(receiver));
+    } else {
+      config_.kafka->heartbeat = !config_.heartbeat_url.empty();
     }
   }
 

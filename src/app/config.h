@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "app/receiver_config.h"
 #include "base/diagnostic.h"
 #include "base/named_text.h"
 #include "base/units.h"
@@ -20,15 +21,6 @@ namespace tocsin {
 enum class ClockMode : std::uint8_t {
   wall,    // records count when they arrive
   events,  // the events' own times drive the clock: replayed and generated telemetry
-};
-
-struct ReceiverConfig {
-  std::string name;
-  std::string url;
-  std::vector<std::string> secrets;  // read from files or the environment, never written in the file
-  Duration timeout{std::chrono::seconds{10}};
-  std::vector<std::string> allow_cidrs;
-  std::string ca_file;
 };
 
 struct Config {

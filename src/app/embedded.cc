@@ -3,11 +3,14 @@
 #include <algorithm>
 #include <thread>
 
+#include "app/open_door.h"
+#include "app/receiver_factory.h"
+
 namespace tocsin {
 
 Result<std::unique_ptr<Embedded>, std::string> Embedded::start(const Config& config, const RulesAndPatterns& loaded,
                                                                const std::vector<unsigned char>& fingerprint_key,
-                                                               DeliverLoop::OnResult on_result) {
+                                                               const DeliverLoop::OnResult& on_result) {
   std::unique_ptr<Embedded> self(new Embedded());
   const bool by_events = config.clock == ClockMode::events;
   MemoryLog::Options log_options;
@@ -15,25 +18,15 @@ Result<std::unique_ptr<Embedded>, std::string> Embedded::start(const Config& con
   log_options.stamps_records = !by_events;
   self->log_ = std::make_unique<MemoryLog>(log_options, self->clock_);
 
-  std::vector<NamedReceiver> named;
+  ReceiversByName receivers;
   for (const ReceiverConfig& receiver : config.receivers) {
-    WebhookReceiver::Options options;
-    options.url = receiver.url;
-    options.timeout = receiver.timeout;
-    options.allow_cidrs = receiver.allow_cidrs;
-    options.ca_file = receiver.ca_file;
-    options.secrets = receiver.secrets;
-    options.wall_clock_seconds = [clock = &self->clock_] { return clock->now().since_epoch.count() / 1'000; };
-    auto created = WebhookReceiver::create(std::move(options));
-    if (!created) {
-      std::string problems;
-      for (const std::string& problem : created.error()) problems += (problems.empty() ? "" : "; ") + problem;
-      return failure("receiver " + receiver.name + ": " + problems);
-    }
-    self->log_->keep_for(Topic::outbox, "deliver/" + receiver.name);
-    self->receivers_.push_back(std::move(created.value()));
-    named.push_back({receiver.name, self->receivers_.back().get()});
+    auto made = make_receiver(receiver, self->clock_);
+    if (!made) return failure(made.error());
+    self->receivers_.push_back(std::move(made.value()));
+    receivers[receiver.name] = self->receivers_.back().get();
   }
+  const auto chains = delivery_chains(config.receivers);
+  for (const auto& lanes : chains) self->log_->keep_for(Topic::outbox, "deliver/" + lanes.front().receiver);
 
   Service::Options options;
   options.deployment = config.deployment();
@@ -43,20 +36,13 @@ Result<std::unique_ptr<Embedded>, std::string> Embedded::start(const Config& con
   options.clock_of_events = by_events;
   options.publish_events = config.publish_events;
   self->service_ = std::make_unique<Service>(options, *self->log_, self->clock_, loaded.rules, loaded.patterns,
-                                             Fingerprinter(fingerprint_key), named, std::move(on_result));
+                                             Fingerprinter(fingerprint_key), chains, receivers, on_result);
   HttpApi::Options api;
   api.token = config.http_token;
   api.partitions = config.partitions;
   self->api_ = std::make_unique<HttpApi>(api, *self->service_, *self->log_, self->clock_);
 
-  HttpServer::Options server;
-  server.address = config.http_address;
-  server.port = config.http_port;
-  server.max_body_bytes = config.max_body_bytes;
-  server.threads = 2;
-  auto started = HttpServer::start(server, [handler = self->api_.get()](HttpRequest request, Responder responder) {
-    handler->handle(std::move(request), std::move(responder));
-  });
+  auto started = open_door(config, *self->api_);
   if (!started) return failure(started.error());
   self->server_ = std::move(started.value());
   self->address_ = config.http_address;
@@ -71,11 +57,7 @@ Embedded::~Embedded() {
 }
 
 std::string Embedded::url() const {
-  const bool any = address_ == "0.0.0.0" || address_ == "::";
-  const std::string host = any                                       ? "127.0.0.1"
-                           : address_.find(':') != std::string::npos ? "[" + address_ + "]"
-                                                                     : address_;
-  return "http://" + host + ":" + std::to_string(server_->port());
+  return door_url(address_, *server_);
 }
 
 }  // namespace tocsin

@@ -14,7 +14,7 @@
 #include "edge/clock/system_clock.h"
 #include "edge/http/server.h"
 #include "edge/memory/memory_log.h"
-#include "edge/webhook/webhook_receiver.h"
+#include "ports/receiver.h"
 #include "runtime/service.h"
 
 namespace tocsin {
@@ -24,7 +24,7 @@ class Embedded {
   // Starts everything, back to front. The error is for people.
   static Result<std::unique_ptr<Embedded>, std::string> start(const Config& config, const RulesAndPatterns& loaded,
                                                               const std::vector<unsigned char>& fingerprint_key,
-                                                              DeliverLoop::OnResult on_result);
+                                                              const DeliverLoop::OnResult& on_result);
   // Stops front to back: no new events, then the stages, then the receivers.
   ~Embedded();
 
@@ -37,7 +37,7 @@ class Embedded {
 
   SystemClock clock_;
   std::unique_ptr<MemoryLog> log_;
-  std::vector<std::unique_ptr<WebhookReceiver>> receivers_;
+  std::vector<std::unique_ptr<Receiver>> receivers_;
   std::unique_ptr<Service> service_;
   std::unique_ptr<HttpApi> api_;
   std::unique_ptr<HttpServer> server_;

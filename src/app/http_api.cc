@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "app/bus_log.h"
 #include "app/console_page.h"
 #include "app/metrics.h"
 #include "app/record_reader.h"
@@ -40,6 +41,10 @@ HttpResponse text_response(int status, std::string text, std::string type = "tex
   response.content_type = std::move(type);
   response.body = std::move(text);
   return response;
+}
+
+HttpResponse not_written() {
+  return error_response(503, "Kafka did not acknowledge it in time; look whether it is there before you try again");
 }
 
 std::int64_t number_of(const HttpRequest& request, std::string_view name, std::int64_t otherwise) {
@@ -122,20 +127,20 @@ std::vector<BodyRecord> split_body(std::string_view body) {
   return records;
 }
 
-HttpApi::HttpApi(Options options, const Service& service, Log& log, const Clock& clock)
+HttpApi::HttpApi(Options options, const ServiceView& service, Log& log, const Clock& clock)
     : options_(std::move(options)),
       service_(service),
       log_(log),
       clock_(clock),
       long_poll_(log, clock),
-      desk_({service.options().deployment, service.options().halts.enforce}) {}
+      desk_({service.deployment(), service.halts().enforce}) {}
 
 EventTime HttpApi::now() const {
   return as_event_time(clock_.now());
 }
 
 EventTime HttpApi::stream_now() const {
-  if (!service_.options().clock_of_events) return now();
+  if (!service_.clock_of_events()) return now();
   EventTime latest{};
   for (const RecordTime time : service_.ingest().log_times) latest = std::max(latest, as_event_time(time));
   return latest > EventTime{} ? latest : now();
@@ -161,7 +166,7 @@ void HttpApi::handle(HttpRequest request, Responder responder) {
   if (get && (is({"readyz"}) || is({"-", "ready"}))) return responder.send(get_health(true));
   if (get && is({"metrics"})) {
     return responder.send(
-        text_response(200, metrics_text(service_, log_, clock_), "text/plain; version=0.0.4; charset=utf-8"));
+        text_response(200, metrics_text(service_, clock_), "text/plain; version=0.0.4; charset=utf-8"));
   }
   if (get && path.empty()) return responder.send(text_response(200, console_page(), "text/html; charset=utf-8"));
   if (!is_allowed(request)) {
@@ -177,6 +182,9 @@ void HttpApi::handle(HttpRequest request, Responder responder) {
 }
 
 HttpResponse HttpApi::post_events(const HttpRequest& request) {
+  if (options_.on_kafka) {
+    return error_response(404, "this service reads events from its Kafka topics; write them there");
+  }
   const std::vector<BodyRecord> records = split_body(request.body);
   if (records.empty()) return error_response(400, "the body holds no event");
   std::vector<NewRecord> batch;
@@ -223,6 +231,9 @@ void HttpApi::get_topic(const HttpRequest& request, const std::string& name, Res
   if (!topic || *topic == Topic::source || *topic == Topic::blocks || *topic == Topic::findings) {
     return responder.send(error_response(404, "there is no such topic to read"));
   }
+  if (options_.on_kafka && !BusLog::holds(*topic)) {
+    return responder.send(error_response(404, "read this topic from Kafka"));
+  }
   const std::int64_t from = std::max<std::int64_t>(0, number_of(request, "from", 0));
   const std::int64_t wait = std::clamp<std::int64_t>(number_of(request, "wait_ms", 0), 0, 25'000);
   const std::int64_t limit = std::clamp<std::int64_t>(number_of(request, "limit", 1'000), 1, 10'000);
@@ -243,7 +254,7 @@ std::optional<HttpResponse> HttpApi::ask_desk(const HttpRequest& request, const 
   read_orders();
   auto answer = desk_.handle({request.method, path, request.body}, now(), stream_now());
   if (!answer) return std::nullopt;
-  if (!answer->records.empty()) log_.append(std::move(answer->records));
+  if (!answer->records.empty() && !log_.append(std::move(answer->records))) return not_written();
   HttpResponse response;
   response.status = answer->status;
   response.body = answer->body + "\n";
@@ -302,13 +313,13 @@ HttpResponse HttpApi::get_status() const {
          {"labels", labels_json({{"spec_version", agent.spec_version}, {"model_version", agent.model_version}})}});
   }
   Json receivers = Json::array();
-  for (const auto& view : service_.deliver()) {
-    receivers.push_back({{"name", view->receiver},
-                         {"delivered", view->figures.delivered},
-                         {"pending", log_.end(Topic::outbox, 0) - view->committed},
-                         {"failed_attempts", view->figures.failed_attempts},
-                         {"parked", view->figures.parked},
-                         {"disabled", view->figures.disabled}});
+  for (const ReceiverView& view : service_.receivers()) {
+    receivers.push_back({{"name", view.receiver},
+                         {"delivered", view.figures.delivered},
+                         {"pending", view.figures.pending},
+                         {"failed_attempts", view.figures.failed_attempts},
+                         {"parked", view.figures.parked},
+                         {"disabled", view.figures.disabled}});
   }
   const bool started = evaluate->evaluated.since_epoch.count() > 0;
   return json_response(
@@ -320,7 +331,7 @@ HttpResponse HttpApi::get_status() const {
             {"tasks", ingest.totals.tasks},
             {"open_tasks", ingest.open_tasks},
             {"evaluated", started ? Json(to_rfc3339(evaluate->evaluated)) : Json(nullptr)},
-            {"halt_mode", service_.options().halts.enforce ? "enforce" : "dry_run"},
+            {"halt_mode", service_.halts().enforce ? "enforce" : "dry_run"},
             {"series",
              {{"used", evaluate->series.used}, {"cap", evaluate->series.cap}, {"bytes", evaluate->series.bytes}}},
             {"rules", rules},
@@ -332,10 +343,7 @@ HttpResponse HttpApi::get_health(bool readiness) const {
   // Alive is who answers. Ready is who also gets through: pages that nobody takes are not for the load balancer
   // to judge, a source that nobody reads is.
   if (readiness) {
-    for (std::int32_t p = 0; p < options_.partitions; ++p) {
-      const std::int64_t behind = log_.end(Topic::source, p) - log_.position("ingest", Topic::source, p);
-      if (behind > 1'000'000) return text_response(503, "ingest is behind\n");
-    }
+    if (const auto why = service_.not_ready()) return text_response(503, *why + "\n");
   }
   return text_response(200, "ok\n");
 }

@@ -24,7 +24,7 @@
 #include "app/order_desk.h"
 #include "core/event/native_decoder.h"
 #include "edge/http/server.h"
-#include "runtime/service.h"
+#include "runtime/service_view.h"
 
 namespace tocsin {
 
@@ -33,10 +33,11 @@ class HttpApi {
   struct Options {
     std::string token;  // asked for as a bearer where it is not empty; health and metrics stay open
     std::int32_t partitions = 1;
+    bool on_kafka = false;  // events and topics are Kafka's: the doors have those of people and agents only
   };
 
   // Requires: all references live longer than this.
-  HttpApi(Options options, const Service& service, Log& log, const Clock& clock);
+  HttpApi(Options options, const ServiceView& service, Log& log, const Clock& clock);
 
   // Thread: any of the server's.
   void handle(HttpRequest request, Responder responder);
@@ -57,7 +58,7 @@ class HttpApi {
   EventTime stream_now() const;
 
   Options options_;
-  const Service& service_;
+  const ServiceView& service_;
   Log& log_;
   const Clock& clock_;
   LongPoll long_poll_;

@@ -87,12 +87,23 @@ KafkaSettings load_kafka(const YamlNode& node, const std::string& file, Diagnost
     reader.error(*reader.find("topic_prefix"), "bad-value",
                  "'topic_prefix' may hold letters, digits, '.', '_' and '-'");
   }
+  const TopicNames names(settings);
+  for (std::size_t i = 0; i < topic_count; ++i) {
+    const std::string& ours = names.name(static_cast<Topic>(i));
+    if (static_cast<Topic>(i) == Topic::source ||
+        std::count(settings.sources.begin(), settings.sources.end(), ours) == 0) {
+      continue;
+    }
+    reader.error(*reader.find("sources"), "bad-value", "'" + ours + "' is a topic of Tocsin's own, and no source");
+  }
   settings.group_prefix = reader.text("group_prefix").value_or(settings.topic_prefix);
   settings.instance = reader.text("instance").value_or("");
   if (const auto start = reader.choice("start", {"beginning", "end"})) settings.start_at_end = *start == 1;
   settings.session_timeout = reader.duration("session_timeout", 6s, 5min).value_or(settings.session_timeout);
   settings.idle_close = reader.flag("idle_close").value_or(true);
   settings.threads = static_cast<std::int32_t>(reader.integer("threads", 1, 64).value_or(0));
+  settings.evaluate_partitions = static_cast<std::int32_t>(reader.integer("evaluate_partitions", 1, 64).value_or(0));
+  settings.replication_factor = static_cast<std::int32_t>(reader.integer("replication_factor", 1, 32).value_or(0));
   return settings;
 }
 

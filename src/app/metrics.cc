@@ -128,11 +128,32 @@ void add_stream(MetricPage& page, const IngestView& view) {
   page.counter("tocsin_halts_written_total", "Halt records written, repeats included.", {}, number(view.halts));
   page.gauge("tocsin_open_tasks", "Tasks that have begun and not ended.", {},
              number(static_cast<std::int64_t>(view.open_tasks)));
+  page.counter("tocsin_records_ahead_total", "Records stamped ahead of the clock: they count, and move no time.", {},
+               number(totals.records_ahead));
+  page.counter("tocsin_records_unkeyed_total", "Records whose key is not their correlation id.", {},
+               number(totals.records_unkeyed));
+}
+
+void add_bus(MetricPage& page, const BusFigures& bus, const EvaluateView& evaluate) {
+  page.gauge("tocsin_kafka_reachable", "1 while Kafka answers.", {}, bus.reachable ? 1 : 0);
+  page.counter("tocsin_kafka_transactions_total", "Transactions, by what became of them.", {{"result", "committed"}},
+               number(bus.transactions));
+  page.counter("tocsin_kafka_transactions_total", "Transactions, by what became of them.", {{"result", "failed"}},
+               number(bus.transactions_failed));
+  page.counter("tocsin_kafka_rebalances_total",
+               "Times that a group gave partitions to or took them from this process.", {}, number(bus.rebalances));
+  page.counter("tocsin_kafka_fetched_bytes_total", "Keys and values read by group members.", {},
+               number(bus.fetched_bytes));
+  page.gauge("tocsin_source_partitions_stalled",
+             "Source partitions that have closed no slice for 30 s while others have: windowed rules wait for them.",
+             {}, number(evaluate.partitions_stalled));
+  page.counter("tocsin_blocks_refused_total", "Slices that were closed under other rules than this process has.", {},
+               number(evaluate.blocks_refused));
 }
 
 }  // namespace
 
-std::string metrics_text(const Service& service, const Log& log, const Clock& clock) {
+std::string metrics_text(const ServiceView& service, const Clock& clock) {
   MetricPage page;
   const IngestView ingest = service.ingest();
   const auto evaluate = service.evaluate();
@@ -140,34 +161,35 @@ std::string metrics_text(const Service& service, const Log& log, const Clock& cl
   add_rules(page, *evaluate);
   add_stream(page, ingest);
 
-  std::int64_t waiting = 0;
-  for (std::size_t p = 0; p < ingest.next_offsets.size(); ++p) {
-    waiting += log.end(Topic::source, static_cast<std::int32_t>(p)) -
-               log.position("ingest", Topic::source, static_cast<std::int32_t>(p));
-  }
   const char* const queue = "tocsin_queue_records";
   const char* const queue_help = "Records between two stages that have not been read.";
-  page.gauge(queue, queue_help, {{"topic", "source"}}, number(waiting));
-  page.gauge(queue, queue_help, {{"topic", "blocks"}}, number(log.end(Topic::blocks, 0) - evaluate->blocks_next));
-  page.gauge(queue, queue_help, {{"topic", "findings"}},
-             number(log.end(Topic::findings, 0) - evaluate->findings_next));
-  if (!service.options().clock_of_events && evaluate->evaluated.since_epoch.count() > 0) {
+  page.gauge(queue, queue_help, {{"topic", "source"}}, number(ingest.waiting));
+  page.gauge(queue, queue_help, {{"topic", "blocks"}}, number(evaluate->blocks_waiting));
+  page.gauge(queue, queue_help, {{"topic", "findings"}}, number(evaluate->findings_waiting));
+  if (!service.clock_of_events() && evaluate->evaluated.since_epoch.count() > 0) {
     page.gauge("tocsin_evaluate_delay_seconds", "Age of the last grid time that was evaluated.", {},
                static_cast<double>((clock.now() - evaluate->evaluated).count()) / 1'000);
   }
-  for (const auto& view : service.deliver()) {
-    const MetricLabels receiver{{"receiver", view->receiver}};
+  for (const ReceiverView& view : service.receivers()) {
+    const MetricLabels receiver{{"receiver", view.receiver}};
+    const DeliveryFigures& figures = view.figures;
     const char* const pages = "tocsin_pages_total";
-    const char* const pages_help = "Pages by what became of them; a failed attempt is tried again.";
-    page.counter(pages, pages_help, with(receiver, "result", "delivered"), number(view->figures.delivered));
-    page.counter(pages, pages_help, with(receiver, "result", "failed_attempt"),
-                 number(view->figures.failed_attempts));
-    page.counter(pages, pages_help, with(receiver, "result", "parked"), number(view->figures.parked));
+    const char* const pages_help =
+        "Pages by what became of them at the receiver that they went to; a failed attempt is tried again.";
+    page.counter(pages, pages_help, with(receiver, "result", "delivered"), number(figures.delivered));
+    page.counter(pages, pages_help, with(receiver, "result", "failed_attempt"), number(figures.failed_attempts));
+    page.counter(pages, pages_help, with(receiver, "result", "parked"), number(figures.parked));
+    page.counter(pages, pages_help, with(receiver, "result", "left_to_fallback"), number(figures.left_to_fallback));
+    page.counter("tocsin_page_delay_seconds_total",
+                 "From the decision to the receiver, summed over delivered pages (on Kafka).", receiver,
+                 static_cast<double>(view.delay_sum.count()) / 1'000);
     page.gauge("tocsin_pages_pending", "Pages that the receiver does not have yet.", receiver,
-               number(log.end(Topic::outbox, 0) - view->committed));
+               number(static_cast<std::int64_t>(figures.pending)));
     page.gauge("tocsin_receiver_disabled", "1 when the receiver answered that it wants no more.", receiver,
-               view->figures.disabled ? 1 : 0);
+               figures.disabled ? 1 : 0);
   }
+  page.gauge("tocsin_ready", "1 while the service can do its work.", {}, service.not_ready() ? 0 : 1);
+  if (const auto bus = service.bus()) add_bus(page, *bus, *evaluate);
   page.gauge("tocsin_rules_loaded", "Rules in force.", {},
              number(static_cast<std::int64_t>(service.rules().rules.size())));
   page.gauge("tocsin_build_info", "The version that runs; always 1.", {{"version", TOCSIN_VERSION}}, 1);

@@ -6,10 +6,10 @@
 
 #include "ports/clock.h"
 #include "ports/log.h"
-#include "runtime/service.h"
+#include "runtime/service_view.h"
 
 namespace tocsin {
 
-std::string metrics_text(const Service& service, const Log& log, const Clock& clock);
+std::string metrics_text(const ServiceView& service, const Clock& clock);
 
 }  // namespace tocsin

@@ -4,9 +4,14 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+#include <array>
+#include <chrono>
 #include <iostream>
 
 #include "app/embedded.h"
+#include "app/kafka_service.h"
+#include "app/topics_command.h"
 
 namespace tocsin {
 
@@ -30,7 +35,83 @@ void log_delivery(const std::string& receiver, const DeliveryResult& result) {
   }
 }
 
+void say_rules(const Config& config, const RulesAndPatterns& loaded) {
+  spdlog::info("{} rules, {} specs; halts: {}", loaded.rules->rules.size(), loaded.rules->specs.size(),
+               config.halts.enforce ? "enforce" : "dry_run");
+}
+
+int run_embedded(const Config& config, const RulesAndPatterns& loaded, const std::vector<unsigned char>& key) {
+  auto embedded = Embedded::start(config, loaded, key, log_delivery);
+  if (!embedded) {
+    std::cerr << "tocsin run: " << embedded.error() << '\n';
+    return 2;
+  }
+  say_rules(config, loaded);
+  spdlog::info("listening on {}: POST /v1/events, /metrics, /healthz", embedded.value()->url());
+  wait_for_stop_signal();
+  spdlog::info("stopping");
+  embedded.value().reset();
+  spdlog::info("stopped");
+  return 0;
+}
+
+void log_line(LogLevel level, const std::string& line) {
+  constexpr std::array levels{spdlog::level::debug, spdlog::level::info, spdlog::level::warn, spdlog::level::err};
+  spdlog::log(levels[static_cast<std::size_t>(level)], "{}", line);
+}
+
+// What the cluster's topics look like, once it answers; nothing where a stop came first, or where they are not good.
+std::optional<TopicNames> wait_for_topics(const RunOptions& options, const KafkaSettings& settings, int& status) {
+  for (bool said = false;; said = true) {
+    TopicReport report = check_topics(settings, log_line);
+    if (report.reachable()) {
+      for (const TopicProblem& warning : report.warnings) spdlog::warn("{}", to_text(warning, options.config));
+      if (report.problems.empty()) return std::move(report.names);
+      for (const TopicProblem& problem : report.problems) std::cerr << to_text(problem, options.config) << '\n';
+      std::cerr << "tocsin run: not started; mend what is listed above (tocsin topics --config " << options.config
+                << " shows it again, and --create makes what is missing)\n";
+      status = 2;
+      return std::nullopt;
+    }
+    if (!said) spdlog::warn("{}; waiting for it", unreachable_text(settings, report));
+    if (stop_signal_within(std::chrono::seconds{2})) return std::nullopt;
+  }
+}
+
+int run_on_kafka(const RunOptions& options, const Config& config, const RulesAndPatterns& loaded,
+                 const std::vector<unsigned char>& key) {
+  int status = 0;
+  auto names = wait_for_topics(options, *config.kafka, status);
+  if (!names) return status;
+  const auto has = [&](const char* stage) {
+    return options.stages.empty() ||
+           std::find(options.stages.begin(), options.stages.end(), stage) != options.stages.end();
+  };
+  const Stages stages{has("ingest"), has("evaluate"), has("deliver")};
+  auto service = KafkaService::start(config, stages, *std::move(names), loaded, key, log_delivery, log_line);
+  if (!service) {
+    std::cerr << "tocsin run: " << service.error() << '\n';
+    return 2;
+  }
+  say_rules(config, loaded);
+  spdlog::info("listening on {}: /metrics, /readyz, /v1/status", service.value()->url());
+  wait_for_stop_signal();
+  spdlog::info("stopping");
+  service.value().reset();
+  spdlog::info("stopped");
+  return 0;
+}
+
 }  // namespace
+
+bool stop_signal_within(Duration time) {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGTERM);
+  const timespec within{time.count() / 1'000, (time.count() % 1'000) * 1'000'000};
+  return sigtimedwait(&signals, nullptr, &within) > 0;
+}
 
 void block_stop_signals() {
   sigset_t signals;
@@ -51,10 +132,6 @@ void wait_for_stop_signal() {
 }
 
 int run_service(const RunOptions& options) {
-  if (!options.embedded) {
-    std::cerr << "tocsin run: this version has the embedded bus only; add --embedded\n";
-    return 2;
-  }
   Diagnostics diagnostics;
   Config config;
   if (!options.config.empty()) config = load_config_file(options.config, diagnostics);
@@ -68,6 +145,18 @@ int run_service(const RunOptions& options) {
     diagnostics.error(options.config.empty() ? "command line" : options.config, {}, "missing-key",
                       "say what a halt does: 'halts: {mode: dry_run}' writes WOULD HALT, 'enforce' stops agents "
                       "(or --halts dry_run); there is no default");
+  }
+  if (!options.embedded && !config.kafka) {
+    diagnostics.error(options.config.empty() ? "command line" : options.config, {}, "missing-key",
+                      "say where events come from: 'kafka: {brokers: ..., sources: [...]}' in the configuration, or "
+                      "--embedded for a bus in memory");
+  }
+  if (options.embedded && !options.stages.empty()) {
+    diagnostics.error("command line", {}, "bad-value",
+                      "--stages is for Kafka: the embedded bus has all in one process");
+  }
+  if (!options.embedded && config.clock == ClockMode::events) {
+    diagnostics.error("command line", {}, "bad-value", "'clock: events' is for the embedded bus");
   }
   if (config.clock == ClockMode::events) config.partitions = 1;
   const RulesAndPatterns loaded = load_rules_and_patterns(config.rules, diagnostics);
@@ -85,19 +174,7 @@ int run_service(const RunOptions& options) {
   }
   if (config.receivers.empty()) spdlog::warn("no receivers: pages go to the topic 'outbox' and wake nobody");
   block_stop_signals();
-  auto embedded = Embedded::start(config, loaded, key, log_delivery);
-  if (!embedded) {
-    std::cerr << "tocsin run: " << embedded.error() << '\n';
-    return 2;
-  }
-  spdlog::info("{} rules, {} specs; halts: {}", loaded.rules->rules.size(), loaded.rules->specs.size(),
-               config.halts.enforce ? "enforce" : "dry_run");
-  spdlog::info("listening on {}: POST /v1/events, /metrics, /healthz", embedded.value()->url());
-  wait_for_stop_signal();
-  spdlog::info("stopping");
-  embedded.value().reset();
-  spdlog::info("stopped");
-  return 0;
+  return options.embedded ? run_embedded(config, loaded, key) : run_on_kafka(options, config, loaded, key);
 }
 
 }  // namespace tocsin

@@ -5,6 +5,9 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
+
+#include "base/units.h"
 
 namespace tocsin {
 
@@ -14,6 +17,7 @@ struct RunOptions {
   std::optional<std::uint16_t> port;  // in the configuration's place
   std::string halts;                  // dry_run or enforce, in the configuration's place
   std::string clock;                  // wall or events, in the configuration's place
+  std::vector<std::string> stages;    // on Kafka: those that this process takes part in; empty: all
 };
 
 int run_service(const RunOptions& options);
@@ -22,5 +26,7 @@ int run_service(const RunOptions& options);
 // Requires: called before any thread is started.
 void block_stop_signals();
 void wait_for_stop_signal();
+// True where one came in time.
+bool stop_signal_within(Duration time);
 
 }  // namespace tocsin

@@ -15,6 +15,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -33,6 +34,7 @@ struct TopicPartition {
 inline constexpr std::int32_t by_key = -1;
 
 struct BusRecord {
+  TopicPartition from;
   std::int64_t offset = 0;
   std::string_view key;
   std::string_view value;  // empty for a tombstone
@@ -83,14 +85,23 @@ class Member {
   // Records sent since the last commit and these positions, together. False: nothing counts, or it is not known;
   // the member is lost. Requires: at least one position.
   virtual bool commit(const std::vector<BusPosition>& positions) = 0;
+  // The same without waiting: commit_result() says what came of it, once; nothing while it is under way. Until then
+  // nothing may be sent. wait() ends when there is a result.
+  virtual void start_commit(const std::vector<BusPosition>& positions) = 0;
+  virtual std::optional<bool> commit_result() = 0;
   // Positions alone, without a transaction.
   virtual bool commit_positions(const std::vector<BusPosition>& positions) = 0;
+
+  // Whether something outside may be done for the partitions that are assigned: nobody else can own them yet, as the
+  // group has heard of us lately. Time counts while the machine is suspended, too.
+  virtual bool may_act() const = 0;
 };
 
 // What was sent outside of transactions and is not acknowledged yet. Must live as long as the bus.
 struct InFlight {
   std::atomic<std::int64_t> records{0};
-  std::function<void()> on_empty;  // called from the bus's own thread; set before the first send
+  std::atomic<std::int64_t> failed{0};  // those that the broker refused for good
+  std::function<void()> on_empty;       // called from the bus's own thread; set before the first send
 };
 
 // Reads a topic without joining a group, from its beginning, as it grows. Thread: its owner's.
@@ -114,6 +125,7 @@ struct BusFigures {
   std::int64_t transactions_failed = 0;
   std::int64_t rebalances = 0;
   std::int64_t fetched_bytes = 0;
+  bool reachable = false;
 };
 
 // Thread: every method may be called from any thread.
@@ -144,6 +156,8 @@ class Bus {
 
   // Requires: the topics were checked.
   virtual std::int32_t partitions(Topic topic) const = 0;
+  // What a partition's topic is called in the cluster, and its number there.
+  virtual std::pair<std::string, std::int32_t> name_of(TopicPartition of) const = 0;
   virtual bool reachable() const = 0;
   virtual BusFigures figures() const = 0;
 };

@@ -38,6 +38,9 @@ enum class Topic : std::uint8_t {
 };
 inline constexpr std::size_t topic_count = 16;
 
+// Key and value of the outbox's record which says that a heartbeat has gone through ingest and evaluate.
+inline constexpr std::string_view heartbeat_key = "heartbeat";
+
 // As topics are called after the prefix: "dead-letters".
 std::string_view name_of(Topic topic);
 std::optional<Topic> topic_named(std::string_view name);

@@ -1,7 +1,7 @@
 // Where pages go: one attempt to hand one page to one receiver.
 //
 // The deliver stage decides when to try, in which order and how often; a Receiver only tries, once, and says
-// what came of it. Implemented by edge/webhook (production) and by tests.
+// what came of it. Implemented by edge/webhook and edge/pagerduty (production) and by tests.
 
 #pragma once
 

@@ -1,7 +1,5 @@
 #include "runtime/deliver_loop.h"
 
-#include <nlohmann/json.hpp>
-
 #include <algorithm>
 #include <utility>
 
@@ -13,67 +11,67 @@ using namespace std::chrono_literals;
 
 constexpr std::size_t batch_records = 64;
 
-// The page's id, from its body; empty where it is no page of ours.
-std::string page_id_of(const std::string& body) {
-  const auto json = nlohmann::json::parse(body, nullptr, false);
-  const auto data = json.is_object() ? json.find("data") : json.end();
-  if (!json.is_object() || data == json.end() || !data->is_object()) return {};
-  return data->value("page_id", std::string{});
-}
-
 }  // namespace
 
-DeliverLoop::DeliverLoop(std::string name, DeliveryPolicy policy, Log& log, const Clock& clock, Receiver& receiver,
-                         OnResult on_result)
-    : name_(std::move(name)),
+DeliverLoop::DeliverLoop(const std::vector<DeliverLane>& lanes, DeliveryPolicy policy, Log& log, const Clock& clock,
+                         const ReceiversByName& receivers, OnResult on_result)
+    : group_("deliver/" + lanes.front().receiver),
       log_(log),
       clock_(clock),
-      receiver_(receiver),
+      chain_(lanes, policy),
       on_result_(std::move(on_result)),
-      stage_(policy),
-      next_(log.position("deliver/" + name_, Topic::outbox, 0)) {}
+      next_(log.position(group_, Topic::outbox, 0)) {
+  for (const DeliverLane& lane : lanes) receivers_.push_back(receivers.at(lane.receiver));
+}
 
 bool DeliverLoop::take_results() {
-  std::vector<DeliveryResult> list;
+  std::vector<LaneResult> list;
   {
     const std::lock_guard lock(results_->mutex);
     list.swap(results_->list);
   }
-  for (const DeliveryResult& result : list) {
-    stage_.settle(result, clock_.monotonic());
-    on_result_(name_, result);
+  for (const LaneResult& one : list) {
+    chain_.settle(one.lane, one.result, clock_.monotonic());
+    on_result_(chain_.receiver(one.lane), one.result);
   }
   return !list.empty();
 }
 
 bool DeliverLoop::read_outbox() {
   while (!refused_.empty()) {
-    if (!stage_.offer(refused_.back(), clock_.monotonic())) return false;
-    refused_.pop_back();
+    if (!chain_.offer(refused_.front(), clock_.monotonic())) return false;
+    refused_.pop_front();
   }
   std::vector<LogRecord> batch;
   next_ = log_.fetch(Topic::outbox, 0, next_, batch_records, batch);
   for (LogRecord& record : batch) {
-    OutboxPage page{record.offset, page_id_of(record.value), std::move(record.key), std::move(record.value)};
+    OutboxPage page{record.offset, page_id_in(record.value), std::move(record.key), std::move(record.value)};
     if (page.page_id.empty()) continue;
-    if (!stage_.offer(page, clock_.monotonic())) refused_.insert(refused_.begin(), std::move(page));
+    // Behind one that is refused all are, to keep their order.
+    if (!refused_.empty() || !chain_.offer(page, clock_.monotonic())) refused_.push_back(std::move(page));
   }
   return !batch.empty();
 }
 
 bool DeliverLoop::start_attempts() {
   bool any = false;
-  while (auto delivery = stage_.next(clock_.monotonic())) {
+  while (auto attempt = chain_.next(clock_.monotonic())) {
     any = true;
-    receiver_.attempt(std::move(*delivery), [results = results_, &log = log_](DeliveryResult result) {
-      {
-        const std::lock_guard lock(results->mutex);
-        results->list.push_back(std::move(result));
-      }
-      log.wake();
-    });
+    const std::size_t lane = attempt->lane;
+    receivers_[lane]->attempt(std::move(attempt->delivery),
+                              [lane, results = results_, &log = log_](DeliveryResult result) {
+                                {
+                                  const std::lock_guard lock(results->mutex);
+                                  results->list.push_back({lane, std::move(result)});
+                                }
+                                log.wake();
+                              });
   }
   return any;
+}
+
+std::int64_t DeliverLoop::committed() const {
+  return chain_.committed(refused_.empty() ? next_ : refused_.front().offset);
 }
 
 void DeliverLoop::run(const std::atomic<bool>& stop) {
@@ -84,19 +82,26 @@ void DeliverLoop::run(const std::atomic<bool>& stop) {
     any = read_outbox() || any;
     any = start_attempts() || any;
     if (any) {
-      log_.commit({}, {{"deliver/" + name_, Topic::outbox, 0, stage_.committed(next_)}});
+      log_.commit({}, {{group_, Topic::outbox, 0, committed()}});
       publish();
       continue;
     }
     Duration timeout = 1s;
-    if (const auto due = stage_.next_due()) timeout = std::clamp(*due - clock_.monotonic(), Duration{1}, timeout);
+    if (const auto due = chain_.next_due()) timeout = std::clamp(*due - clock_.monotonic(), Duration{1}, timeout);
     seen = log_.wait(seen, timeout);
   }
   publish();
 }
 
 void DeliverLoop::publish() {
-  view_.put({name_, stage_.figures(), next_, stage_.committed(next_)});
+  DeliverView view;
+  for (std::size_t lane = 0; lane < chain_.lanes(); ++lane) {
+    view.lanes.push_back({chain_.receiver(lane), chain_.figures(lane)});
+  }
+  view.lanes.front().figures.pending += refused_.size();
+  view.outbox_next = next_;
+  view.committed = committed();
+  view_.put(std::move(view));
 }
 
 }  // namespace tocsin

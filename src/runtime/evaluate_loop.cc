@@ -4,6 +4,7 @@
 
 #include "core/halt/halt_record.h"
 #include "core/stage/block_codec.h"
+#include "runtime/change_records.h"
 
 namespace tocsin {
 
@@ -84,17 +85,7 @@ void EvaluateLoop::commit(std::vector<Page> due) {
     if (auto page = withheld_.apply(change, silences_)) {
       records.push_back({Topic::outbox, 0, std::move(page->order_key), std::move(page->body)});
     }
-    if (change.firing) {
-      if (change.actions.investigate) {
-        records.push_back({Topic::investigations, 0, change.alert_id, to_feed_json(change, "investigation")});
-      }
-      if (change.actions.spec_gap) {
-        records.push_back({Topic::spec_gaps, 0, change.alert_id, to_feed_json(change, "spec_gap")});
-      }
-      if (change.actions.eval_candidate) {
-        records.push_back({Topic::eval_candidates, 0, change.alert_id, to_feed_json(change, "eval_candidate")});
-      }
-    }
+    add_feeds_of(change, 0, records);
     recent_.push_back(std::move(change));
     if (recent_.size() > kept_changes) recent_.pop_front();
   }

@@ -1,10 +1,9 @@
 #include "runtime/ingest_loop.h"
 
-#include <nlohmann/json.hpp>
-
 #include <utility>
 
 #include "core/stage/block_codec.h"
+#include "runtime/dead_letter_json.h"
 
 namespace tocsin {
 
@@ -14,15 +13,6 @@ using namespace std::chrono_literals;
 
 constexpr std::size_t batch_records = 512;
 constexpr Duration publish_every = 200ms;
-
-std::string dead_letter_json(std::int32_t partition, const DeadLetter& letter) {
-  return nlohmann::ordered_json{{"topic", "source"},
-                                {"partition", partition},
-                                {"offset", letter.offset},
-                                {"reason", name_of(letter.reason)},
-                                {"bytes", letter.bytes}}
-      .dump();
-}
 
 }  // namespace
 
@@ -116,7 +106,7 @@ void IngestLoop::commit(const Owned& owned) {
   }
   cuts_ += static_cast<std::int64_t>(out_.cuts.size());
   for (const DeadLetter& letter : out_.dead_letters) {
-    records.push_back({Topic::dead_letters, 0, {}, dead_letter_json(owned.number, letter)});
+    records.push_back({Topic::dead_letters, 0, {}, dead_letter_json("source", owned.number, letter)});
   }
   for (std::string& event : out_.published) records.push_back({Topic::events, 0, {}, std::move(event)});
   log_.commit(std::move(records), {{"ingest", Topic::source, owned.number, owned.next_offset}});

@@ -2,7 +2,7 @@
 //
 //   shard 0..N-1   ingest of partitions p mod N
 //   evaluate       one thread
-//   deliver        one thread a receiver
+//   deliver        one thread a receiver that gets pages of its own; it serves the receiver's fallbacks, too
 //
 // Starts back to front and stops front to back, so that nothing is produced that nobody reads.
 
@@ -16,19 +16,14 @@
 
 #include "ports/clock.h"
 #include "ports/log.h"
-#include "ports/receiver.h"
 #include "runtime/deliver_loop.h"
 #include "runtime/evaluate_loop.h"
 #include "runtime/ingest_loop.h"
+#include "runtime/service_view.h"
 
 namespace tocsin {
 
-struct NamedReceiver {
-  std::string name;
-  Receiver* receiver = nullptr;
-};
-
-class Service {
+class Service final : public ServiceView {
  public:
   struct Options {
     std::string deployment;
@@ -41,33 +36,38 @@ class Service {
     DeliveryPolicy delivery;
   };
 
-  // Requires: `log`, `clock` and the receivers live longer than this.
+  // A deliver thread for each of `chains`: a receiver, with its fallbacks behind it.
+  // Requires: `log`, `clock` and the receivers live longer than this; `receivers` has all that the chains name.
   Service(Options options, Log& log, const Clock& clock, std::shared_ptr<const RuleSet> rules,
           std::shared_ptr<const PatternLibrary> patterns, const Fingerprinter& fingerprinter,
-          const std::vector<NamedReceiver>& receivers, DeliverLoop::OnResult on_result);
-  ~Service();
+          const std::vector<std::vector<DeliverLane>>& chains, const ReceiversByName& receivers,
+          const DeliverLoop::OnResult& on_result);
+  ~Service() override;
 
   // Stops all threads; idempotent. What was appended and not read stays in the log.
   void stop();
 
-  // The shards' views as one.
-  IngestView ingest() const;
-  std::shared_ptr<const EvaluateView> evaluate() const { return evaluate_.view(); }
-  std::vector<std::shared_ptr<const DeliverView>> deliver() const;
-
-  // Nothing is left to do: every record was read, evaluated, and every page was settled.
-  bool is_idle() const;
-
-  const RuleSet& rules() const { return *rules_; }
-  const Options& options() const { return options_; }
+  IngestView ingest() const override;
+  std::shared_ptr<const EvaluateView> evaluate() const override;
+  std::vector<ReceiverView> receivers() const override;
+  bool is_idle() const override;
+  // More than a million records of a partition wait.
+  std::optional<std::string> not_ready() const override;
+  std::optional<BusFigures> bus() const override { return std::nullopt; }
+  const RuleSet& rules() const override { return *rules_; }
+  const std::string& deployment() const override { return options_.deployment; }
+  const HaltPolicy& halts() const override { return options_.halts; }
+  bool clock_of_events() const override { return options_.clock_of_events; }
 
  private:
+  std::int64_t waiting(std::int32_t partition) const;
+
   Options options_;
   Log& log_;
   std::shared_ptr<const RuleSet> rules_;
   std::vector<std::unique_ptr<IngestLoop>> shards_;
   EvaluateLoop evaluate_;
-  std::vector<std::unique_ptr<DeliverLoop>> receivers_;
+  std::vector<std::unique_ptr<DeliverLoop>> chains_;
   // Set once; relaxed is enough, as the log's wake-up orders what matters and a late look costs a wait.
   std::atomic<bool> stop_ingest_{false};
   std::atomic<bool> stop_evaluate_{false};

@@ -13,6 +13,9 @@
 
 namespace tocsin {
 
+// Adds another partition's view of the same rules, in the same order.
+void add_sight(std::vector<RuleSight>& all, const std::vector<RuleSight>& more);
+
 struct IngestView {
   StreamTotals totals;
   std::vector<AgentFigures> agents;
@@ -22,9 +25,11 @@ struct IngestView {
   std::size_t groups = 0;
   std::int64_t cuts = 0;
   std::int64_t halts = 0;
+  std::int64_t waiting = 0;  // records of the source that were not read
 };
 
 struct EvaluateView {
+  bool owns_any = true;  // else it has no partitions now, and what follows says nothing
   RecordTime evaluated;
   std::vector<RuleSight> sight;
   std::vector<ActiveAlert> active;
@@ -33,15 +38,27 @@ struct EvaluateView {
   std::int64_t blocks_next = 0;  // offsets read so far
   std::int64_t findings_next = 0;
   std::int64_t halts_next = 0;
+  std::int64_t blocks_waiting = 0;  // records that were not read
+  std::int64_t findings_waiting = 0;
+  std::int64_t partitions_stalled = 0;  // source partitions that windowed rules wait for
+  std::int64_t blocks_refused = 0;      // made under other rules, and so not added up
   std::int64_t silences_next = 0;
   std::size_t pages_withheld = 0;  // by silences
   std::int64_t alerts_fired = 0;
   std::int64_t alerts_resolved = 0;
 };
 
-struct DeliverView {
+struct ReceiverView {
   std::string receiver;
   DeliveryFigures figures;
+  Duration delay_sum{0};  // of delivered pages, from the decision to the receiver; on a bus of several processes
+};
+
+// Adds a view of the same receiver to that in `all`, or puts it there.
+void add_receiver(std::vector<ReceiverView>& all, const ReceiverView& more);
+
+struct DeliverView {
+  std::vector<ReceiverView> lanes;  // of the chain: the receiver, then its fallbacks
   std::int64_t outbox_next = 0;
   std::int64_t committed = 0;
 };

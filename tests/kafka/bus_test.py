@@ -20,7 +20,7 @@ class BusTest(unittest.TestCase):
         self.assertIn("PASSED", done.stdout)
 
     def test_on_a_new_broker_and_on_one_that_was_killed(self):
-        with Broker() as broker:
+        with Broker(auto_create=True) as broker:
             self.run_suite(broker, "first.")
             broker.kill()
             broker.start()

@@ -64,7 +64,7 @@ class FakeReceiver final : public Receiver {
 
 class ServiceTest : public testing::Test {
  protected:
-  void start(std::int32_t partitions) {
+  void start(std::int32_t partitions, const std::vector<DeliverLane>& lanes = {{"test", 5min}}) {
     MemoryLog::Options options;
     options.partitions = partitions;
     log_ = std::make_unique<MemoryLog>(options, clock_);
@@ -79,7 +79,9 @@ class ServiceTest : public testing::Test {
     service.delivery.first_retry = 2ms;
     const std::vector<unsigned char> key(32, 1);
     service_ = std::make_unique<Service>(service, *log_, clock_, rules, patterns, Fingerprinter(key),
-                                         std::vector<NamedReceiver>{{"test", &receiver_}},
+                                         std::vector<std::vector<DeliverLane>>{lanes},
+                                         ReceiversByName{{"test", &receiver_}, {"backup", &backup_}},
+
                                          [](const std::string&, const DeliveryResult&) {});
     partitions_ = partitions;
   }
@@ -104,6 +106,7 @@ class ServiceTest : public testing::Test {
 
   ManualClock clock_;
   FakeReceiver receiver_;
+  FakeReceiver backup_;
   std::unique_ptr<MemoryLog> log_;
   std::unique_ptr<Service> service_;
   std::int32_t partitions_ = 1;
@@ -147,6 +150,31 @@ TEST_F(ServiceTest, ASecretIsHaltedAndPagedWithoutWaitingForASlice) {
   log_->fetch(Topic::halts, 0, 0, 100, halts);
   ASSERT_EQ(halts.size(), 1u) << "one key of the compacted topic";
   EXPECT_NE(halts[0].value.find(R"("count":9)"), std::string::npos);
+}
+
+TEST_F(ServiceTest, WhatAReceiverDoesNotTakeGoesToItsFallbackAndToItselfOnceItIsBack) {
+  start(1, {{"test", 50ms}, {"backup", 5min}});
+  receiver_.fail(1'000'000);
+  post("task", begin_,
+       R"("type":"step","content":{"o":"AKIA)"
+       R"(QX7TZ4NWB2MD5KRY"})");
+  const auto deadline = std::chrono::steady_clock::now() + 30s;
+  while (backup_.ids().empty()) {
+    ASSERT_LT(std::chrono::steady_clock::now(), deadline);
+    std::this_thread::sleep_for(1ms);
+  }
+  EXPECT_TRUE(receiver_.ids().empty());
+  receiver_.fail(0);
+  settle(begin_ + 10s);
+  EXPECT_EQ(receiver_.ids(), backup_.ids()) << "one page, one id";
+  EXPECT_EQ(receiver_.bodies(), backup_.bodies());
+  const auto views = service_->receivers();
+  ASSERT_EQ(views.size(), 2u);
+  EXPECT_EQ(views[0].figures.delivered, 1);
+  EXPECT_GT(views[0].figures.failed_attempts, 0);
+  EXPECT_EQ(views[1].receiver, "backup");
+  EXPECT_EQ(views[1].figures.delivered, 1);
+  EXPECT_EQ(views[0].figures.pending + views[1].figures.pending, 0u);
 }
 
 TEST_F(ServiceTest, StopsAtOnceWhileAReceiverFails) {

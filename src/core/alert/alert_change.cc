@@ -112,6 +112,14 @@ std::string to_page_json(const AlertChange& change) {
                {"data", data}});
 }
 
+std::string page_id_in(std::string_view page_json) {
+  const Json json = Json::parse(page_json, nullptr, false);
+  const auto data = json.is_object() ? json.find("data") : json.end();
+  if (!json.is_object() || data == json.end() || !data->is_object()) return {};
+  const auto id = data->find("page_id");
+  return id != data->end() && id->is_string() ? id->get<std::string>() : std::string{};
+}
+
 std::string to_feed_json(const AlertChange& change, std::string_view feed) {
   Json json = facts_of(change);
   json["feed"] = feed;

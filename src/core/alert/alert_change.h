@@ -65,6 +65,9 @@ std::string to_replay_json(const AlertChange& change);
 // The body of a page, as webhooks receive it (docs: deploy/README.md).
 std::string to_page_json(const AlertChange& change);
 
+// The page id in such a body; empty where it is no page.
+std::string page_id_in(std::string_view page_json);
+
 // The records of tocsin.investigations and tocsin.spec-gaps.
 std::string to_feed_json(const AlertChange& change, std::string_view feed);
 

@@ -10,74 +10,74 @@ AlertTransition AlertLife::update(Truth condition, RecordTime now, const AlertTi
   learn(now, timing);
   if (condition == Truth::unknown) return AlertTransition::none;
   if (condition == Truth::yes) {
-    false_since_.reset();
-    if (state_ == AlertState::firing) return AlertTransition::none;
-    const bool is_new = state_ == AlertState::inactive;
+    facts_.false_since.reset();
+    if (facts_.state == AlertState::firing) return AlertTransition::none;
+    const bool is_new = facts_.state == AlertState::inactive;
     if (is_new) {
-      state_ = AlertState::pending;
-      pending_since_ = now;
+      facts_.state = AlertState::pending;
+      facts_.pending_since = now;
       begin_exclusion();
     }
-    if (now - pending_since_ >= timing.hold_for) {
-      state_ = AlertState::firing;
-      firing_since_ = now;
-      learned_ = false;
-      ++episode_;
+    if (now - facts_.pending_since >= timing.hold_for) {
+      facts_.state = AlertState::firing;
+      facts_.firing_since = now;
+      facts_.learned = false;
+      ++facts_.episode;
       return AlertTransition::fired;
     }
     return is_new ? AlertTransition::became_pending : AlertTransition::none;
   }
-  switch (state_) {
+  switch (facts_.state) {
     case AlertState::inactive:
       return AlertTransition::none;
     case AlertState::pending:
-      state_ = AlertState::inactive;
+      facts_.state = AlertState::inactive;
       drop_exclusion();
       return AlertTransition::pending_dropped;
     case AlertState::firing:
-      if (!false_since_) false_since_ = now;
-      if (now - *false_since_ < timing.keep_firing_for) return AlertTransition::none;
+      if (!facts_.false_since) facts_.false_since = now;
+      if (now - *facts_.false_since < timing.keep_firing_for) return AlertTransition::none;
       return resolve(now, timing);
   }
   return AlertTransition::none;
 }
 
 AlertTransition AlertLife::resolve(RecordTime now, const AlertTiming&) {
-  if (state_ == AlertState::pending) {
-    state_ = AlertState::inactive;
+  if (facts_.state == AlertState::pending) {
+    facts_.state = AlertState::inactive;
     drop_exclusion();
     return AlertTransition::pending_dropped;
   }
-  if (state_ != AlertState::firing) return AlertTransition::none;
-  state_ = AlertState::inactive;
-  false_since_.reset();
-  if (!learned_) close_exclusion(now);
+  if (facts_.state != AlertState::firing) return AlertTransition::none;
+  facts_.state = AlertState::inactive;
+  facts_.false_since.reset();
+  if (!facts_.learned) close_exclusion(now);
   return AlertTransition::resolved;
 }
 
 void AlertLife::begin_exclusion() {
-  exclusions_.push_back({pending_since_, open_end});
-  ++version_;
+  facts_.exclusions.push_back({facts_.pending_since, open_end});
+  ++facts_.version;
 }
 
 void AlertLife::drop_exclusion() {
-  exclusions_.pop_back();
-  ++version_;
+  facts_.exclusions.pop_back();
+  ++facts_.version;
 }
 
 void AlertLife::close_exclusion(RecordTime now) {
-  exclusions_.back().to = now;
-  ++version_;
+  facts_.exclusions.back().to = now;
+  ++facts_.version;
 }
 
 void AlertLife::learn(RecordTime now, const AlertTiming& timing) {
-  if (state_ == AlertState::firing && !learned_ && now - pending_since_ >= timing.learn_after) {
-    learned_ = true;
+  if (facts_.state == AlertState::firing && !facts_.learned && now - facts_.pending_since >= timing.learn_after) {
+    facts_.learned = true;
     drop_exclusion();
   }
-  while (!exclusions_.empty() && exclusions_.front().to + timing.learn_after <= now) {
-    exclusions_.erase(exclusions_.begin());
-    ++version_;
+  while (!facts_.exclusions.empty() && facts_.exclusions.front().to + timing.learn_after <= now) {
+    facts_.exclusions.erase(facts_.exclusions.begin());
+    ++facts_.version;
   }
 }
 

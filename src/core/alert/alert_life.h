@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "base/units.h"
@@ -27,6 +28,35 @@ enum class AlertTransition : std::uint8_t { none, became_pending, fired, resolve
 
 class AlertLife {
  public:
+  // All that there is to know about it: what outlives a process.
+  struct Facts {
+    AlertState state = AlertState::inactive;
+    RecordTime pending_since{};
+    RecordTime firing_since{};
+    std::optional<RecordTime> false_since;  // set while firing but no longer true
+    std::int64_t episode = 0;
+    bool learned = false;
+    std::vector<Exclusion> exclusions;  // the last one is open while pending or firing, unless learned
+    std::uint32_t version = 0;          // of the exclusions
+  };
+
+  AlertLife() = default;
+  explicit AlertLife(Facts facts) : facts_(std::move(facts)) {}
+  const Facts& facts() const { return facts_; }
+
+  // Equal as long as nothing about it changes.
+  struct Mark {
+    AlertState state = AlertState::inactive;
+    RecordTime pending_since{};
+    std::optional<RecordTime> false_since;
+    std::int64_t episode = 0;
+    std::uint32_t version = 0;
+    friend bool operator==(const Mark&, const Mark&) = default;
+  };
+  Mark mark() const {
+    return {facts_.state, facts_.pending_since, facts_.false_since, facts_.episode, facts_.version};
+  }
+
   // Tells how the condition stands at `now`. An unknown condition is no news: it neither starts nor ends
   // anything, and resets no clock.
   // Requires: `now` is later than in the previous call.
@@ -35,20 +65,20 @@ class AlertLife {
   // Ends a firing alert whatever its condition is.
   AlertTransition resolve(RecordTime now, const AlertTiming& timing);
 
-  AlertState state() const { return state_; }
-  RecordTime pending_since() const { return pending_since_; }
-  RecordTime firing_since() const { return firing_since_; }
-  std::int64_t episode() const { return episode_; }
+  AlertState state() const { return facts_.state; }
+  RecordTime pending_since() const { return facts_.pending_since; }
+  RecordTime firing_since() const { return facts_.firing_since; }
+  std::int64_t episode() const { return facts_.episode; }
 
   // The baseline stays as it was at firing: until the episode ends, or is learned.
-  bool freezes_baseline() const { return state_ == AlertState::firing && !learned_; }
+  bool freezes_baseline() const { return facts_.state == AlertState::firing && !facts_.learned; }
 
   // The times that the baseline leaves out. `version()` changes with every change of them.
-  const std::vector<Exclusion>& exclusions() const { return exclusions_; }
-  std::uint32_t version() const { return version_; }
+  const std::vector<Exclusion>& exclusions() const { return facts_.exclusions; }
+  std::uint32_t version() const { return facts_.version; }
 
   // Nothing about it matters any more.
-  bool is_forgettable() const { return state_ == AlertState::inactive && exclusions_.empty(); }
+  bool is_forgettable() const { return facts_.state == AlertState::inactive && facts_.exclusions.empty(); }
 
  private:
   void begin_exclusion();
@@ -56,14 +86,7 @@ class AlertLife {
   void close_exclusion(RecordTime now);
   void learn(RecordTime now, const AlertTiming& timing);
 
-  AlertState state_ = AlertState::inactive;
-  RecordTime pending_since_{};
-  RecordTime firing_since_{};
-  std::optional<RecordTime> false_since_;  // set while firing but no longer true
-  std::int64_t episode_ = 0;
-  bool learned_ = false;
-  std::vector<Exclusion> exclusions_;  // the last one is open while pending or firing, unless learned
-  std::uint32_t version_ = 0;
+  Facts facts_;
 };
 
 }  // namespace tocsin

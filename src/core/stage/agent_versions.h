@@ -7,11 +7,13 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/units.h"
 #include "core/alert/alert_change.h"
 #include "core/stage/block.h"
+#include "core/stage/state_record.h"
 
 namespace tocsin {
 
@@ -31,8 +33,12 @@ class AgentVersions {
   // Those that began within the hour before `now` and came in place of another: name, and "old -> new".
   Labels changed(const GroupKey& agent, RecordTime now) const;
 
-  // Forgets what was not shown for eight days.
-  void forget(RecordTime now);
+  // Forgets what was not shown for eight days. Appends what becomes of its stored records.
+  void forget(RecordTime now, std::vector<StateRecord>& out);
+
+  // As SeriesTable's: stored once an hour, note() leaves out what a stored record has already.
+  void store(RecordTime grid, std::vector<StateRecord>& out);
+  bool restore(std::string_view key, std::string_view value);
 
  private:
   struct Shown {
@@ -41,9 +47,14 @@ class AgentVersions {
     RecordTime since;  // of this showing: a gap of a day begins another
     RecordTime last;
   };
+  struct Agent {
+    std::vector<Shown> shown;
+    RecordTime noted{Duration{INT64_MIN / 2}};   // the grid time of the last sighting
+    RecordTime stored{Duration{INT64_MIN / 2}};  // as of this grid time
+  };
   const Shown* newest(const GroupKey& agent, StringField field) const;
 
-  std::map<GroupKey, std::vector<Shown>> agents_;
+  std::map<GroupKey, Agent> agents_;
 };
 
 }  // namespace tocsin

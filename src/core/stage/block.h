@@ -64,15 +64,18 @@ enum class Notice : std::uint8_t {
   none,
   halt_storm,        // more halts at once than the limits allow
   source_not_keyed,  // records come without their correlation id as key; `place` names the topic
+  heartbeat,         // a record of Tocsin's own came by; raises nothing
 };
+inline constexpr std::int64_t notice_count = 4;
 
-// As its alert is called; empty for none.
+// As its alert is called; empty where it raises none.
 constexpr std::string_view name_of(Notice notice) {
   switch (notice) {
     case Notice::halt_storm:
       return "HaltStorm";
     case Notice::source_not_keyed:
       return "SourceNotKeyed";
+    case Notice::heartbeat:
     case Notice::none:
       break;
   }
@@ -97,9 +100,11 @@ struct UrgentFinding {
 
 struct Block {
   std::int32_t partition = 0;
-  RecordTime grid;       // the slice is [grid - 10 s, grid)
-  std::string rule_set;  // RuleSet::hash
-  bool idle = false;     // closed by silence, not by a later record
+  RecordTime grid;        // the slice is [grid - 10 s, grid)
+  std::string rule_set;   // RuleSet::hash
+  bool idle = false;      // closed by silence, not by a later record
+  std::int32_t part = 0;  // of so many parts: a record of a topic has a largest size
+  std::int32_t parts = 1;
   std::int64_t records = 0;
   std::int64_t groups_over_cap = 0;
   std::vector<Cell> cells;  // by aggregate and group

@@ -101,4 +101,48 @@ std::int32_t blocks_partition_of(const UrgentFinding& finding, const RuleSet& ru
   return static_cast<std::int32_t>(place_of(finding, rules, static_cast<std::size_t>(count)));
 }
 
+std::vector<Block> in_parts(Block block, std::size_t most_bytes) {
+  std::vector<Block> parts(1);
+  std::size_t bytes = 0;
+  const auto header_of = [&](Block& part) {
+    part.partition = block.partition;
+    part.grid = block.grid;
+    part.rule_set = block.rule_set;
+    part.idle = block.idle;
+  };
+  header_of(parts[0]);
+  parts[0].records = block.records;
+  parts[0].groups_over_cap = block.groups_over_cap;
+  const auto add = [&](auto list, auto& items, auto bytes_of) {
+    for (auto& item : items) {
+      const std::size_t size = bytes_of(item);
+      if (bytes > 0 && bytes + size > most_bytes) {
+        header_of(parts.emplace_back());
+        bytes = 0;
+      }
+      bytes += size;
+      (parts.back().*list).push_back(std::move(item));
+    }
+  };
+  // Rounded up: numbers take ten bytes at most.
+  add(&Block::cells, block.cells, [](const Cell& cell) {
+    std::size_t size =
+        60 + cell.group.size() + 10 * cell.distinct.hashes().size() + 2 * cell.distinct.registers().size();
+    for (const Example& example : cell.examples) size += 20 + example.correlation_id.size();
+    return size;
+  });
+  add(&Block::sightings, block.sightings,
+      [](const Sighting& one) { return 20 + one.agent.size() + one.value.size(); });
+  add(&Block::tasks, block.tasks, [](const TaskNews& news) { return 80 + news.group.size(); });
+  add(&Block::findings, block.findings, [](const UrgentFinding& finding) {
+    const std::size_t own = 200 + finding.group.size() + finding.correlation_id.size() + finding.place.size();
+    return finding.halt ? own * 3 + finding.halt->reason.size() : own;
+  });
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    parts[i].part = static_cast<std::int32_t>(i);
+    parts[i].parts = static_cast<std::int32_t>(parts.size());
+  }
+  return parts;
+}
+
 }  // namespace tocsin

@@ -21,6 +21,10 @@ namespace tocsin {
 // block is kept. Requires: count >= 1, and a block made under `rules`.
 std::vector<Block> split(Block block, const RuleSet& rules, std::int32_t count);
 
+// The block in parts of about `most_bytes` each once they are encoded; one for most blocks. What only sums up stands
+// in the first. Parts in their order, put behind each other, are the block.
+std::vector<Block> in_parts(Block block, std::size_t most_bytes);
+
 // Where a finding goes that waits for no block. Requires: as above.
 std::int32_t blocks_partition_of(const UrgentFinding& finding, const RuleSet& rules, std::int32_t count);
 

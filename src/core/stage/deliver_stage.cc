@@ -7,9 +7,18 @@
 
 namespace tocsin {
 
+void DeliveryFigures::add(const DeliveryFigures& other) {
+  delivered += other.delivered;
+  failed_attempts += other.failed_attempts;
+  parked += other.parked;
+  left_to_fallback += other.left_to_fallback;
+  pending += other.pending;
+  disabled = disabled || other.disabled;
+}
+
 bool DeliverStage::offer(OutboxPage page, Duration now) {
   if (alert_of_page_.contains(page.page_id)) return true;
-  if (alert_of_page_.size() >= policy_.most_pending) return false;
+  if (!has_room()) return false;
   if (figures_.disabled) {
     ++figures_.parked;
     return true;
@@ -51,58 +60,91 @@ Duration DeliverStage::delay_after(const Pending& pending) const {
   return base / 2 + Duration{static_cast<std::int64_t>(noise % static_cast<std::uint64_t>(base.count() / 2 + 1))};
 }
 
-void DeliverStage::finish(const std::string& alert_key) {
+OutboxPage DeliverStage::finish(const std::string& alert_key) {
   const auto queue = by_alert_.find(alert_key);
-  const Pending& head = queue->second.front();
-  offsets_.erase(head.page.offset);
-  alert_of_page_.erase(head.page.page_id);
+  OutboxPage page = std::move(queue->second.front().page);
+  offsets_.erase(page.offset);
+  alert_of_page_.erase(page.page_id);
   queue->second.pop_front();
   if (queue->second.empty()) by_alert_.erase(queue);
+  return page;
 }
 
 // What is in flight is settled when its answer comes.
-void DeliverStage::park_the_rest() {
+void DeliverStage::park_the_rest(std::vector<OutboxPage>& parked) {
   for (auto& [key, queue] : by_alert_) {
     while (!queue.empty() && !queue.back().in_flight) {
       ++figures_.parked;
       offsets_.erase(queue.back().page.offset);
       alert_of_page_.erase(queue.back().page.page_id);
+      parked.push_back(std::move(queue.back().page));
       queue.pop_back();
     }
   }
   std::erase_if(by_alert_, [](const auto& entry) { return entry.second.empty(); });
+  std::sort(parked.begin(), parked.end(),
+            [](const OutboxPage& a, const OutboxPage& b) { return a.offset < b.offset; });
 }
 
-void DeliverStage::settle(const DeliveryResult& result, Duration now) {
+std::vector<OutboxPage> DeliverStage::settle(const DeliveryResult& result, Duration now) {
+  std::vector<OutboxPage> parked;
   const auto alert = alert_of_page_.find(result.page_id);
-  if (alert == alert_of_page_.end()) return;
+  if (alert == alert_of_page_.end()) return parked;
   const std::string key = alert->second;
   Pending& head = by_alert_.find(key)->second.front();
-  if (!head.in_flight || head.page.page_id != result.page_id) return;
+  if (!head.in_flight || head.page.page_id != result.page_id) return parked;
   head.in_flight = false;
   --in_flight_;
-  switch (result.outcome) {
+  DeliveryOutcome outcome = result.outcome;
+  // Nothing is tried again at a receiver that said no while this was on its way.
+  if (figures_.disabled && outcome == DeliveryOutcome::retry) outcome = DeliveryOutcome::rejected;
+  switch (outcome) {
     case DeliveryOutcome::delivered:
       ++figures_.delivered;
       finish(key);
-      return;
+      break;
     case DeliveryOutcome::rejected:
       ++figures_.parked;
-      finish(key);
-      return;
+      parked.push_back(finish(key));
+      break;
     case DeliveryOutcome::gone:
       figures_.disabled = true;
       ++figures_.parked;
-      finish(key);
-      park_the_rest();
-      return;
+      parked.push_back(finish(key));
+      park_the_rest(parked);
+      break;
     case DeliveryOutcome::retry: {
       ++figures_.failed_attempts;
       const Duration asked = std::min(result.retry_after.value_or(Duration{0}), policy_.longest_retry_after);
       head.due = now + std::max(asked, delay_after(head));
-      return;
+      break;
     }
   }
+  return parked;
+}
+
+const OutboxPage* DeliverStage::find(const std::string& page_id) const {
+  const auto alert = alert_of_page_.find(page_id);
+  if (alert == alert_of_page_.end()) return nullptr;
+  for (const Pending& pending : by_alert_.find(alert->second)->second) {
+    if (pending.page.page_id == page_id) return &pending.page;
+  }
+  return nullptr;
+}
+
+bool DeliverStage::leave(const std::string& page_id) {
+  const auto alert = alert_of_page_.find(page_id);
+  if (alert == alert_of_page_.end()) return false;
+  const auto queue = by_alert_.find(alert->second);
+  const auto found = std::find_if(queue->second.begin(), queue->second.end(),
+                                  [&](const Pending& pending) { return pending.page.page_id == page_id; });
+  if (found == queue->second.end() || found->in_flight) return false;
+  ++figures_.left_to_fallback;
+  offsets_.erase(found->page.offset);
+  queue->second.erase(found);
+  if (queue->second.empty()) by_alert_.erase(queue);
+  alert_of_page_.erase(alert);
+  return true;
 }
 
 std::optional<Duration> DeliverStage::next_due() const {

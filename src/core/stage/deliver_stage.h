@@ -17,6 +17,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "base/units.h"
 #include "core/stage/delivery.h"
@@ -42,8 +43,12 @@ struct DeliveryFigures {
   std::int64_t delivered = 0;
   std::int64_t failed_attempts = 0;
   std::int64_t parked = 0;
+  std::int64_t left_to_fallback = 0;  // no longer tried for want of room: the fallback has it
   std::size_t pending = 0;
   bool disabled = false;  // the receiver answered 410: it wants no more
+
+  // Another partition's figures of the same receiver.
+  void add(const DeliveryFigures& other);
 };
 
 class DeliverStage {
@@ -55,7 +60,8 @@ class DeliverStage {
 
   // The next page to try at `now` (a clock that never goes back), or nothing. The caller owes its result.
   std::optional<Delivery> next(Duration now);
-  void settle(const DeliveryResult& result, Duration now);
+  // Returns the pages that this parked, in the order of the outbox.
+  std::vector<OutboxPage> settle(const DeliveryResult& result, Duration now);
 
   // When next() can have something, if nothing else happens; nothing while all waits for results.
   std::optional<Duration> next_due() const;
@@ -65,6 +71,13 @@ class DeliverStage {
 
   DeliveryFigures figures() const;
 
+  // For DeliverChain, which hands pages on. A page that is pending, or null: valid until the stage is changed.
+  const OutboxPage* find(const std::string& page_id) const;
+  bool has_room() const { return alert_of_page_.size() < policy_.most_pending; }
+  bool disabled() const { return figures_.disabled; }
+  // Tries this page no more, as somebody else has it. False when it is in flight or not here.
+  bool leave(const std::string& page_id);
+
  private:
   struct Pending {
     OutboxPage page;
@@ -73,8 +86,8 @@ class DeliverStage {
     bool in_flight = false;
   };
   Duration delay_after(const Pending& pending) const;
-  void finish(const std::string& alert_key);
-  void park_the_rest();
+  OutboxPage finish(const std::string& alert_key);
+  void park_the_rest(std::vector<OutboxPage>& parked);
 
   DeliveryPolicy policy_;
   std::map<std::string, std::deque<Pending>> by_alert_;

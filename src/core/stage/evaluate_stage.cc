@@ -1,10 +1,14 @@
 #include "core/stage/evaluate_stage.h"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
+#include <iterator>
 #include <map>
 #include <utility>
 
 #include "core/stage/agent_versions.h"
+#include "core/stage/evaluate_keys.h"
 #include "core/stage/event_alerts.h"
 #include "core/stage/series_table.h"
 #include "core/stage/task_alerts.h"
@@ -16,6 +20,7 @@ namespace {
 
 constexpr RecordTime before_all{Duration{INT64_MIN / 4}};
 constexpr Duration forget_every = std::chrono::hours{1};
+constexpr std::int64_t position_form = 1;
 
 }  // namespace
 
@@ -36,6 +41,9 @@ struct EvaluatePartition::State {
   RecordTime evaluated = before_all;
   RecordTime known_since = before_all;
   RecordTime last_forgotten = before_all;
+  bool saw_heartbeat = false;
+  std::optional<RecordTime> resuming_to;  // grid times up to this one were evaluated before
+  std::vector<StateRecord> stored;        // of the parts that have their turns, since the last take_changes()
 
   State(EvaluateOptions given, std::shared_ptr<const RuleSet> rule_set)
       : options(std::move(given)),
@@ -59,15 +67,54 @@ struct EvaluatePartition::State {
       ++blocks_refused;
       return;
     }
-    if (block.grid <= evaluated) return;  // a second copy of what counted already
-    RecordTime& own = reached.try_emplace(block.partition, before_all).first->second;
-    own = std::max(own, block.grid);
-    waiting[block.grid].try_emplace(block.partition, std::move(block));
+    if (block.grid <= evaluated) return;                                   // a second copy of what counted already
+    if (resuming_to && block.grid <= *resuming_to - folded_again) return;  // stands in the records
+    const std::int32_t partition = block.partition;
+    const RecordTime grid = block.grid;
+    if (!gather(std::move(block))) return;
+    RecordTime& own = reached.try_emplace(partition, before_all).first->second;
+    own = std::max(own, grid);
+    close_complete(out);
+  }
+
+  // Puts the parts of a block behind each other as they come; a part that was there is a second copy. True where the
+  // block is whole.
+  bool gather(Block block) {
+    const auto [entry, is_new] = waiting[block.grid].try_emplace(block.partition, std::move(block));
+    Block& known = entry->second;
+    if (!is_new) {
+      if (block.part != known.part + 1 || block.parts != known.parts) return false;
+      known.part = block.part;
+      const auto append = [](auto& to, auto& from) {
+        to.insert(to.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
+      };
+      append(known.cells, block.cells);
+      append(known.sightings, block.sightings);
+      append(known.tasks, block.tasks);
+      append(known.findings, block.findings);
+    }
+    return known.part + 1 == known.parts;
+  }
+
+  void close_complete(std::vector<AlertChange>& out) {
     while (!waiting.empty() && is_complete(waiting.begin()->first)) {
       const auto first = waiting.begin();
-      close(first->first, first->second, out);
+      if (resuming_to && first->first > *resuming_to) return;
+      if (resuming_to) {
+        fold_again(first->first, first->second);
+      } else {
+        close(first->first, first->second, out);
+      }
       waiting.erase(first);
     }
+  }
+
+  void fold_again(RecordTime grid, std::map<std::int32_t, Block>& blocks) {
+    for (const auto& [partition, block] : blocks) {
+      for (const Sighting& sighting : block.sightings) versions.note(sighting, grid);
+    }
+    fold(blocks, grid - slice_length);
+    evaluated = grid;
   }
 
   // Every partition has closed this grid time, or has begun only after it.
@@ -82,7 +129,10 @@ struct EvaluatePartition::State {
     std::vector<const TaskNews*> news;
     for (auto& [partition, block] : blocks) {
       for (const Sighting& sighting : block.sightings) versions.note(sighting, grid);
-      for (const UrgentFinding& finding : block.findings) event_alerts.apply(finding, out);
+      for (const UrgentFinding& finding : block.findings) {
+        if (finding.notice == Notice::heartbeat) saw_heartbeat = true;
+        event_alerts.apply(finding, out);
+      }
       for (const TaskNews& item : block.tasks) news.push_back(&item);
     }
     fold(blocks, begin);
@@ -92,10 +142,97 @@ struct EvaluatePartition::State {
     evaluated = grid;
     if (grid - last_forgotten >= forget_every) {
       last_forgotten = grid;
-      series.forget(grid);
-      versions.forget(grid);
+      series.forget(grid, stored);
+      versions.forget(grid, stored);
       for (auto& rule : window_rules) rule->forget();
     }
+    if (options.keeps_state) {
+      series.store(grid, stored);
+      versions.store(grid, stored);
+    } else {
+      stored.clear();
+      for (auto& rule : window_rules) rule->drop_changes();
+      for (auto& rule : task_rules) rule->drop_changes();
+      event_alerts.drop_changes();
+    }
+  }
+
+  void take_changes(std::vector<StateRecord>& out) {
+    std::move(stored.begin(), stored.end(), std::back_inserter(out));
+    stored.clear();
+    for (auto& rule : window_rules) rule->take_changes(out);
+    for (auto& rule : task_rules) rule->take_changes(out);
+    event_alerts.take_changes(out);
+  }
+
+  bool restore(std::string_view key, std::string_view value) {
+    if (key.starts_with(series_prefix)) return series.restore(key, value);
+    if (key.starts_with(versions_prefix)) return versions.restore(key, value);
+    if (const auto parts = split_rule_key(event_prefix, key)) {
+      return event_alerts.restore(parts->first, parts->second, value);
+    }
+    // What belongs to a rule that is no longer there is passed over.
+    if (const auto parts = split_rule_key(window_prefix, key)) {
+      for (auto& rule : window_rules) {
+        if (rule->rule().name == parts->first) return rule->restore(GroupKey(parts->second), value);
+      }
+      return true;
+    }
+    for (const auto& [prefix, restore_part] : {std::pair(overrun_prefix, &TaskAlerts::restore_alert),
+                                               std::pair(folding_prefix, &TaskAlerts::restore_folding),
+                                               std::pair(episode_prefix, &TaskAlerts::restore_episode)}) {
+      const auto parts = split_rule_key(prefix, key);
+      if (!parts) continue;
+      for (auto& rule : task_rules) {
+        if (rule->rule().name == parts->first) return ((*rule).*restore_part)(GroupKey(parts->second), value);
+      }
+      return true;
+    }
+    return false;
+  }
+
+  std::string position() const {
+    std::string text = std::to_string(position_form);
+    for (const RecordTime time : {evaluated, known_since, last_forgotten}) {
+      text += ' ' + std::to_string(time.since_epoch.count());
+    }
+    return text;
+  }
+
+  bool begin_resume(std::string_view text) {
+    std::array<std::int64_t, 4> numbers{};
+    const char* at = text.data();
+    const char* const end = text.data() + text.size();
+    for (std::int64_t& number : numbers) {
+      if (at != text.data() && at != end && *at == ' ') ++at;
+      const auto [next, error] = std::from_chars(at, end, number);
+      if (error != std::errc{}) return false;
+      at = next;
+    }
+    if (at != end || numbers[0] != position_form) return false;
+    known_since = {Duration{numbers[2]}};
+    last_forgotten = {Duration{numbers[3]}};
+    resuming_to = RecordTime{Duration{numbers[1]}};
+    return true;
+  }
+
+  void end_resume(std::vector<AlertChange>& out) {
+    while (!waiting.empty() && waiting.begin()->first <= *resuming_to) {
+      fold_again(waiting.begin()->first, waiting.begin()->second);
+      waiting.erase(waiting.begin());
+    }
+    evaluated = *resuming_to;
+    resuming_to.reset();
+    // Whatever was evaluated, every partition had closed.
+    if (evaluated > before_all) {
+      for (std::int32_t p = 0; p < options.source_partitions; ++p) {
+        RecordTime& own = reached.try_emplace(p, evaluated).first->second;
+        own = std::max(own, evaluated);
+      }
+    }
+    for (auto& rule : window_rules) rule->resume();
+    // Blocks that another rule set could not read may be ours.
+    close_complete(out);
   }
 
   // All partitions' cells together and in order, so that the cap lets in the same series however they arrived.
@@ -140,6 +277,15 @@ struct EvaluatePartition::State {
         task_rules[task++]->advance(own, grid, out);
       }
     }
+  }
+
+  std::int64_t stalled(Duration behind) const {
+    if (reached.empty()) return 0;
+    RecordTime furthest = before_all;
+    for (const auto& [partition, grid] : reached) furthest = std::max(furthest, grid);
+    const auto keep_up = std::count_if(reached.begin(), reached.end(),
+                                       [&](const auto& entry) { return furthest - entry.second <= behind; });
+    return std::max<std::int64_t>(0, options.source_partitions - keep_up);
   }
 
   std::vector<RuleSight> sight() const {
@@ -201,6 +347,34 @@ void EvaluatePartition::apply(const AckReport& report, RecordTime now, std::vect
 
 RecordTime EvaluatePartition::evaluated() const {
   return state_->evaluated;
+}
+bool EvaluatePartition::take_heartbeat() {
+  return std::exchange(state_->saw_heartbeat, false);
+}
+void EvaluatePartition::take_changes(std::vector<StateRecord>& out) {
+  state_->take_changes(out);
+}
+std::string EvaluatePartition::position() const {
+  return state_->position();
+}
+RecordTime EvaluatePartition::needs_blocks_after() const {
+  return state_->resuming_to.value_or(state_->evaluated) - folded_again;
+}
+bool EvaluatePartition::restore(std::string_view key, std::string_view value) {
+  return state_->restore(key, value);
+}
+bool EvaluatePartition::begin_resume(std::string_view position) {
+  return state_->begin_resume(position);
+}
+void EvaluatePartition::resume(Block block) {
+  std::vector<AlertChange> none;
+  state_->apply(std::move(block), none);
+}
+void EvaluatePartition::end_resume(std::vector<AlertChange>& out) {
+  state_->end_resume(out);
+}
+std::int64_t EvaluatePartition::stalled(Duration behind) const {
+  return state_->stalled(behind);
 }
 std::vector<RuleSight> EvaluatePartition::sight() const {
   return state_->sight();

@@ -23,13 +23,15 @@
 #include "core/halt/halt_record.h"
 #include "core/rule/rule_set.h"
 #include "core/stage/block.h"
+#include "core/stage/state_record.h"
 
 namespace tocsin {
 
 struct EvaluateOptions {
   std::string deployment;
   std::int32_t source_partitions = 1;
-  std::string command_url;  // what pages name in their commands; empty: the command's default
+  std::string command_url;   // what pages name in their commands; empty: the command's default
+  bool keeps_state = false;  // take_changes() is called; else nothing is collected for it
 };
 
 // How well a rule sees: how many of its groups are in which state.
@@ -76,8 +78,35 @@ class EvaluatePartition {
   // The last grid time that was evaluated; the beginning of time before the first.
   RecordTime evaluated() const;
 
+  // Since the last call: a record of Tocsin's own has gone through ingest, and its grid time was evaluated.
+  bool take_heartbeat();
+
+  // The partition's own state, for a restart to go on exactly from here: what changed since the last call, and what
+  // belongs beside the position in the topics, as ASCII of at most 200 bytes.
+  void take_changes(std::vector<StateRecord>& out);
+  std::string position() const;
+
+  // Only what blocks after this grid time hold is needed again, beside the records.
+  RecordTime needs_blocks_after() const;
+
+  // A new partition takes back all records of its state in the order in which they were taken (one for each key at
+  // least, the last one), then the position, then every block of a later grid time than needs_blocks_after() that had
+  // been applied when the position was taken, in their order in the topic; then it goes on. Blocks of grid times that
+  // were evaluated are only added up again. The rules may be others; what no longer fits them is passed over.
+  //
+  // restore(): false where the record is none of take_changes(). begin_resume(): false where the position can't be
+  // read. The partition is then of no use. Requires: nothing was applied yet.
+  bool restore(std::string_view key, std::string_view value);
+  bool begin_resume(std::string_view position);
+  void resume(Block block);
+  void end_resume(std::vector<AlertChange>& out);
+
   // Blocks that another rule set made: they are not folded.
   std::int64_t blocks_refused() const;
+
+  // How many source partitions have closed no slice of the last `behind`, by the clock of the one that is furthest:
+  // all windowed rules wait for them.
+  std::int64_t stalled(Duration behind) const;
 
   std::vector<RuleSight> sight() const;
   std::vector<ActiveAlert> active() const;

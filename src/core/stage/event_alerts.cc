@@ -5,6 +5,8 @@
 
 #include "base/time_text.h"
 #include "core/alert/silence.h"
+#include "core/stage/evaluate_keys.h"
+#include "core/stage/stage_wire.h"
 #include "core/stage/window_rule.h"
 
 namespace tocsin {
@@ -18,6 +20,8 @@ constexpr Duration forgotten_after = 168h;
 constexpr Duration own_alerts_quiet = 1h;
 const std::string not_acknowledged = "HaltNotAcknowledged";
 
+constexpr std::uint64_t alert_form = 1;  // version of the stored record
+
 std::string halt_word(HaltState state) {
   switch (state) {
     case HaltState::enforced:
@@ -29,6 +33,18 @@ std::string halt_word(HaltState state) {
   }
   return {};
 }
+
+constexpr auto describe_alert = [](auto& coder, auto& alert) {
+  wire::pass(coder, alert.firing);
+  wire::pass(coder, alert.episode);
+  wire::pass(coder, alert.times);
+  wire::pass(coder, alert.last);
+  wire::pass(coder, alert.resolved);
+  wire::pass(coder, alert.quiet_for);
+  wire::pass(coder, alert.accepted);
+  wire::pass(coder, alert.fingerprints);
+  wire::pass(coder, alert.change);
+};
 
 }  // namespace
 
@@ -48,11 +64,15 @@ void EventAlerts::apply(const UrgentFinding& finding, std::vector<AlertChange>& 
                    "partitions and nothing can say when such a task runs too long: set the producer's key to the "
                    "correlation id (the Collector's Kafka exporter: partition_traces_by_id: true)",
                    finding.at, out);
+    case Notice::heartbeat:
+      return;
     case Notice::none:
       break;
   }
   const Rule& rule = rules_.rules[finding.rule];
-  Alert& alert = alerts_[{rule.name, finding.group}];
+  const Key key{rule.name, finding.group};
+  Alert& alert = alerts_[key];
+  changed_.insert(key);
   if (alert.accepted.contains(finding.fingerprint) && !finding.fingerprint.empty()) return;
   if (finding.halt) alert.fingerprints[finding.halt->id] = finding.fingerprint;
   if (alert.firing) {
@@ -75,7 +95,9 @@ void EventAlerts::apply(const UrgentFinding& finding, std::vector<AlertChange>& 
 
 void EventAlerts::raise(const std::string& name, const Labels& labels, const std::string& summary, RecordTime at,
                         std::vector<AlertChange>& out) {
-  Alert& alert = alerts_[{name, to_text(labels)}];
+  const Key key{name, to_text(labels)};
+  Alert& alert = alerts_[key];
+  changed_.insert(key);
   alert.last = at;
   ++alert.times;
   if (alert.firing) return;
@@ -207,6 +229,7 @@ void EventAlerts::release(const HaltRelease& release, std::vector<AlertChange>& 
     const auto halted = alert.fingerprints.find(release.id);
     if (halted == alert.fingerprints.end()) continue;
     alert.accepted.insert(halted->second);
+    changed_.insert(key);
     // Another secret of the same kind in the same task keeps the alert firing.
     const bool all_accepted = std::all_of(alert.fingerprints.begin(), alert.fingerprints.end(),
                                           [&](const auto& known) { return alert.accepted.contains(known.second); });
@@ -220,12 +243,36 @@ void EventAlerts::advance(RecordTime now, std::vector<AlertChange>& out) {
     const Duration quiet = now - alert.last;
     if (alert.firing && alert.quiet_for > 0s && quiet >= alert.quiet_for) {
       resolve(alert, now, "not seen for " + std::to_string(alert.quiet_for / 1min) + " min", out);
+      changed_.insert(entry->first);
     } else if (alert.firing && quiet >= forgotten_after) {
       resolve(alert, now, "expired", out);
     }
     const bool forget = !alert.firing && quiet >= forgotten_after;
+    if (forget) changed_.insert(entry->first);
     entry = forget ? alerts_.erase(entry) : std::next(entry);
   }
+}
+
+void EventAlerts::take_changes(std::vector<StateRecord>& out) {
+  for (const Key& key : changed_) {
+    const auto found = alerts_.find(key);
+    std::string value =
+        found == alerts_.end() ? std::string{} : wire::write(found->second, alert_form, describe_alert);
+    out.push_back({rule_key(event_prefix, key.first, key.second), std::move(value)});
+  }
+  changed_.clear();
+}
+
+bool EventAlerts::restore(std::string_view rule, std::string_view group, std::string_view value) {
+  const Key key{std::string(rule), GroupKey(group)};
+  if (value.empty()) {
+    alerts_.erase(key);
+    return true;
+  }
+  Alert alert;
+  if (!wire::read(value, alert_form, alert, describe_alert)) return false;
+  alerts_[key] = std::move(alert);
+  return true;
 }
 
 std::vector<EventAlerts::Active> EventAlerts::active() const {

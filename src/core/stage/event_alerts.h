@@ -17,6 +17,7 @@
 #include "core/rule/rule_set.h"
 #include "core/stage/agent_versions.h"
 #include "core/stage/block.h"
+#include "core/stage/state_record.h"
 
 namespace tocsin {
 
@@ -40,6 +41,11 @@ class EventAlerts {
 
   // Ends what has been quiet for long enough at `now`.
   void advance(RecordTime now, std::vector<AlertChange>& out);
+
+  // What outlives the process: all that changed since the last call. restore(): false where the record can't be read.
+  void take_changes(std::vector<StateRecord>& out);
+  void drop_changes() { changed_.clear(); }
+  bool restore(std::string_view rule, std::string_view group, std::string_view value);
 
   struct Active {
     AlertChange change;
@@ -71,7 +77,9 @@ class EventAlerts {
   std::string deployment_;
   std::string command_url_;
   const AgentVersions& versions_;
-  std::map<std::pair<std::string, GroupKey>, Alert> alerts_;  // by rule and group
+  using Key = std::pair<std::string, GroupKey>;
+  std::map<Key, Alert> alerts_;  // by rule and group
+  std::set<Key> changed_;
 };
 
 }  // namespace tocsin

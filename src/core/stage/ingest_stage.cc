@@ -196,6 +196,7 @@ struct IngestPartition::State {
   }
 
   void apply(const RawRecord& record, IngestOutput& out) {
+    if (options.is_heartbeat) return apply_heartbeat(record, out);
     ++totals.records;
     const auto decoded = decoder.decode(record.value, record.key);
     if (record.time_is_ahead) ++totals.records_ahead;
@@ -239,6 +240,16 @@ struct IngestPartition::State {
       out.published.push_back(to_json(event, sanitizer.reference(raw, TextPlace::content),
                                       sanitizer.reference(raw, TextPlace::argument)));
     }
+  }
+
+  void apply_heartbeat(const RawRecord& record, IngestOutput& out) {
+    advance_to(record, nullptr, out);
+    ++records_in_slice;
+    next_offset = record.offset + 1;
+    UrgentFinding notice;
+    notice.notice = Notice::heartbeat;
+    notice.at = log_time;
+    findings_in_slice = {std::move(notice)};
   }
 
   void note_unkeyed(IngestOutput& out) {

@@ -75,6 +75,8 @@ struct IngestOptions {
   // its task is never said to be over a limit, and ten within ten minutes are a notice about `source`, the topic.
   bool expects_keys = false;
   std::string source;
+  // Its records are Tocsin's own: none is decoded, and each becomes a notice in the block of its slice.
+  bool is_heartbeat = false;
 };
 
 class IngestPartition {

@@ -3,6 +3,8 @@
 #include <charconv>
 #include <utility>
 
+#include "base/wire.h"
+
 namespace tocsin {
 
 namespace {
@@ -12,114 +14,10 @@ constexpr std::uint64_t halt_version = 1;
 constexpr std::uint64_t page_version = 1;
 constexpr std::int64_t position_version = 1;
 
-// One description of each type serves both directions: a Writer appends what a Reader takes back.
-class Writer {
- public:
-  static constexpr bool reads = false;
-
-  void number(std::uint64_t value) {
-    for (; value >= 0x80; value >>= 7) bytes_.push_back(static_cast<char>(value | 0x80));
-    bytes_.push_back(static_cast<char>(value));
-  }
-  // Well-mixed bits, which a varint would make longer.
-  void bits(std::uint64_t value) {
-    for (int i = 0; i < 8; ++i) bytes_.push_back(static_cast<char>(value >> (8 * i)));
-  }
-  void text(const std::string& text) {
-    number(text.size());
-    bytes_ += text;
-  }
-  std::string take() { return std::move(bytes_); }
-
- private:
-  std::string bytes_;
-};
-
-class Reader {
- public:
-  static constexpr bool reads = true;
-
-  explicit Reader(std::string_view bytes) : bytes_(bytes) {}
-
-  void number(std::uint64_t& value) {
-    value = 0;
-    for (unsigned shift = 0; shift < 64; shift += 7) {
-      if (bytes_.empty()) return fail();
-      const auto byte = static_cast<unsigned char>(bytes_.front());
-      bytes_.remove_prefix(1);
-      value |= static_cast<std::uint64_t>(byte & 0x7F) << shift;
-      if (byte < 0x80) return;
-    }
-    fail();
-  }
-  void bits(std::uint64_t& value) {
-    if (bytes_.size() < 8) return fail();
-    value = 0;
-    for (int i = 0; i < 8; ++i) {
-      value |= static_cast<std::uint64_t>(static_cast<unsigned char>(bytes_[static_cast<std::size_t>(i)])) << (8 * i);
-    }
-    bytes_.remove_prefix(8);
-  }
-  void text(std::string& text) {
-    std::uint64_t size = 0;
-    number(size);
-    if (size > bytes_.size()) return fail();
-    text.assign(bytes_.substr(0, size));
-    bytes_.remove_prefix(size);
-  }
-  void fail() {
-    good_ = false;
-    bytes_ = {};
-  }
-  std::size_t left() const { return bytes_.size(); }
-  bool read_all() const { return good_ && bytes_.empty(); }
-
- private:
-  std::string_view bytes_;
-  bool good_ = true;
-};
-
-void pass(Writer& out, std::int64_t& value) {
-  out.number((static_cast<std::uint64_t>(value) << 1) ^ static_cast<std::uint64_t>(value >> 63));
-}
-void pass(Reader& in, std::int64_t& value) {
-  std::uint64_t raw = 0;
-  in.number(raw);
-  value = static_cast<std::int64_t>(raw >> 1) ^ -static_cast<std::int64_t>(raw & 1);
-}
-template <class Coder>
-void pass(Coder& coder, Duration& duration) {
-  std::int64_t count = duration.count();
-  pass(coder, count);
-  duration = Duration{count};
-}
-template <class Coder>
-void pass(Coder& coder, RecordTime& time) {
-  pass(coder, time.since_epoch);
-}
-template <class Coder>
-void pass(Coder& coder, EventTime& time) {
-  Duration since = time.time_since_epoch();
-  pass(coder, since);
-  time = EventTime{since};
-}
-// An enumeration of `count` values, or a flag; a reader refuses others.
-template <class Coder, class Enum>
-void pass_enum(Coder& coder, Enum& value, std::uint64_t count) {
-  auto number = static_cast<std::uint64_t>(value);
-  coder.number(number);
-  if constexpr (Coder::reads) {
-    if (number >= count) return coder.fail();
-  }
-  value = static_cast<Enum>(number);
-}
-template <class Coder, class T>
-void pass(Coder& coder, std::optional<T>& value) {
-  bool has_value = value.has_value();
-  pass_enum(coder, has_value, 2);
-  if (has_value && !value) value.emplace();
-  if (has_value) pass(coder, *value);
-}
+using wire::pass;
+using wire::pass_enum;
+using wire::Reader;
+using wire::Writer;
 
 template <class Coder>
 void pass_hashes(Coder& coder, std::vector<std::uint64_t>& hashes) {

@@ -13,16 +13,12 @@
 #include <vector>
 
 #include "core/halt/halt_ledger.h"
+#include "core/stage/state_record.h"
 #include "core/stage/unkeyed_watch.h"
 #include "core/task/recent_identities.h"
 #include "core/task/task_table.h"
 
 namespace tocsin {
-
-struct StateRecord {
-  std::string key;
-  std::string value;  // empty: the key is forgotten
-};
 
 inline constexpr std::string_view task_prefix = "task/";
 inline constexpr std::string_view halt_prefix = "halt/";

@@ -2,6 +2,10 @@
 
 #include <algorithm>
 
+#include "base/hash.h"
+#include "core/stage/evaluate_keys.h"
+#include "core/stage/stage_wire.h"
+
 namespace tocsin {
 
 namespace {
@@ -11,6 +15,8 @@ using namespace std::chrono_literals;
 constexpr Duration distinct_kept = 62min;
 constexpr std::size_t most_contributions = 24;
 constexpr Duration contributions_kept = 24h;
+
+constexpr std::uint64_t series_version = 1;
 
 // After this long a series holds nothing but zeros.
 Duration kept(HistoryReach reach) {
@@ -43,6 +49,26 @@ std::int64_t DistinctHistory::window(RecordTime now, Duration length) const {
   return all.count();
 }
 
+void DistinctHistory::write_to(wire::Writer& writer) const {
+  writer.number(minutes_.size());
+  for (auto [minute, set] : minutes_) {
+    wire::pass(writer, minute);
+    wire::pass(writer, set);
+  }
+}
+
+void DistinctHistory::read_from(wire::Reader& reader) {
+  std::uint64_t size = 0;
+  reader.number(size);
+  if (size > reader.left()) return reader.fail();
+  minutes_.clear();
+  for (std::uint64_t i = 0; i < size && reader.good(); ++i) {
+    auto& [minute, set] = minutes_.emplace_back();
+    wire::pass(reader, minute);
+    wire::pass(reader, set);
+  }
+}
+
 std::vector<std::string> Series::examples_since(RecordTime from) const {
   std::vector<Contribution> sums;
   for (const Contribution& contribution : contributions) {
@@ -71,7 +97,13 @@ SeriesTable::SeriesTable(const RuleSet& rules)
     : rules_(rules),
       tables_(rules.aggregates.size()),
       overflow_(rules.aggregates.size()),
-      overflowed_(rules.aggregates.size(), false) {}
+      overflowed_(rules.aggregates.size(), false) {
+  for (const Aggregate& aggregate : rules.aggregates) names_.push_back(to_hex(hash_parts({aggregate.canonical()})));
+}
+
+std::string SeriesTable::key_of(std::uint32_t aggregate, const GroupKey& group) const {
+  return std::string(series_prefix) + names_[aggregate] + "/" + group;
+}
 
 void SeriesTable::fold(const std::vector<Cell>& cells, RecordTime begin) {
   for (const Cell& cell : cells) {
@@ -89,6 +121,7 @@ void SeriesTable::fold(const std::vector<Cell>& cells, RecordTime begin) {
       series = overflow.get();
       overflowed_[cell.aggregate] = true;
     }
+    if (begin + slice_length <= series->stored) continue;  // read again after a restart: it is in the record
     series->history.add(begin, cell.totals);
     if (!cell.distinct.empty()) series->distinct.add(begin, cell.distinct);
     for (const Example& example : cell.examples) {
@@ -121,11 +154,65 @@ std::vector<std::uint32_t> SeriesTable::take_overflowed() {
   return list;
 }
 
-void SeriesTable::forget(RecordTime now) {
-  for (std::size_t i = 0; i < tables_.size(); ++i) {
+void SeriesTable::forget(RecordTime now, std::vector<StateRecord>& out) {
+  for (std::uint32_t i = 0; i < tables_.size(); ++i) {
     const Duration age = kept(rules_.aggregates[i].reach);
-    std::erase_if(tables_[i], [&](const auto& entry) { return entry.second->history.last_added() + age < now; });
+    std::erase_if(tables_[i], [&](const auto& entry) {
+      if (entry.second->history.last_added() + age >= now) return false;
+      out.push_back({key_of(i, entry.first), {}});
+      return true;
+    });
   }
+}
+
+void SeriesTable::store(RecordTime grid, std::vector<StateRecord>& out) {
+  for (std::uint32_t i = 0; i < tables_.size(); ++i) {
+    for (const auto& [group, series] : tables_[i]) {
+      if (series->history.last_added() <= series->stored) continue;
+      // One that was never stored waits for its turn like any other: the blocks of more than an hour are read again.
+      if (!is_turn_of(group, grid)) continue;
+      series->stored = grid;
+      wire::Writer writer;
+      writer.number(series_version);
+      wire::pass(writer, series->stored);
+      series->history.write_to(writer);
+      series->distinct.write_to(writer);
+      writer.list(series->contributions, [&](Series::Contribution& one) {
+        wire::pass(writer, one.at);
+        wire::pass(writer, one.example);
+      });
+      out.push_back({key_of(i, group), writer.take()});
+    }
+  }
+}
+
+bool SeriesTable::restore(std::string_view key, std::string_view value) {
+  key.remove_prefix(series_prefix.size());
+  const std::size_t slash = key.find('/');
+  if (slash == std::string_view::npos) return false;
+  const auto name = std::find(names_.begin(), names_.end(), key.substr(0, slash));
+  if (name == names_.end()) return true;
+  const auto aggregate = static_cast<std::uint32_t>(name - names_.begin());
+  const GroupKey group(key.substr(slash + 1));
+  if (value.empty()) {
+    tables_[aggregate].erase(group);
+    return true;
+  }
+  wire::Reader reader(value);
+  std::uint64_t version = 0;
+  reader.number(version);
+  if (version != series_version) return false;
+  auto series = std::make_unique<Series>(rules_.aggregates[aggregate].reach);
+  wire::pass(reader, series->stored);
+  series->history.read_from(reader);
+  series->distinct.read_from(reader);
+  reader.list(series->contributions, [&](Series::Contribution& one) {
+    wire::pass(reader, one.at);
+    wire::pass(reader, one.example);
+  });
+  if (!reader.read_all()) return false;
+  tables_[aggregate][group] = std::move(series);
+  return true;
 }
 
 std::size_t SeriesTable::size() const {

@@ -12,6 +12,7 @@
 
 #include "core/rule/rule_set.h"
 #include "core/stage/block.h"
+#include "core/stage/state_record.h"
 #include "core/window/distinct_set.h"
 #include "core/window/history.h"
 
@@ -23,6 +24,9 @@ class DistinctHistory {
   void add(RecordTime slice, const DistinctSet& set);
   std::int64_t window(RecordTime now, Duration length) const;
   bool empty() const { return minutes_.empty(); }
+
+  void write_to(wire::Writer& writer) const;
+  void read_from(wire::Reader& reader);
 
  private:
   std::deque<std::pair<RecordTime, DistinctSet>> minutes_;
@@ -37,7 +41,8 @@ struct Series {
     RecordTime at;
     Example example;
   };
-  std::vector<Contribution> contributions;  // of the last hours; bounded
+  std::vector<Contribution> contributions;     // of the last hours; bounded
+  RecordTime stored{Duration{INT64_MIN / 2}};  // the grid time as of which it was stored last
 
   // The tasks that contributed most since `from`, the heaviest first, of equal ones the latest.
   std::vector<std::string> examples_since(RecordTime from) const;
@@ -61,15 +66,25 @@ class SeriesTable {
   // Since the last call: aggregates that had no room for a new series.
   std::vector<std::uint32_t> take_overflowed();
 
-  // Drops what holds nothing that a rule could still look at.
-  void forget(RecordTime now);
+  // Drops what holds nothing that a rule could still look at. Appends what becomes of its stored records.
+  void forget(RecordTime now, std::vector<StateRecord>& out);
+
+  // What outlives the process: each series that changed is stored once in an hour, as of the grid time of its turn.
+  // What came after that is folded from the blocks again: fold() leaves out what a stored series has already.
+  // Requires: called at every grid time, after fold().
+  void store(RecordTime grid, std::vector<StateRecord>& out);
+  // False where the record can't be read. One of an aggregate that no rule has any more is passed over.
+  bool restore(std::string_view key, std::string_view value);
 
   std::size_t size() const;
   std::size_t cap() const;
   std::size_t bytes() const;
 
  private:
+  std::string key_of(std::uint32_t aggregate, const GroupKey& group) const;
+
   const RuleSet& rules_;
+  std::vector<std::string> names_;  // of the aggregates, in keys
   std::vector<std::map<GroupKey, std::unique_ptr<Series>>> tables_;
   std::vector<std::unique_ptr<Series>> overflow_;
   std::vector<bool> overflowed_;

@@ -5,6 +5,8 @@
 
 #include "base/time_text.h"
 #include "core/alert/silence.h"
+#include "core/stage/evaluate_keys.h"
+#include "core/stage/stage_wire.h"
 #include "core/stage/window_rule.h"
 
 namespace tocsin {
@@ -17,6 +19,39 @@ using namespace std::chrono_literals;
 constexpr Duration remembered = 168h;
 constexpr std::size_t most_listed = 20;
 constexpr std::size_t most_episodes = 100'000;
+
+// Versions of the stored records.
+constexpr std::uint64_t alert_form = 1;
+constexpr std::uint64_t folding_form = 1;
+constexpr std::uint64_t episode_form = 1;
+
+constexpr auto describe_alert = [](auto& coder, auto& alert) {
+  wire::pass(coder, alert.news);
+  wire::pass(coder, alert.change);
+  wire::pass(coder, alert.over_since);
+  wire::pass(coder, alert.end_reason);
+  wire::pass(coder, alert.page_group);
+};
+
+constexpr auto describe_page = [](auto& coder, auto& page) {
+  wire::pass(coder, page.episode);
+  wire::pass_integer(coder, page.firing);
+  wire::pass(coder, page.open);
+  wire::pass(coder, page.last_used);
+};
+
+// An empty value takes the part away again.
+template <class Parts, class Describe>
+bool restore(Parts& parts, const GroupKey& key, std::string_view value, std::uint64_t form, Describe describe) {
+  if (value.empty()) {
+    parts.erase(key);
+    return true;
+  }
+  typename Parts::mapped_type part{};
+  if (!wire::read(value, form, part, describe)) return false;
+  parts[key] = std::move(part);
+  return true;
+}
 
 }  // namespace
 
@@ -96,6 +131,8 @@ void TaskAlerts::begin(const TaskNews& news, RecordTime now, std::vector<Changed
   alert.page_group = page_group_of(news.group);
   alert.change = change_of(news, news.group, now);
   alert.change.episode = ++episodes_[news.group];
+  changed_episodes_.insert(news.group);
+  changed_alerts_.insert(news.group);
   PageGroup& page = pages_[alert.page_group];
   ++page.firing;
   page.last_used = now;
@@ -126,6 +163,7 @@ void TaskAlerts::end_due(RecordTime now, std::vector<Changed>& changed) {
     PageGroup& page = pages_[alert.page_group];
     --page.firing;
     page.last_used = now;
+    changed_alerts_.insert(entry->first);
     changed.push_back({entry->first, alert.page_group, std::move(change)});
     entry = alerts_.erase(entry);
   }
@@ -136,6 +174,7 @@ void TaskAlerts::fold_pages(std::vector<Changed>& changed) {
   for (Changed& one : changed) by_page[one.page_group].push_back(&one);
   for (auto& [key, changes] : by_page) {
     PageGroup& page = pages_[key];
+    changed_pages_.insert(key);
     const bool opens = !page.open && page.firing > 0;
     const bool closes = page.open && page.firing == 0;
     if (opens) ++page.episode;
@@ -171,18 +210,52 @@ void TaskAlerts::advance(const std::vector<const TaskNews*>& news, RecordTime no
       if (known == alerts_.end()) begin(*item, now, changed);
     } else if (known != alerts_.end() && !known->second.over_since) {
       note_end(known->second, *item, now);
+      changed_alerts_.insert(item->group);
     }
   }
   end_due(now, changed);
   if (changed.empty()) return;
   if (rule_.actions.page) fold_pages(changed);
+  for (const Changed& one : changed) changed_pages_.insert(one.page_group);
   for (Changed& one : changed) out.push_back(std::move(one.change));
   std::erase_if(pages_, [&](const auto& entry) {
-    return entry.second.firing == 0 && entry.second.last_used + remembered < now;
+    const bool is_over = entry.second.firing == 0 && entry.second.last_used + remembered < now;
+    if (is_over) changed_pages_.insert(entry.first);
+    return is_over;
   });
   std::erase_if(episodes_, [&](const auto& entry) {
-    return !alerts_.contains(entry.first) && episodes_.size() > most_episodes;
+    const bool is_over = !alerts_.contains(entry.first) && episodes_.size() > most_episodes;
+    if (is_over) changed_episodes_.insert(entry.first);
+    return is_over;
   });
+}
+
+void TaskAlerts::take_changes(std::vector<StateRecord>& out) {
+  // Each part that is still there is written by `describe`; the record of one that is gone is empty.
+  const auto take = [&](std::set<GroupKey>& changed, auto& parts, std::string_view prefix, std::uint64_t form,
+                        auto describe) {
+    for (const GroupKey& key : changed) {
+      const auto part = parts.find(key);
+      std::string value = part == parts.end() ? std::string{} : wire::write(part->second, form, describe);
+      out.push_back({rule_key(prefix, rule_.name, key), std::move(value)});
+    }
+    changed.clear();
+  };
+  take(changed_alerts_, alerts_, overrun_prefix, alert_form, describe_alert);
+  take(changed_pages_, pages_, folding_prefix, folding_form, describe_page);
+  take(changed_episodes_, episodes_, episode_prefix, episode_form, wire::describe);
+}
+
+bool TaskAlerts::restore_alert(const GroupKey& group, std::string_view value) {
+  return restore(alerts_, group, value, alert_form, describe_alert);
+}
+
+bool TaskAlerts::restore_folding(const GroupKey& page_group, std::string_view value) {
+  return restore(pages_, page_group, value, folding_form, describe_page);
+}
+
+bool TaskAlerts::restore_episode(const GroupKey& group, std::string_view value) {
+  return restore(episodes_, group, value, episode_form, wire::describe);
 }
 
 void TaskAlerts::active(std::vector<AlertChange>& out) const {

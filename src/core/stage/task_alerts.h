@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,7 @@
 #include "core/rule/rule_set.h"
 #include "core/stage/agent_versions.h"
 #include "core/stage/block.h"
+#include "core/stage/state_record.h"
 
 namespace tocsin {
 
@@ -26,8 +28,20 @@ class TaskAlerts {
   // What became of tasks in the slice that ends at `now`, and what ends by itself then.
   void advance(const std::vector<const TaskNews*>& news, RecordTime now, std::vector<AlertChange>& out);
 
+  // What outlives the process: all that changed since the last call. restore(): false where the record can't be read.
+  void take_changes(std::vector<StateRecord>& out);
+  void drop_changes() {
+    changed_alerts_.clear();
+    changed_pages_.clear();
+    changed_episodes_.clear();
+  }
+  bool restore_alert(const GroupKey& group, std::string_view value);
+  bool restore_folding(const GroupKey& page_group, std::string_view value);
+  bool restore_episode(const GroupKey& group, std::string_view value);
+
   std::size_t firing() const { return alerts_.size(); }
   void active(std::vector<AlertChange>& out) const;
+  const Rule& rule() const { return rule_; }
 
  private:
   struct Alert {
@@ -67,6 +81,7 @@ class TaskAlerts {
   std::map<GroupKey, Alert> alerts_;
   std::map<GroupKey, PageGroup> pages_;
   std::map<GroupKey, std::int64_t> episodes_;  // of tasks that fire or fired a while ago
+  std::set<GroupKey> changed_alerts_, changed_pages_, changed_episodes_;
 };
 
 }  // namespace tocsin

@@ -5,6 +5,8 @@
 
 #include "base/time_text.h"
 #include "core/alert/silence.h"
+#include "core/stage/evaluate_keys.h"
+#include "core/stage/stage_wire.h"
 
 namespace tocsin {
 
@@ -28,6 +30,8 @@ std::vector<std::string_view> split(const GroupKey& key) {
 // An agent that usually has a task every quarter of an hour is not gone after one hour: by chance alone it would
 // be silent that long every other day. Eight times its usual gap happens by chance three times in ten thousand.
 constexpr int gaps_of_silence = 8;
+
+constexpr std::uint64_t group_form = 1;  // version of the stored record
 
 }  // namespace
 
@@ -215,10 +219,9 @@ double WindowRule::input(const Variable& variable, Measured& measured) const {
 }
 
 void WindowRule::note_traffic(Group& group, RecordTime now, const Measured& measured) const {
-  RecordTime last = group.last_sample;
-  for (const Series* series : group.series) {
-    if (series != nullptr) last = std::max(last, series->history.last_added());
-  }
+  // Of the first value alone: resume() can tell what was known by its history.
+  const Series* const first = group.series.front();
+  const RecordTime last = first != nullptr ? first->history.last_added() : group.last_sample;
   if (last <= group.last_sample || measured.totals[0].count <= 0) return;
   group.last_sample = last;
   group.usual_gap = (now - measured.begin) / measured.totals[0].count;
@@ -230,6 +233,7 @@ bool WindowRule::is_silent(const Group& group, RecordTime now) const {
 
 void WindowRule::evaluate_group(const GroupKey& key, Group& group, RecordTime now, RecordTime known_since,
                                 std::vector<AlertChange>& out) {
+  const AlertLife::Mark before = group.life.mark();
   Measured measured = measure(key, group, now, known_since);
   note_traffic(group, now, measured);
   const auto& variables = rule_.when.variables();
@@ -270,6 +274,7 @@ void WindowRule::evaluate_group(const GroupKey& key, Group& group, RecordTime no
     group.firing.reset();
     group.frozen.clear();
   }
+  if (group.life.mark() != before) changed_.insert(key);
 }
 
 std::string WindowRule::label_of(const GroupKey& key, StringField field) const {
@@ -342,16 +347,90 @@ AlertChange WindowRule::change_of(const GroupKey& key, const Group& group, Measu
   return change;
 }
 
+// A group's labels must still mean the same when its record is read again.
+std::string WindowRule::shape() const {
+  std::string text;
+  for (const GroupField& field : rule_.group_by) text += label_name(field) + ",";
+  return text;
+}
+
+void WindowRule::take_changes(std::vector<StateRecord>& out) {
+  for (const GroupKey& key : changed_) {
+    const auto found = groups_.find(key);
+    std::string value;
+    if (found != groups_.end()) {
+      Group& group = found->second;
+      AlertLife::Facts facts = group.life.facts();
+      std::string text = shape();
+      wire::Writer writer;
+      writer.number(group_form);
+      wire::pass(writer, text);
+      wire::pass(writer, facts);
+      writer.list(group.frozen, [&](BaselineFigures& figures) { wire::pass(writer, figures); });
+      wire::pass(writer, group.last_sample);
+      wire::pass(writer, group.usual_gap);
+      wire::pass(writer, group.resolved);
+      wire::pass(writer, group.firing);
+      value = writer.take();
+    }
+    out.push_back({rule_key(window_prefix, rule_.name, key), std::move(value)});
+  }
+  changed_.clear();
+}
+
+bool WindowRule::restore(const GroupKey& key, std::string_view value) {
+  if (value.empty()) {
+    groups_.erase(key);
+    return true;
+  }
+  wire::Reader reader(value);
+  std::uint64_t form = 0;
+  reader.number(form);
+  if (form != group_form) return false;
+  std::string text;
+  AlertLife::Facts facts;
+  Group group;
+  wire::pass(reader, text);
+  wire::pass(reader, facts);
+  reader.list(group.frozen, [&](BaselineFigures& figures) { wire::pass(reader, figures); });
+  wire::pass(reader, group.last_sample);
+  wire::pass(reader, group.usual_gap);
+  wire::pass(reader, group.resolved);
+  wire::pass(reader, group.firing);
+  if (!reader.read_all()) return false;
+  if (text != shape()) return true;  // another rule of that name
+  group.life = AlertLife(std::move(facts));
+  group.series.assign(rule_.values.size(), nullptr);
+  group.baselines.resize(rule_.values.size());
+  groups_[key] = std::move(group);
+  return true;
+}
+
+void WindowRule::resume() {
+  find_new_groups();
+  for (auto& [key, group] : groups_) {
+    const Series* const first = group.series.front();
+    if (first == nullptr || first->history.last_added() <= group.last_sample) continue;
+    // Since the record was written no alert of the group changed, so the window that was looked at last is known.
+    Measured measured;
+    measured.totals.resize(rule_.values.size());
+    choose_window(group, first->history.last_added(), measured);
+    note_traffic(group, first->history.last_added(), measured);
+  }
+}
+
 void WindowRule::forget() {
   for (auto& [key, group] : groups_) {
     for (std::size_t i = 0; i < rule_.values.size(); ++i) {
       group.series[i] = series_.find(rule_.values[i].aggregate, key);
     }
   }
-  std::erase_if(groups_, [](const auto& entry) {
+  std::erase_if(groups_, [&](const auto& entry) {
     const auto& series = entry.second.series;
-    return entry.second.life.is_forgettable() &&
-           std::all_of(series.begin(), series.end(), [](const Series* s) { return s == nullptr; });
+    const bool is_over = entry.second.life.is_forgettable() &&
+                         std::all_of(series.begin(), series.end(), [](const Series* s) { return s == nullptr; });
+    if (is_over && entry.second.life.version() > 0) changed_.insert(entry.first);
+    return is_over;
   });
   known_series_ = 0;
 }

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,7 @@
 #include "core/rule/rule_set.h"
 #include "core/stage/agent_versions.h"
 #include "core/stage/series_table.h"
+#include "core/stage/state_record.h"
 
 namespace tocsin {
 
@@ -32,6 +34,14 @@ class WindowRule {
 
   // Drops groups whose series are gone and whose alert has no past.
   void forget();
+
+  // What outlives the process: each group whose alert changed since the last call. Groups that never had one come
+  // back with their series; resume() finds the rest of what evaluate() knew. Requires for it: the series are
+  // restored.
+  void take_changes(std::vector<StateRecord>& out);
+  void drop_changes() { changed_.clear(); }
+  bool restore(const GroupKey& key, std::string_view value);
+  void resume();
 
   struct GroupSight {
     Sight sight = Sight::blind;
@@ -84,6 +94,7 @@ class WindowRule {
   double input(const Variable& variable, Measured& measured) const;
   void note_traffic(Group& group, RecordTime now, const Measured& measured) const;
   bool is_silent(const Group& group, RecordTime now) const;
+  std::string shape() const;
   std::string label_of(const GroupKey& key, StringField field) const;
   GroupKey agent_of(const GroupKey& key) const;
   AlertChange change_of(const GroupKey& key, const Group& group, Measured& measured, RecordTime now, bool firing,
@@ -96,6 +107,7 @@ class WindowRule {
   const AgentVersions& versions_;
   AlertTiming timing_;
   std::map<GroupKey, Group> groups_;
+  std::set<GroupKey> changed_;
   std::size_t known_series_ = 0;
   std::vector<double> inputs_;  // of the condition; kept for its memory
 };

@@ -1,6 +1,7 @@
 #include "core/window/history.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace tocsin {
 
@@ -142,6 +143,69 @@ RecordTime History::oldest_quarter() const {
 
 std::size_t History::bytes() const {
   return minutes_.bytes() + quarters_.bytes() + two_hours_.bytes();
+}
+
+// The number of the newest cell, how many cells are not zero, and each of those from the newest to the oldest: its
+// age in cells, its sum and its count.
+void History::Ring::write_to(wire::Writer& writer) const {
+  std::int64_t newest = newest_ == INT64_MIN ? 0 : newest_;
+  std::uint64_t used = 0;
+  const auto for_each = [&](auto visit) {
+    if (newest_ == INT64_MIN) return;
+    for (std::size_t age = 0; age < cells(); ++age) {
+      const Totals totals = cell(slot_of(newest_ - static_cast<std::int64_t>(age), cells()));
+      if (totals != Totals{}) visit(age, totals);
+    }
+  };
+  for_each([&](std::size_t, Totals) { ++used; });
+  wire::pass(writer, newest);
+  writer.number(used);
+  for_each([&](std::size_t age, Totals totals) {
+    writer.number(age);
+    wire::pass(writer, totals.sum);
+    wire::pass(writer, totals.count);
+  });
+}
+
+void History::Ring::read_from(wire::Reader& reader) {
+  std::int64_t newest = 0;
+  std::uint64_t used = 0;
+  wire::pass(reader, newest);
+  reader.number(used);
+  if (used > reader.left()) return reader.fail();
+  std::vector<std::pair<std::int64_t, Totals>> found;
+  for (std::uint64_t i = 0; i < used && reader.good(); ++i) {
+    std::uint64_t age = 0;
+    Totals totals;
+    reader.number(age);
+    wire::pass(reader, totals.sum);
+    wire::pass(reader, totals.count);
+    if (age < cells()) found.emplace_back(newest - static_cast<std::int64_t>(age), totals);
+  }
+  for (auto one = found.rbegin(); reader.good() && one != found.rend(); ++one) {
+    add({one->first * length_}, one->second);
+  }
+  if (reader.good() && used > 0) add({newest * length_}, {});
+}
+
+void History::write_to(wire::Writer& writer) const {
+  RecordTime last = last_added_;
+  wire::pass(writer, last);
+  minutes_.write_to(writer);
+  quarters_.write_to(writer);
+  bool has_two_hours = !two_hours_.empty();
+  wire::pass(writer, has_two_hours);
+  if (has_two_hours) two_hours_.write_to(writer);
+}
+
+void History::read_from(wire::Reader& reader) {
+  wire::pass(reader, last_added_);
+  minutes_.read_from(reader);
+  quarters_.read_from(reader);
+  bool has_two_hours = false;
+  wire::pass(reader, has_two_hours);
+  Ring dropped(two_hour_cells, two_hour_length);
+  if (has_two_hours) (two_hours_.empty() ? dropped : two_hours_).read_from(reader);
 }
 
 }  // namespace tocsin

@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "base/units.h"
+#include "base/wire.h"
 
 namespace tocsin {
 
@@ -82,6 +83,11 @@ class History {
 
   std::size_t bytes() const;
 
+  // All that is in it, cells of zero left out. A reader's reach may be another than the writer's was: what it has no
+  // room for is dropped.
+  void write_to(wire::Writer& writer) const;
+  void read_from(wire::Reader& reader);
+
  private:
   // A ring of cells of one length. Cells older than the ring, or never written, are zero.
   class Ring {
@@ -93,6 +99,8 @@ class History {
     bool empty() const { return packed_.empty() && wide_.empty(); }
     std::int64_t newest() const { return newest_; }
     std::size_t cells() const { return packed_.empty() ? wide_.size() : packed_.size(); }
+    void write_to(wire::Writer& writer) const;
+    void read_from(wire::Reader& reader);
     std::size_t bytes() const { return packed_.size() * sizeof(std::uint64_t) + wide_.size() * sizeof(Totals); }
 
    private:

@@ -23,6 +23,7 @@ constexpr int side_timeout_ms = 2'000;
 
 void note_delivered(rd_kafka_t*, const rd_kafka_message_t* message, void*) {
   auto* in_flight = static_cast<InFlight*>(message->_private);
+  if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) in_flight->failed.fetch_add(1, std::memory_order_acq_rel);
   // Sent without a time limit: it fails only where the broker refuses it for good, or at the very end.
   if (in_flight->records.fetch_sub(1, std::memory_order_acq_rel) == 1 && in_flight->on_empty) in_flight->on_empty();
 }
@@ -63,6 +64,7 @@ struct KafkaBus::State {
           rd_kafka_metadata(side.get(), 0, nullptr, &metadata, side_timeout_ms) == RD_KAFKA_RESP_ERR_NO_ERROR;
       if (metadata != nullptr) rd_kafka_metadata_destroy(metadata);
       reachable = ok;
+      if (ok) counters.last_contact_ms = boot_time_ms();
       if (!ok && !said) log(LogLevel::warning, "Kafka can't be reached; waiting for it");
       if (ok && said) log(LogLevel::info, "Kafka can be reached again");
       said = !ok;
@@ -81,6 +83,7 @@ struct KafkaBus::State {
         continue;
       }
       log(LogLevel::error, topic + ": a record can't be written: " + rd_kafka_err2str(code));
+      in_flight.failed.fetch_add(1, std::memory_order_acq_rel);
       in_flight.records.fetch_sub(1, std::memory_order_acq_rel);
       return;
     }
@@ -123,7 +126,7 @@ struct KafkaBus::State {
         if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
           from = std::max(from, message->offset);
         } else if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR && message->offset < until) {
-          on_record(record_of(message));
+          on_record(record_of(message, of));
           from = message->offset + 1;
           last = Steady::now();
         } else if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
@@ -148,7 +151,8 @@ class KafkaTail final : public Tail {
  public:
   struct Part {
     KafkaTopic topic;
-    std::int32_t partition = 0;
+    std::int32_t partition = 0;  // in the cluster
+    TopicPartition of;
     std::int64_t end = 0;
     std::int64_t reached = 0;
   };
@@ -162,8 +166,8 @@ class KafkaTail final : public Tail {
     queue_.reset();
   }
 
-  void add(const std::string& name, std::int32_t partition, std::int64_t end) {
-    Part part{KafkaTopic(rd_kafka_topic_new(client_.get(), name.c_str(), nullptr)), partition, end, 0};
+  void add(const std::string& name, std::int32_t partition, TopicPartition of, std::int64_t end) {
+    Part part{KafkaTopic(rd_kafka_topic_new(client_.get(), name.c_str(), nullptr)), partition, of, end, 0};
     rd_kafka_consume_start_queue(part.topic.get(), partition, RD_KAFKA_OFFSET_BEGINNING, queue_.get());
     parts_.push_back(std::move(part));
   }
@@ -174,15 +178,17 @@ class KafkaTail final : public Tail {
       // One by one: a batch call would wait until it is full.
       rd_kafka_message_t* message = nullptr;
       if (rd_kafka_consume_batch_queue(queue_.get(), wait, &message, 1) < 1) return count;
+      TopicPartition from;
       for (Part& part : parts_) {
         if (part.topic.get() != message->rkt || part.partition != message->partition) continue;
+        from = part.of;
         const bool is_record = message->err == RD_KAFKA_RESP_ERR_NO_ERROR;
         if (is_record || message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
           part.reached = std::max(part.reached, message->offset + (is_record ? 1 : 0));
         }
       }
       if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
-        on_record(record_of(message));
+        on_record(record_of(message, from));
         ++count;
       }
       rd_kafka_message_destroy(message);
@@ -305,7 +311,7 @@ std::unique_ptr<Tail> KafkaBus::tail(const std::vector<Topic>& topics) {
       const TopicPartition one[] = {{topic, p}};
       const auto end = ends(one);
       const auto [name, number] = state_->names.native(one[0]);
-      tail->add(*name, number, end ? end->front() : 0);
+      tail->add(*name, number, one[0], end ? end->front() : 0);
     }
   }
   return tail;
@@ -315,13 +321,19 @@ std::int32_t KafkaBus::partitions(Topic topic) const {
   return state_->names.partitions(topic);
 }
 
+std::pair<std::string, std::int32_t> KafkaBus::name_of(TopicPartition of) const {
+  const auto [name, number] = state_->names.native(of);
+  return {*name, number};
+}
+
 bool KafkaBus::reachable() const {
   return state_->reachable;
 }
 
 BusFigures KafkaBus::figures() const {
   const KafkaCounters& counters = state_->counters;
-  return {counters.transactions, counters.transactions_failed, counters.rebalances, counters.fetched_bytes};
+  return {counters.transactions, counters.transactions_failed, counters.rebalances, counters.fetched_bytes,
+          state_->reachable};
 }
 
 }  // namespace tocsin

@@ -31,6 +31,7 @@ class KafkaBus final : public Bus {
   std::optional<std::vector<std::int64_t>> ends(std::span<const TopicPartition> of) override;
   std::unique_ptr<Tail> tail(const std::vector<Topic>& topics) override;
   std::int32_t partitions(Topic topic) const override;
+  std::pair<std::string, std::int32_t> name_of(TopicPartition of) const override;
   bool reachable() const override;
   BusFigures figures() const override;
 

@@ -93,8 +93,9 @@ rd_kafka_resp_err_t produce(rd_kafka_t* producer, const std::string& topic, cons
   return error ? rd_kafka_error_code(error.get()) : RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
-BusRecord record_of(const rd_kafka_message_t* message) {
+BusRecord record_of(const rd_kafka_message_t* message, TopicPartition from) {
   BusRecord record;
+  record.from = from;
   record.offset = message->offset;
   if (message->key != nullptr) record.key = {static_cast<const char*>(message->key), message->key_len};
   if (message->payload != nullptr) record.value = {static_cast<const char*>(message->payload), message->len};

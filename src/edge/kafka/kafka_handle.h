@@ -45,6 +45,6 @@ Result<KafkaHandle, std::string> make_kafka_client(rd_kafka_type_t type, const K
 // Puts a copy of the record into the producer's queue. An empty value is a tombstone, an empty key none at all.
 rd_kafka_resp_err_t produce(rd_kafka_t* producer, const std::string& topic, const NewRecord& record, void* opaque);
 
-BusRecord record_of(const rd_kafka_message_t* message);
+BusRecord record_of(const rd_kafka_message_t* message, TopicPartition from);
 
 }  // namespace tocsin

@@ -2,6 +2,7 @@
 
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <utility>
@@ -21,6 +22,12 @@ std::string text_of(const KafkaError& error) {
 }
 
 }  // namespace
+
+std::int64_t boot_time_ms() {
+  timespec now{};
+  clock_gettime(CLOCK_BOOTTIME, &now);
+  return static_cast<std::int64_t>(now.tv_sec) * 1'000 + now.tv_nsec / 1'000'000;
+}
 
 KafkaMember::KafkaMember(const KafkaSettings& settings, const TopicNames& names, Options options,
                          KafkaCounters& counters)
@@ -91,6 +98,7 @@ Result<std::unique_ptr<Member>, std::string> KafkaMember::join(const KafkaSettin
 }
 
 KafkaMember::~KafkaMember() {
+  if (commit_.valid()) end_commit();
   if (consumer_) {
     // From here on the group takes nothing from us any more; leaving tells the others at once.
     rd_kafka_queue_io_event_enable(main_queue_.get(), -1, nullptr, 0);
@@ -208,6 +216,7 @@ void KafkaMember::assign(rd_kafka_topic_partition_list_t* list) {
 }
 
 void KafkaMember::revoke() {
+  if (commit_.valid()) end_commit();
   if (in_transaction_) abort();
   owned_.clear();
   assigned_.clear();
@@ -235,7 +244,7 @@ std::size_t KafkaMember::read(TopicPartition from, std::size_t most, const OnRec
     } else if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
       note_error(*message);
     } else if (message->offset >= owned.reached) {  // an older one was read before (librdkafka issue 4208)
-      on_record(record_of(message));
+      on_record(record_of(message, from));
       owned.reached = message->offset + 1;
       bytes += static_cast<std::int64_t>(message->len + message->key_len);
       ++handed_over;
@@ -296,18 +305,32 @@ KafkaPartitions KafkaMember::list_of(const std::vector<BusPosition>& positions) 
   return list;
 }
 
-bool KafkaMember::commit(const std::vector<BusPosition>& positions) {
-  if (!begin()) return false;
-  const KafkaPartitions list = list_of(positions);
-  rd_kafka_consumer_group_metadata_t* group = rd_kafka_consumer_group_metadata(consumer_.get());
-  KafkaError error{rd_kafka_send_offsets_to_transaction(producer_.get(), list.get(), group, commit_timeout_ms)};
-  rd_kafka_consumer_group_metadata_destroy(group);
-  if (!error) {
-    error.reset(rd_kafka_commit_transaction(producer_.get(), commit_timeout_ms));
-    if (error && rd_kafka_error_is_retriable(error.get())) {
-      error.reset(rd_kafka_commit_transaction(producer_.get(), commit_timeout_ms));
+void KafkaMember::start_commit(const std::vector<BusPosition>& positions) {
+  if (!begin()) return;
+  commit_ = std::async(std::launch::async, [producer = producer_.get(), list = list_of(positions), wake_fd = wake_fd_,
+                                            group = rd_kafka_consumer_group_metadata(consumer_.get())] {
+    KafkaError error{rd_kafka_send_offsets_to_transaction(producer, list.get(), group, commit_timeout_ms)};
+    rd_kafka_consumer_group_metadata_destroy(group);
+    for (int attempt = 0; !error && attempt < 2; ++attempt) {
+      error.reset(rd_kafka_commit_transaction(producer, commit_timeout_ms));
+      if (!error) break;
+      if (attempt == 0 && rd_kafka_error_is_retriable(error.get()) != 0) error.reset();
     }
-  }
+    constexpr std::uint64_t one = 1;
+    [[maybe_unused]] const auto written = ::write(wake_fd, &one, sizeof one);
+    return error;
+  });
+}
+
+std::optional<bool> KafkaMember::commit_result() {
+  if (!commit_.valid()) return false;  // it could not begin
+  if (commit_.wait_for(std::chrono::seconds{0}) != std::future_status::ready) return std::nullopt;
+  return end_commit();
+}
+
+bool KafkaMember::end_commit() {
+  if (!commit_.valid()) return false;
+  const KafkaError error = commit_.get();
   if (!error) {
     in_transaction_ = false;
     ++counters_.transactions;
@@ -315,13 +338,23 @@ bool KafkaMember::commit(const std::vector<BusPosition>& positions) {
   }
   // Whatever became of it: a new producer of the same name fences this one, and what was committed tells.
   lose(text_of(error));
-  if (rd_kafka_error_txn_requires_abort(error.get())) {
+  if (rd_kafka_error_txn_requires_abort(error.get()) != 0) {
     abort();
   } else {
     in_transaction_ = false;
     ++counters_.transactions_failed;
   }
   return false;
+}
+
+bool KafkaMember::commit(const std::vector<BusPosition>& positions) {
+  start_commit(positions);
+  return end_commit();
+}
+
+bool KafkaMember::may_act() const {
+  if (lost_ || changed_ || rd_kafka_assignment_lost(consumer_.get()) != 0) return false;
+  return boot_time_ms() - counters_.last_contact_ms < settings_.session_timeout.count() / 2;
 }
 
 bool KafkaMember::commit_positions(const std::vector<BusPosition>& positions) {

@@ -10,6 +10,7 @@
 
 #pragma once
 
+#include <future>
 #include <map>
 #include <memory>
 #include <optional>
@@ -27,7 +28,11 @@ struct KafkaCounters {
   std::atomic<std::int64_t> transactions_failed{0};
   std::atomic<std::int64_t> rebalances{0};
   std::atomic<std::int64_t> fetched_bytes{0};
+  std::atomic<std::int64_t> last_contact_ms{0};  // with the cluster, by boot_time_ms()
 };
+
+// Since the machine was started, the time that it was suspended included.
+std::int64_t boot_time_ms();
 
 class KafkaMember final : public Member {
  public:
@@ -53,7 +58,10 @@ class KafkaMember final : public Member {
   std::int64_t reached(TopicPartition of) const override;
   void send(NewRecord record) override;
   bool commit(const std::vector<BusPosition>& positions) override;
+  void start_commit(const std::vector<BusPosition>& positions) override;
+  std::optional<bool> commit_result() override;
   bool commit_positions(const std::vector<BusPosition>& positions) override;
+  bool may_act() const override;
 
  private:
   struct Owned {
@@ -72,6 +80,7 @@ class KafkaMember final : public Member {
   KafkaPartitions list_of(const std::vector<BusPosition>& positions) const;
   bool begin();
   void abort();
+  bool end_commit();
 
   const KafkaSettings& settings_;
   const TopicNames& names_;
@@ -88,6 +97,9 @@ class KafkaMember final : public Member {
   std::vector<rd_kafka_message_t*> batch_;
   bool changed_ = false;
   bool in_transaction_ = false;
+  // A transaction takes tens of milliseconds, and halts must not wait behind it: it runs on a thread of its own,
+  // which touches the producer alone.
+  std::future<KafkaError> commit_;
   std::optional<std::string> lost_;
 };
 

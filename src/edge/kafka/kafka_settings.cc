@@ -53,6 +53,8 @@ TopicNames::TopicNames(const KafkaSettings& settings) {
   for (std::size_t i = 0; i < topic_count; ++i) {
     names_[i] = settings.topic_prefix + std::string(name_of(static_cast<Topic>(i)));
   }
+  // Last, so that no other partition changes its number when the heartbeat is turned on.
+  if (settings.heartbeat) sources_.push_back({name(Topic::heartbeat), 0, 0});
 }
 
 std::int32_t TopicNames::partitions(Topic topic) const {

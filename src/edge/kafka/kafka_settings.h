@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -24,6 +25,9 @@ struct KafkaSettings {
   Duration session_timeout = std::chrono::seconds{10};
   bool idle_close = true;    // a source that is silent closes its slices by the clock; not while the past is loaded
   std::int32_t threads = 0;  // of ingest, and of evaluate; 0: one a core
+  std::int32_t evaluate_partitions = 0;  // of topics that are created; 0: the plan's own count
+  std::int32_t replication_factor = 0;  // of topics that are created; 0: three, or one a broker where there are fewer
+  bool heartbeat = false;               // Tocsin's own records pass through all stages: ingest reads their topic too
 };
 
 // Properties that must not stand in a file that people share.
@@ -32,7 +36,8 @@ bool is_secret_property(std::string_view name);
 // What is wrong with properties of a person's own, each by name; never a value of a secret one.
 std::vector<std::string> check_properties(const std::map<std::string, std::string>& properties);
 
-// Which partition of which topic a TopicPartition is in the cluster.
+// Which partition of which topic a TopicPartition is in the cluster. With a heartbeat its topic is the last source:
+// ingest reads it as one, and Topic::heartbeat still is its name to write to.
 class TopicNames {
  public:
   struct Source {
@@ -49,7 +54,7 @@ class TopicNames {
   std::int32_t partitions(Topic topic) const;
   void set_partitions(Topic topic, std::int32_t count) { counts_[static_cast<std::size_t>(topic)] = count; }
   void set_source_partitions(std::size_t source, std::int32_t count);
-  const std::vector<Source>& sources() const { return sources_; }
+  const std::vector<Source>& sources() const { return sources_; }  // the heartbeat's among them
 
   std::vector<std::string> names_of(const std::vector<Topic>& topics) const;
   std::pair<const std::string*, std::int32_t> native(TopicPartition of) const;

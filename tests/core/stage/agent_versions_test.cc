@@ -73,9 +73,10 @@ TEST(AgentVersions, WhatChangedInTheLastHourIsNamedWithItsPredecessor) {
 TEST(AgentVersions, ForgetsWhatWasNotShownForEightDays) {
   AgentVersions versions;
   show(versions, "m1", 0s);
-  versions.forget(at(191h));
+  std::vector<StateRecord> dropped;
+  versions.forget(at(191h), dropped);
   EXPECT_EQ(versions.current(agent, StringField::model), "m1");
-  versions.forget(at(193h));
+  versions.forget(at(193h), dropped);
   EXPECT_EQ(versions.current(agent, StringField::model), "");
 }
 

@@ -1,0 +1,92 @@
+#include "app/kafka_service.h"
+
+#include <algorithm>
+#include <map>
+#include <thread>
+#include <utility>
+
+#include "app/receiver_factory.h"
+
+namespace tocsin {
+
+Result<std::vector<DeliverWorker::Options>, std::string> KafkaService::make_receivers(const Config& config,
+                                                                                      const SayLine& say) {
+  if (!config.heartbeat_url.empty()) {
+    auto ping = HeartbeatPing::create(config.heartbeat_url, config.heartbeat_allow_cidrs,
+                                      [say](const std::string& why) { say(true, why); });
+    if (!ping) return failure(ping.error());
+    heartbeat_ = std::move(ping.value());
+  }
+  std::map<std::string, Receiver*> by_name;
+  for (const ReceiverConfig& receiver : config.receivers) {
+    auto made = make_receiver(receiver, clock_);
+    if (!made) return failure(made.error());
+    receivers_.push_back(std::move(made.value()));
+    by_name[receiver.name] = receivers_.back().get();
+  }
+  std::vector<DeliverWorker::Options> list;
+  for (auto& lanes : delivery_chains(config.receivers)) {
+    DeliverWorker::Options own;
+    for (const DeliverLane& lane : lanes) own.receivers.push_back(by_name[lane.receiver]);
+    own.lanes = std::move(lanes);
+    if (list.empty() && heartbeat_) own.on_heartbeat = [this] { heartbeat_->ping(); };
+    list.push_back(std::move(own));
+  }
+  return success(std::move(list));
+}
+
+Result<std::unique_ptr<KafkaService>, std::string> KafkaService::start(
+    const Config& config, Stages stages, TopicNames names, const RulesAndPatterns& loaded,
+    const std::vector<unsigned char>& fingerprint_key, const DeliverLoop::OnResult& on_result, const LogLine& log) {
+  std::unique_ptr<KafkaService> self(new KafkaService());
+  const SayLine say = [log](bool is_fault, const std::string& line) {
+    log(is_fault ? LogLevel::error : LogLevel::info, line);
+  };
+  auto receivers = self->make_receivers(config, say);
+  if (!receivers) return failure(receivers.error());
+
+  const KafkaSettings& settings = *config.kafka;
+  const std::int32_t heartbeat_from = settings.heartbeat ? names.sources().back().first : INT32_MAX;
+  auto bus = KafkaBus::start(settings, std::move(names), log);
+  if (!bus) return failure(bus.error());
+  self->bus_ = std::move(bus.value());
+
+  BusService::Options options;
+  options.stages = stages;
+  options.deployment = config.deployment();
+  options.halts = config.halts;
+  options.publish_events = config.publish_events;
+  options.closes_when_idle = settings.idle_close;
+  const auto cores = static_cast<std::int32_t>(std::max(1u, std::thread::hardware_concurrency()));
+  options.threads = settings.threads > 0 ? settings.threads : cores;
+  options.heartbeat_from = heartbeat_from;
+  options.heartbeat_every = config.heartbeat_every;
+  options.receivers = std::move(receivers.value());
+  self->fingerprinter_ = std::make_unique<Fingerprinter>(fingerprint_key);
+  self->service_ = std::make_unique<BusService>(std::move(options), *self->bus_, self->clock_, loaded.rules,
+                                                loaded.patterns, *self->fingerprinter_, on_result, say);
+  self->log_ = std::make_unique<BusLog>(*self->bus_, self->clock_);
+  HttpApi::Options api;
+  api.token = config.http_token;
+  api.on_kafka = true;
+  self->api_ = std::make_unique<HttpApi>(api, *self->service_, *self->log_, self->clock_);
+  auto server = open_door(config, *self->api_);
+  if (!server) return failure(server.error());
+  self->server_ = std::move(server.value());
+  self->address_ = config.http_address;
+  return success(std::move(self));
+}
+
+KafkaService::~KafkaService() {
+  if (api_) api_->stop();
+  if (server_) server_->stop();
+  log_.reset();
+  if (service_) service_->stop();
+  receivers_.clear();  // their last results go to workers that are still there
+}
+
+std::string KafkaService::url() const {
+  return door_url(address_, *server_);
+}
+
+}  // namespace tocsin

@@ -1,0 +1,52 @@
+// Tocsin beside a Kafka cluster: bus, stages, receivers and HTTP doors, put together.
+
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "app/bus_log.h"
+#include "app/config.h"
+#include "app/files.h"
+#include "app/heartbeat_ping.h"
+#include "app/http_api.h"
+#include "app/open_door.h"
+#include "base/result.h"
+#include "edge/clock/system_clock.h"
+#include "edge/http/server.h"
+#include "edge/kafka/kafka_bus.h"
+#include "runtime/bus_service.h"
+
+namespace tocsin {
+
+class KafkaService {
+ public:
+  // Starts everything, back to front. `names` as check_topics() saw them. The error is for people.
+  static Result<std::unique_ptr<KafkaService>, std::string> start(const Config& config, Stages stages,
+                                                                  TopicNames names, const RulesAndPatterns& loaded,
+                                                                  const std::vector<unsigned char>& fingerprint_key,
+                                                                  const DeliverLoop::OnResult& on_result,
+                                                                  const LogLine& log);
+  // Stops front to back.
+  ~KafkaService();
+
+  std::string url() const;
+
+ private:
+  KafkaService() = default;
+  Result<std::vector<DeliverWorker::Options>, std::string> make_receivers(const Config& config, const SayLine& say);
+
+  SystemClock clock_;
+  std::unique_ptr<KafkaBus> bus_;
+  std::vector<std::unique_ptr<Receiver>> receivers_;
+  std::unique_ptr<HeartbeatPing> heartbeat_;
+  std::unique_ptr<Fingerprinter> fingerprinter_;
+  std::unique_ptr<BusService> service_;
+  std::unique_ptr<BusLog> log_;
+  std::unique_ptr<HttpApi> api_;
+  std::unique_ptr<HttpServer> server_;
+  std::string address_;
+};
+
+}  // namespace tocsin

@@ -1,0 +1,142 @@
+#include "runtime/bus_service.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace tocsin {
+
+namespace {
+
+constexpr std::size_t kept_changes = 1'000;
+
+template <class Workers>
+void stop_all(std::atomic<bool>& stop, Workers& workers, std::vector<std::thread>& threads) {
+  stop = true;
+  for (auto& worker : workers) worker->wake();
+  for (std::thread& thread : threads) thread.join();
+  threads.clear();
+}
+
+}  // namespace
+
+BusService::BusService(Options options, Bus& bus, const Clock& clock, std::shared_ptr<const RuleSet> rules,
+                       std::shared_ptr<const PatternLibrary> patterns, const Fingerprinter& fingerprinter,
+                       const DeliverLoop::OnResult& on_result, const SayLine& say)
+    : options_(std::move(options)), bus_(bus), rules_(std::move(rules)) {
+  if (options_.stages.deliver) {
+    for (DeliverWorker::Options& receiver : options_.receivers) {
+      deliver_.push_back(std::make_unique<DeliverWorker>(std::move(receiver), bus, clock, on_result, say));
+    }
+  }
+  // More threads than partitions would only wait.
+  const std::int32_t evaluate_threads = std::min(options_.threads, bus.partitions(Topic::blocks));
+  for (std::int32_t i = 0; options_.stages.evaluate && i < evaluate_threads; ++i) {
+    EvaluateWorker::Options own;
+    own.name = "evaluate-" + std::to_string(i);
+    own.evaluate = {options_.deployment, bus.partitions(Topic::source), options_.command_url, true};
+    evaluate_.push_back(std::make_unique<EvaluateWorker>(std::move(own), bus, clock, rules_, say));
+  }
+  const std::int32_t ingest_threads = std::min(options_.threads, bus.partitions(Topic::source));
+  for (std::int32_t i = 0; options_.stages.ingest && i < ingest_threads; ++i) {
+    IngestWorker::Options own;
+    own.name = "ingest-" + std::to_string(i);
+    own.ingest.deployment = options_.deployment;
+    own.ingest.halts = options_.halts;
+    own.ingest.publish_events = options_.publish_events;
+    own.closes_when_idle = options_.closes_when_idle;
+    own.heartbeat_from = options_.heartbeat_from;
+    own.heartbeat_every = options_.heartbeat_every;
+    ingest_.push_back(
+        std::make_unique<IngestWorker>(std::move(own), bus, clock, rules_, patterns, fingerprinter, say));
+  }
+  for (auto& worker : deliver_) deliver_threads_.emplace_back([this, w = worker.get()] { w->run(stop_deliver_); });
+  for (auto& worker : evaluate_) evaluate_threads_.emplace_back([this, w = worker.get()] { w->run(stop_evaluate_); });
+  for (auto& worker : ingest_) ingest_threads_.emplace_back([this, w = worker.get()] { w->run(stop_ingest_); });
+}
+
+BusService::~BusService() {
+  stop();
+}
+
+void BusService::stop() {
+  stop_all(stop_ingest_, ingest_, ingest_threads_);
+  stop_all(stop_evaluate_, evaluate_, evaluate_threads_);
+  stop_all(stop_deliver_, deliver_, deliver_threads_);
+}
+
+IngestView BusService::ingest() const {
+  IngestView all;
+  for (const auto& worker : ingest_) {
+    const auto view = worker->view();
+    all.totals.add(view->totals);
+    merge_agents(all.agents, view->agents);
+    all.next_offsets.insert(all.next_offsets.end(), view->next_offsets.begin(), view->next_offsets.end());
+    all.log_times.insert(all.log_times.end(), view->log_times.begin(), view->log_times.end());
+    all.open_tasks += view->open_tasks;
+    all.groups += view->groups;
+    all.cuts += view->cuts;
+    all.halts += view->halts;
+    all.waiting += view->waiting;
+  }
+  return all;
+}
+
+std::shared_ptr<const EvaluateView> BusService::evaluate() const {
+  auto all = std::make_shared<EvaluateView>();
+  all->owns_any = false;
+  bool is_first = true;
+  for (const auto& worker : evaluate_) {
+    const auto view = worker->view();
+    if (view->owns_any) {
+      all->evaluated = is_first ? view->evaluated : std::min(all->evaluated, view->evaluated);
+      is_first = false;
+    }
+    all->owns_any = all->owns_any || view->owns_any;
+    add_sight(all->sight, view->sight);
+    all->active.insert(all->active.end(), view->active.begin(), view->active.end());
+    all->recent.insert(all->recent.end(), view->recent.begin(), view->recent.end());
+    all->series.used += view->series.used;
+    all->series.cap += view->series.cap;
+    all->series.bytes += view->series.bytes;
+    all->blocks_waiting += view->blocks_waiting;
+    all->findings_waiting += view->findings_waiting;
+    all->blocks_refused += view->blocks_refused;
+    all->pages_withheld += view->pages_withheld;
+    all->partitions_stalled = std::max(all->partitions_stalled, view->partitions_stalled);
+    all->alerts_fired += view->alerts_fired;
+    all->alerts_resolved += view->alerts_resolved;
+  }
+  std::stable_sort(all->recent.begin(), all->recent.end(),
+                   [](const AlertChange& a, const AlertChange& b) { return a.at < b.at; });
+  if (all->recent.size() > kept_changes) {
+    all->recent.erase(all->recent.begin(), all->recent.end() - static_cast<std::ptrdiff_t>(kept_changes));
+  }
+  return all;
+}
+
+std::vector<ReceiverView> BusService::receivers() const {
+  std::vector<ReceiverView> all;
+  for (const auto& worker : deliver_) {
+    for (const ReceiverView& lane : *worker->view()) add_receiver(all, lane);
+  }
+  return all;
+}
+
+bool BusService::is_idle() const {
+  std::size_t pages = 0;
+  for (const ReceiverView& view : receivers()) pages += view.figures.pending;
+  return ingest().waiting == 0 && pages == 0;
+}
+
+std::optional<std::string> BusService::not_ready() const {
+  if (!bus_.reachable()) return "Kafka can't be reached";
+  const auto all_work = [](const auto& workers) {
+    return std::all_of(workers.begin(), workers.end(), [](const auto& worker) { return worker->is_working(); });
+  };
+  if (!all_work(deliver_)) return "deliver is joining its groups";
+  if (!all_work(evaluate_)) return "evaluate is joining its group, or restoring its state";
+  if (!all_work(ingest_)) return "ingest is joining its group, or restoring its state";
+  return std::nullopt;
+}
+
+}  // namespace tocsin

@@ -1,0 +1,85 @@
+// A running service on a bus of several processes: the stages that this process takes part in, each on threads of its
+// own. What another process does, this one does not know; the bus shares the partitions out.
+//
+//   ingest-0..N-1     source partitions, as their group gives them
+//   evaluate-0..N-1   blocks partitions
+//   deliver-RECEIVER  one thread a receiver
+//
+// Starts back to front and stops front to back.
+
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "ports/bus.h"
+#include "ports/clock.h"
+#include "runtime/deliver_worker.h"
+#include "runtime/evaluate_worker.h"
+#include "runtime/ingest_worker.h"
+#include "runtime/service_view.h"
+
+namespace tocsin {
+
+struct Stages {
+  bool ingest = true;
+  bool evaluate = true;
+  bool deliver = true;
+};
+
+class BusService final : public ServiceView {
+ public:
+  struct Options {
+    Stages stages;
+    std::string deployment;
+    std::string command_url;
+    HaltPolicy halts;
+    bool publish_events = true;
+    bool closes_when_idle = true;
+    std::int32_t threads = 1;                 // of ingest, and of evaluate
+    std::int32_t heartbeat_from = INT32_MAX;  // source partitions from this number on hold heartbeats
+    Duration heartbeat_every = std::chrono::seconds{30};
+    std::vector<DeliverWorker::Options> receivers;
+  };
+
+  // Requires: references and receivers live longer than this.
+  BusService(Options options, Bus& bus, const Clock& clock, std::shared_ptr<const RuleSet> rules,
+             std::shared_ptr<const PatternLibrary> patterns, const Fingerprinter& fingerprinter,
+             const DeliverLoop::OnResult& on_result, const SayLine& say);
+  ~BusService() override;
+
+  // Stops all threads; idempotent.
+  void stop();
+
+  IngestView ingest() const override;
+  std::shared_ptr<const EvaluateView> evaluate() const override;
+  std::vector<ReceiverView> receivers() const override;
+  // As far as this process knows.
+  bool is_idle() const override;
+  std::optional<std::string> not_ready() const override;
+  std::optional<BusFigures> bus() const override { return bus_.figures(); }
+  const RuleSet& rules() const override { return *rules_; }
+  const std::string& deployment() const override { return options_.deployment; }
+  const HaltPolicy& halts() const override { return options_.halts; }
+  bool clock_of_events() const override { return false; }
+
+ private:
+  Options options_;
+  Bus& bus_;
+  std::shared_ptr<const RuleSet> rules_;
+  std::vector<std::unique_ptr<IngestWorker>> ingest_;
+  std::vector<std::unique_ptr<EvaluateWorker>> evaluate_;
+  std::vector<std::unique_ptr<DeliverWorker>> deliver_;
+  // Set once; relaxed is enough: a late look costs one turn of a loop.
+  std::atomic<bool> stop_ingest_{false};
+  std::atomic<bool> stop_evaluate_{false};
+  std::atomic<bool> stop_deliver_{false};
+  std::vector<std::thread> ingest_threads_;
+  std::vector<std::thread> evaluate_threads_;
+  std::vector<std::thread> deliver_threads_;
+};
+
+}  // namespace tocsin

@@ -1,0 +1,16 @@
+#include "runtime/dead_letter_json.h"
+
+#include <nlohmann/json.hpp>
+
+namespace tocsin {
+
+std::string dead_letter_json(std::string_view topic, std::int32_t partition, const DeadLetter& letter) {
+  return nlohmann::ordered_json{{"topic", topic},
+                                {"partition", partition},
+                                {"offset", letter.offset},
+                                {"reason", name_of(letter.reason)},
+                                {"bytes", letter.bytes}}
+      .dump();
+}
+
+}  // namespace tocsin

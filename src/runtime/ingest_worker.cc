@@ -1,0 +1,339 @@
+#include "runtime/ingest_worker.h"
+
+#include <algorithm>
+#include <iterator>
+#include <tuple>
+#include <utility>
+
+#include "core/stage/block_codec.h"
+#include "core/stage/block_split.h"
+#include "runtime/dead_letter_json.h"
+
+namespace tocsin {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::size_t most_read = 1'000;
+constexpr Duration publish_every = 200ms;
+// While catching up, a partition's state is taken this often, and not at each of its hundreds of cuts a second.
+constexpr Duration take_every = 100ms;
+constexpr std::size_t most_pending_bytes = 4 << 20;
+constexpr Duration commit_every = 50ms;
+// Half of what a topic takes in one record by default.
+constexpr std::size_t most_block_bytes = 512 << 10;
+constexpr Duration ask_ends_every = 500ms;
+constexpr Duration ask_waiting_every = 5s;
+// No clock that anybody looks after is wrong by more.
+constexpr Duration most_ahead = 60s;
+constexpr Duration last_commit_within = 3s;
+
+}  // namespace
+
+IngestWorker::IngestWorker(Options options, Bus& bus, const Clock& clock, std::shared_ptr<const RuleSet> rules,
+                           std::shared_ptr<const PatternLibrary> patterns, const Fingerprinter& fingerprinter,
+                           SayLine say)
+    : options_(std::move(options)),
+      bus_(bus),
+      clock_(clock),
+      rules_(std::move(rules)),
+      patterns_(std::move(patterns)),
+      fingerprinter_(fingerprinter),
+      say_(say),
+      membership_("ingest", {Topic::source}, options_.name, bus, clock, std::move(say)) {
+  const auto wake_up = [this] { membership_.wake(); };
+  halts_in_flight_.on_empty = wake_up;
+  for (Batch& batch : batches_) batch.in_flight.on_empty = wake_up;
+}
+
+void IngestWorker::run(const std::atomic<bool>& stop) {
+  std::vector<Assigned> assigned;
+  Duration published{-1h};
+  while (!stop.load(std::memory_order_relaxed)) {
+    bool is_new = false;
+    const bool has_member = membership_.serve(assigned, is_new);
+    if (!has_member || is_new) drop_all();
+    if (!has_member) {
+      membership_.wait(100ms);
+      continue;
+    }
+    if (is_new && !adopt(assigned, stop)) continue;
+    const bool any = read_some();
+    give_out_urgent();
+    if (!any && options_.closes_when_idle) close_idle();
+    send_heartbeats();
+    if (!commit()) continue;
+    const Duration now = clock_.monotonic();
+    if (now - published >= publish_every) {
+      publish();
+      published = now;
+    }
+    if (!any) membership_.wait(closing_ != nullptr || !findings_.empty() ? 5ms : 100ms);
+  }
+  // What is closed already goes out, if that is quick; else it is read again after the next start.
+  for (const Duration until = clock_.monotonic() + last_commit_within;
+       clock_.monotonic() < until && (closing_ != nullptr || !filling_->positions.empty());) {
+    committed_at_ = Duration{0};
+    bool is_new = false;
+    if (!membership_.serve(assigned, is_new) || is_new) {
+      drop_all();
+      break;
+    }
+    if (!commit()) break;
+    give_out_urgent();
+    if (closing_ != nullptr) membership_.wait(5ms);
+  }
+  publish();
+  membership_.close();
+}
+
+void IngestWorker::drop_all() {
+  for (const Owned& owned : owned_) totals_before_.add(owned.partition->totals());
+  owned_.clear();
+  findings_.clear();
+  out_.clear();
+  for (Batch& batch : batches_) batch.clear();
+  closing_ = nullptr;
+  is_committing_ = false;
+  restored_.store(false, std::memory_order_relaxed);
+}
+
+bool IngestWorker::adopt(const std::vector<Assigned>& assigned, const std::atomic<bool>& stop) {
+  for (const Assigned& one : assigned) {
+    Owned owned;
+    owned.number = one.of.partition;
+    owned.is_heartbeat = owned.number >= options_.heartbeat_from;
+    IngestOptions own = options_.ingest;
+    own.partition = owned.number;
+    std::tie(owned.topic, owned.number_in_topic) = bus_.name_of(one.of);
+    own.source = owned.topic;
+    own.expects_keys = !owned.is_heartbeat;
+    own.is_heartbeat = owned.is_heartbeat;
+    owned.partition = std::make_unique<IngestPartition>(std::move(own), rules_, patterns_, fingerprinter_);
+    if (one.next_offset && !restore(owned, one, stop)) {
+      if (!stop.load(std::memory_order_relaxed) && !membership_.member().assignment_changed()) {
+        membership_.leave("the state of " + owned.topic + " could not be restored");
+      }
+      return false;
+    }
+    owned_.push_back(std::move(owned));
+  }
+  restored_.store(true, std::memory_order_relaxed);
+  if (!owned_.empty()) {
+    std::string list;
+    for (const Owned& owned : owned_) list += " " + std::to_string(owned.number);
+    say_(false, options_.name + " reads source partitions" + list);
+  }
+  return true;
+}
+
+bool IngestWorker::restore(Owned& owned, const Assigned& from, const std::atomic<bool>& stop) {
+  bool readable = true;
+  Duration served = clock_.monotonic();
+  const auto keep_going = [&] {
+    if (clock_.monotonic() - served > 200ms) {
+      membership_.member().serve();
+      served = clock_.monotonic();
+    }
+    return readable && !stop.load(std::memory_order_relaxed) && !membership_.member().assignment_changed();
+  };
+  const auto outcome = bus_.read_to_end(
+      {Topic::tasks, owned.number}, 0,
+      [&](const BusRecord& record) { readable = owned.partition->restore(record.key, record.value) && readable; },
+      keep_going);
+  if (!readable) {
+    say_(true, "the topic of tasks holds a record that this version can't read; partition " +
+                   std::to_string(owned.number) + " waits");
+  }
+  if (outcome != ReadOutcome::complete || !readable) return false;
+  if (owned.partition->resume(from.metadata, *from.next_offset)) return true;
+  say_(true, "the position of source partition " + std::to_string(owned.number) +
+                 " and what the topic of tasks holds do not belong together; the partition waits");
+  return false;
+}
+
+bool IngestWorker::read_some() {
+  std::sort(owned_.begin(), owned_.end(), [](const Owned& a, const Owned& b) {
+    const auto order = [](const Owned& one) { return std::pair(one.partition->log_time(), one.number); };
+    return order(a) < order(b);
+  });
+  for (Owned& owned : owned_) {
+    const RecordTime now = clock_.now();
+    const std::size_t count = membership_.member().read(
+        {Topic::source, owned.number}, most_read, [&](const BusRecord& record) { read_record(owned, record, now); });
+    if (count > 0) return true;
+  }
+  return false;
+}
+
+void IngestWorker::read_record(Owned& owned, const BusRecord& record, RecordTime now) {
+  RawRecord raw;
+  raw.key = record.key;
+  raw.value = record.value;
+  raw.offset = record.offset;
+  raw.time = record.time;
+  raw.time_is_ahead = record.time - now > most_ahead;
+  owned.partition->close_before(record.time, raw.time_is_ahead, out_);
+  if (!out_.cuts.empty()) take_cuts(owned, record.offset);
+  owned.partition->apply(raw, out_);
+  if (!out_.halts.empty() || !out_.findings.empty()) give_out_urgent();
+  for (const DeadLetter& letter : out_.dead_letters) {
+    owned.pending.push_back(
+        {Topic::dead_letters, by_key, {}, dead_letter_json(owned.topic, owned.number_in_topic, letter)});
+  }
+  out_.dead_letters.clear();
+  for (std::string& event : out_.published) {
+    bus_.send_later({Topic::events, by_key, std::string(record.key), std::move(event)}, filling_->in_flight);
+  }
+  out_.published.clear();
+}
+
+void IngestWorker::take_cuts(Owned& owned, std::int64_t next_offset) {
+  for (Cut& cut : out_.cuts) {
+    ++filling_->cuts;
+    std::int32_t q = 0;
+    for (Block& block : split(std::move(cut.block), *rules_, bus_.partitions(Topic::blocks))) {
+      for (const Block& part : in_parts(std::move(block), most_block_bytes)) {
+        std::string value = encode(part);
+        owned.pending_bytes += value.size();
+        owned.pending.push_back({Topic::blocks, q, std::to_string(owned.number), std::move(value)});
+      }
+      ++q;
+    }
+  }
+  out_.cuts.clear();
+  const Duration now = clock_.monotonic();
+  if (now - owned.taken_at < take_every && owned.pending_bytes < most_pending_bytes) return;
+  owned.taken_at = now;
+  changes_.clear();
+  owned.partition->take_changes(changes_);
+  for (StateRecord& change : changes_) {
+    owned.pending.push_back({Topic::tasks, owned.number, std::move(change.key), std::move(change.value)});
+  }
+  auto& records = filling_->records;
+  records.insert(records.end(), std::make_move_iterator(owned.pending.begin()),
+                 std::make_move_iterator(owned.pending.end()));
+  owned.pending.clear();
+  owned.pending_bytes = 0;
+  filling_->positions[owned.number] = {{Topic::source, owned.number}, next_offset, owned.partition->position()};
+}
+
+void IngestWorker::close_idle() {
+  const Duration monotonic = clock_.monotonic();
+  // Read before the ends are asked for: whatever is appended from then on is stamped later.
+  const RecordTime until = floor_to(clock_.now() - options_.idle_grace, slice_length);
+  std::vector<Owned*> due;
+  std::vector<TopicPartition> asked;
+  for (Owned& owned : owned_) {
+    if (until <= owned.partition->log_time() || monotonic - owned.asked_at < ask_ends_every) continue;
+    owned.asked_at = monotonic;
+    due.push_back(&owned);
+    asked.push_back({Topic::source, owned.number});
+  }
+  if (due.empty()) return;
+  const auto ends = bus_.ends(asked);
+  if (!ends) return;
+  for (std::size_t i = 0; i < due.size(); ++i) {
+    const std::int64_t reached = membership_.member().reached(asked[i]);
+    if (reached != (*ends)[i]) continue;
+    due[i]->partition->close_until(until, out_);
+    due[i]->taken_at = Duration{-1h};  // a close is taken, however lately the one before it was
+    if (!out_.cuts.empty()) take_cuts(*due[i], reached);
+  }
+}
+
+void IngestWorker::send_heartbeats() {
+  for (Owned& owned : owned_) {
+    const Duration now = clock_.monotonic();
+    if (!owned.is_heartbeat || (owned.heartbeat_at > 0ms && now - owned.heartbeat_at < options_.heartbeat_every)) {
+      continue;
+    }
+    owned.heartbeat_at = now;
+    bus_.send({Topic::heartbeat, owned.number - options_.heartbeat_from, "heartbeat", "{}"}, filling_->in_flight);
+  }
+}
+
+void IngestWorker::give_out_urgent() {
+  for (const HaltRecord& halt : out_.halts) {
+    bus_.send({Topic::halts, by_key, halt.key(), to_json(halt)}, halts_in_flight_);
+    ++halts_;
+  }
+  out_.halts.clear();
+  const std::int32_t count = bus_.partitions(Topic::findings);
+  for (const UrgentFinding& finding : out_.findings) {
+    findings_.push_back({Topic::findings, blocks_partition_of(finding, *rules_, count), finding.id, encode(finding)});
+  }
+  out_.findings.clear();
+  if (halts_in_flight_.records.load(std::memory_order_acquire) > 0) return;
+  for (NewRecord& finding : findings_) bus_.send(std::move(finding), filling_->in_flight);
+  findings_.clear();
+}
+
+bool IngestWorker::commit() {
+  std::int64_t failed = halts_in_flight_.failed.exchange(0);
+  for (Batch& batch : batches_) failed += batch.in_flight.failed.exchange(0);
+  if (failed > 0) {
+    membership_.leave(std::to_string(failed) + " records could not be written");
+    drop_all();
+    return false;
+  }
+  if (closing_ == nullptr) {
+    if (filling_->positions.empty() || clock_.monotonic() - committed_at_ < commit_every) return true;
+    closing_ = filling_;
+    filling_ = closing_ == &batches_[0] ? &batches_[1] : &batches_[0];
+  }
+  if (!is_committing_) {
+    const bool is_acknowledged = findings_.empty() && halts_in_flight_.records.load(std::memory_order_acquire) == 0 &&
+                                 closing_->in_flight.records.load(std::memory_order_acquire) == 0;
+    if (!is_acknowledged) return true;
+    for (NewRecord& record : closing_->records) membership_.member().send(std::move(record));
+    std::vector<BusPosition> positions;
+    for (auto& [number, position] : closing_->positions) positions.push_back(std::move(position));
+    membership_.member().start_commit(positions);
+    is_committing_ = true;
+  }
+  const auto done = membership_.member().commit_result();
+  if (!done) return true;
+  is_committing_ = false;
+  if (!*done) {
+    membership_.leave(membership_.member().lost().value_or("a transaction failed"));
+    drop_all();
+    return false;
+  }
+  cuts_ += closing_->cuts;
+  closing_->clear();
+  closing_ = nullptr;
+  committed_at_ = clock_.monotonic();
+  return true;
+}
+
+void IngestWorker::publish() {
+  IngestView view;
+  view.totals.add(totals_before_);
+  std::vector<TopicPartition> asked;
+  for (const Owned& owned : owned_) {
+    view.totals.add(owned.partition->totals());
+    merge_agents(view.agents, owned.partition->agents());
+    asked.push_back({Topic::source, owned.number});
+    view.next_offsets.push_back(membership_.member().reached(asked.back()));
+    if (!owned.is_heartbeat) view.log_times.push_back(owned.partition->log_time());
+    view.open_tasks += owned.partition->open_tasks();
+    view.groups += owned.partition->groups();
+  }
+  if (!asked.empty() && clock_.monotonic() - waiting_asked_at_ > ask_waiting_every) {
+    waiting_asked_at_ = clock_.monotonic();
+    if (const auto ends = bus_.ends(asked)) {
+      waiting_ = 0;
+      for (std::size_t i = 0; i < ends->size(); ++i) {
+        waiting_ += std::max<std::int64_t>(0, (*ends)[i] - std::max<std::int64_t>(0, view.next_offsets[i]));
+      }
+    }
+  }
+  view.waiting = asked.empty() ? 0 : waiting_;
+  view.cuts = cuts_;
+  view.halts = halts_;
+  view_.put(std::move(view));
+}
+
+}  // namespace tocsin

@@ -1,0 +1,122 @@
+// An ingest thread on a bus of several processes: reads the source partitions that its group gives it, and commits
+// each one's closed slices, changed tasks and position together.
+//
+// A partition's state lives here and in the topic `tasks`. It is stored at cuts only, so that a restart goes on from
+// exactly the slices that were closed. Whatever fails, the answer is one: drop everything, join anew, restore.
+//
+// What cannot wait goes out at the event: halts first, and findings once the halts are acknowledged. A cut is
+// committed only when all that its records sent outside of transactions is acknowledged as well: then a crash sends
+// some of it twice, under the same ids, and loses none.
+//
+// Of its partitions it reads the one whose log time is behind first. Queues that nobody reads are the back-pressure.
+
+#pragma once
+
+#include <atomic>
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/stage/ingest_stage.h"
+#include "ports/bus.h"
+#include "ports/clock.h"
+#include "runtime/mailbox.h"
+#include "runtime/membership.h"
+#include "runtime/views.h"
+
+namespace tocsin {
+
+class IngestWorker {
+ public:
+  struct Options {
+    std::string name;      // of the member, in its process
+    IngestOptions ingest;  // its partition and source are set for each
+    bool closes_when_idle = true;
+    Duration idle_grace = std::chrono::seconds{3};
+    std::int32_t heartbeat_from = INT32_MAX;  // source partitions from this number on hold heartbeats
+    Duration heartbeat_every = std::chrono::seconds{30};
+  };
+
+  // Requires: references live longer than this.
+  IngestWorker(Options options, Bus& bus, const Clock& clock, std::shared_ptr<const RuleSet> rules,
+               std::shared_ptr<const PatternLibrary> patterns, const Fingerprinter& fingerprinter, SayLine say);
+
+  // Runs until `stop` is set. Thread: the worker's.
+  void run(const std::atomic<bool>& stop);
+  // Thread: any.
+  void wake() { membership_.wake(); }
+  std::shared_ptr<const IngestView> view() const { return view_.get(); }
+  // It has its partitions, and their states. Thread: any.
+  bool is_working() const { return membership_.has_assignment() && restored_.load(std::memory_order_relaxed); }
+
+ private:
+  struct Owned {
+    std::int32_t number = 0;
+    std::string topic;  // of the cluster, and the partition's number there
+    std::int32_t number_in_topic = 0;
+    std::unique_ptr<IngestPartition> partition;
+    std::vector<NewRecord> pending;  // of cuts that are not taken yet
+    std::size_t pending_bytes = 0;
+    Duration taken_at{0};
+    Duration asked_at{0};  // whether it is read to its end
+    bool is_heartbeat = false;
+    Duration heartbeat_at{0};
+  };
+  // What one transaction holds.
+  struct Batch {
+    std::vector<NewRecord> records;
+    std::map<std::int32_t, BusPosition> positions;  // by source partition
+    std::int64_t cuts = 0;
+    InFlight in_flight;  // sent outside of it, by the same records
+
+    void clear() {
+      records.clear();
+      positions.clear();
+      cuts = 0;
+    }
+  };
+
+  bool adopt(const std::vector<Assigned>& assigned, const std::atomic<bool>& stop);
+  bool restore(Owned& owned, const Assigned& from, const std::atomic<bool>& stop);
+  void drop_all();
+
+  bool read_some();
+  void read_record(Owned& owned, const BusRecord& record, RecordTime now);
+  void take_cuts(Owned& owned, std::int64_t next_offset);
+  void close_idle();
+  void send_heartbeats();
+  // Halts at once, findings when those are acknowledged.
+  void give_out_urgent();
+  bool commit();
+  void publish();
+
+  Options options_;
+  Bus& bus_;
+  const Clock& clock_;
+  std::shared_ptr<const RuleSet> rules_;
+  std::shared_ptr<const PatternLibrary> patterns_;
+  const Fingerprinter& fingerprinter_;
+  SayLine say_;
+  Membership membership_;
+  std::vector<Owned> owned_;
+  IngestOutput out_;
+  std::vector<StateRecord> changes_;
+  InFlight halts_in_flight_;
+  std::deque<NewRecord> findings_;  // wait for the halts before them
+  Batch batches_[2];
+  Batch* filling_ = &batches_[0];  // what is being read goes here
+  Batch* closing_ = nullptr;       // waits for acknowledgements, then is committed
+  bool is_committing_ = false;
+  Duration committed_at_{0};
+  StreamTotals totals_before_;  // of partitions that are gone
+  std::int64_t cuts_ = 0;
+  std::int64_t halts_ = 0;
+  std::int64_t waiting_ = 0;
+  Duration waiting_asked_at_{0};
+  std::atomic<bool> restored_{false};
+  Mailbox<IngestView> view_;
+};
+
+}  // namespace tocsin

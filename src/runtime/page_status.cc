@@ -1,0 +1,32 @@
+#include "runtime/page_status.h"
+
+#include <nlohmann/json.hpp>
+
+#include "base/time_text.h"
+
+namespace tocsin {
+
+std::string to_json(const PageStatus& status, EventTime at) {
+  return nlohmann::ordered_json{{"receiver", status.receiver},
+                                {"settled_by", status.lane},
+                                {"page_id", status.page_id},
+                                {"state", status.delivered ? "delivered" : "parked"},
+                                {"at", to_rfc3339(at)}}
+      .dump();
+}
+
+std::optional<PageStatus> page_status_from(std::string_view key, std::string_view value) {
+  const std::size_t first = key.find(' ');
+  const std::size_t second = first == std::string_view::npos ? first : key.find(' ', first + 1);
+  if (second == std::string_view::npos || value.empty()) return std::nullopt;
+  PageStatus status;
+  status.receiver = key.substr(0, first);
+  status.lane = key.substr(first + 1, second - first - 1);
+  status.page_id = key.substr(second + 1);
+  const auto json = nlohmann::json::parse(value, nullptr, false);
+  if (!json.is_object()) return std::nullopt;
+  status.delivered = json.value("state", std::string{}) == "delivered";
+  return status;
+}
+
+}  // namespace tocsin
