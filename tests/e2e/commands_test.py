@@ -152,7 +152,7 @@ class Scan(unittest.TestCase):
 class Words(unittest.TestCase):
     def test_version_help_and_misuse(self):
         self.assertRegex(run("--version").stdout, r"^tocsin \d+\.\d+\.\d+")
-        for command in ("run", "demo", "replay", "check", "scan", "halts", "alerts", "status"):
+        for command in ("run", "demo", "replay", "check", "scan", "halts", "silences", "alerts", "status"):
             done = run(command, "--help")
             self.assertEqual(done.returncode, 0)
             self.assertIn("--help", done.stdout)

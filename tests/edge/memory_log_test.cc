@@ -41,6 +41,14 @@ TEST(MemoryLog, KeepsTheLastRecordOfEachKeyOfTheHalts) {
   EXPECT_EQ(records[0].offset, 4);
 }
 
+TEST(MemoryLog, KeepsTheLastRecordOfEachSilence) {
+  MemoryLog log({}, machine_clock);
+  for (int i = 0; i < 3; ++i) log.append({{Topic::silences, 0, "silence/a", std::to_string(i)}});
+  const auto records = all(log, Topic::silences);
+  ASSERT_EQ(records.size(), 1u);
+  EXPECT_EQ(records[0].value, "2");
+}
+
 TEST(MemoryLog, RefusesEventsThatNobodyReadsBeyondItsBound) {
   MemoryLog::Options options;
   options.most_source_bytes = 4'096;

@@ -13,7 +13,7 @@ import unittest
 from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from broker import Broker, free_ports
+from broker import PASSWORD, USER, Broker, free_ports
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TOCSIN = os.environ.get("TOCSIN", str(ROOT / "build/release/tocsin"))
@@ -179,6 +179,48 @@ class BrokerAway(unittest.TestCase):
             opened.wait_for("working")
             broker.start()
             closed.wait_for("working", 60)
+
+
+class Rights(unittest.TestCase):
+    def test_an_agent_needs_to_read_halts_and_to_write_acknowledgements_and_no_more(self):
+        with Broker(acls="closed") as broker, tempfile.TemporaryDirectory() as folder:
+            folder = pathlib.Path(folder)
+            admin = AdminClient({"bootstrap.servers": broker.bootstrap, "log_level": 0})
+            topics = [NewTopic("tocsin.halts", 1, 1), NewTopic("tocsin.halt-acks", 1, 1)]
+            for future in admin.create_topics(topics).values():
+                future.result(30)
+            add = f"kafka-acls.sh --bootstrap-server {broker.bootstrap} --add --allow-principal User:{USER}"
+            broker.run(f"{add} --operation Read --operation Describe --topic tocsin.halts")
+            broker.run(f"{add} --operation Write --operation Describe --topic tocsin.halt-acks")
+            sasl = {"security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": "PLAIN", "sasl.username": USER}
+            (folder / "agent.properties").write_text(
+                "\n".join(f"{name}={value}" for name, value in {**sasl, "sasl.password": PASSWORD}.items()))
+            (folder / "password").write_text(PASSWORD)
+            for name, brokers, more in (
+                    ("ours", broker.bootstrap, ""),
+                    ("agents", broker.sasl_bootstrap,
+                     f"  properties: {json.dumps(sasl)}\n"
+                     "  secret_properties: {sasl.password: {value_file: password}}\n")):
+                (folder / f"{name}.yaml").write_text(
+                    f"halts: {{mode: enforce}}\nkafka:\n  brokers: '{brokers}'\n  sources: [telemetry]\n{more}")
+
+            def drill(config):
+                return subprocess.run([TOCSIN, "halts", "drill", "task:t", "--by", "ann", "--kafka", "--config",
+                                       str(folder / config)], capture_output=True, text=True, timeout=60)
+
+            agent = Agent("--kafka", broker.sasl_bootstrap, "--task", "t", "--fail-closed", "--kafka-properties",
+                          str(folder / "agent.properties"))
+            self.addCleanup(agent.stop)
+            agent.wait_for("working")
+            refused = drill("agents.yaml")
+            self.assertEqual(refused.returncode, 2)
+            self.assertIn("right to write", refused.stderr)
+            self.assertNotIn(PASSWORD, refused.stderr)
+            agent.says_nothing(("halted", "cannot"), 2)
+            drilled = drill("ours.yaml")
+            self.assertEqual(drilled.returncode, 0, drilled.stderr)
+            agent.wait_for("halted")
+            agent.says_nothing(("working", "cannot"), 3)
 
 
 if __name__ == "__main__":

@@ -55,6 +55,11 @@ class Stage {
     stage_.apply(release, changes_);
     return texts();
   }
+  std::vector<std::string> report(const AckReport& report, Duration now) {
+    changes_.clear();
+    stage_.apply(report, at(now), changes_);
+    return texts();
+  }
   // Every grid time up to `end`, with `count` samples of `sum` in all in each.
   std::vector<std::string> feed(Duration end, std::int64_t sum, std::int64_t count) {
     std::vector<std::string> all;
@@ -322,6 +327,34 @@ TEST(EvaluateStage, TheOverflowSeriesIsNeverEvaluated) {
   Block block = stage.block(10s);
   block.cells.push_back(Stage::cell("_overflow", 0, 1'000));
   EXPECT_EQ(stage.apply(std::move(block)), Changes{"SeriesOverflow firing @10s"});
+}
+
+TEST(EvaluateStage, AHaltThatNobodyAcknowledgesIsOneAlertAScopeUntilItIsReportedNoLonger) {
+  Stage stage(many_errors);
+  const AckReport overdue{{{"task:1", "h1", "support", at(0s)}, {"task:2", "h2", "", at(0s)}}, {}};
+  EXPECT_EQ(stage.report(overdue, 30s),
+            (Changes{"HaltNotAcknowledged firing @30s", "HaltNotAcknowledged firing @30s"}));
+  EXPECT_EQ(stage.changes_[0].labels, (Labels{{"scope", "task:1"}, {"severity", "critical"}}));
+  EXPECT_TRUE(stage.changes_[0].sends_page);
+  EXPECT_EQ(stage.report(overdue, 31s), Changes{}) << "said once";
+  EXPECT_EQ(stage.feed(2h, 0, 0), Changes{}) << "it does not end by itself";
+  EXPECT_EQ(stage.report({{overdue.overdue[1]}, {{"task:1", "acknowledged by obey.py"}}}, 2h + 1s),
+            Changes{"HaltNotAcknowledged resolved @2h1s"});
+  EXPECT_EQ(stage.changes_[0].reason, "acknowledged by obey.py");
+  EXPECT_EQ(stage.report({}, 2h + 2s), Changes{"HaltNotAcknowledged resolved @2h2s"})
+      << "though nobody said why, as after a restart";
+  EXPECT_EQ(stage.report(overdue, 3h).size(), 2u);
+  EXPECT_EQ(stage.changes_[0].episode, 2);
+}
+
+TEST(EvaluateStage, APageWithoutAHaltNamesTheCommandThatSilencesExactlyItsGroup) {
+  Stage stage(many_errors);
+  Block block = stage.block(10s);
+  block.cells.push_back(Stage::cell(std::string("\0support", 8), 0, 12));
+  ASSERT_EQ(stage.apply(std::move(block)).size(), 1u);
+  EXPECT_EQ(stage.changes_[0].command,
+            "tocsin silences add alertname=Errors 'env=\"\"' agent=support --for 2h --by "
+            "YOUR-NAME --reason WHY");
 }
 
 UrgentFinding leak(const std::string& fingerprint, Duration when, const std::string& halt_id = "h1") {

@@ -1,0 +1,89 @@
+#include "app/order_desk.h"
+
+#include <gtest/gtest.h>
+
+#include "core/test_support.h"
+
+namespace tocsin {
+namespace {
+
+using namespace std::chrono_literals;
+using test::event_at;
+
+// A desk whose records come back to it, as a log or a cluster gives them back.
+class OrderDeskTest : public testing::Test {
+ protected:
+  DeskAnswer ask(const std::string& method, std::vector<std::string> path, const std::string& body = {},
+                 Duration now = 0s) {
+    auto answer = desk.handle({method, std::move(path), body}, event_at(now), event_at(now));
+    if (!answer) return {404, {}, {}};
+    for (const NewRecord& record : answer->records) desk.apply(record.topic, record.key, record.value);
+    return *answer;
+  }
+  static bool says(const DeskAnswer& answer, std::string_view text) {
+    return answer.body.find(text) != std::string::npos;
+  }
+
+  OrderDesk desk{{"eu1", true}};
+};
+
+TEST_F(OrderDeskTest, AScopeIsHaltedFromItsDrillUntilItsRelease) {
+  const auto drill = ask("POST", {"v1", "halts", "drill"}, R"({"scope":"task:1","by":"ann"})");
+  EXPECT_EQ(drill.status, 200);
+  ASSERT_EQ(drill.records.size(), 1U);
+  EXPECT_TRUE(says(ask("GET", {"v1", "halts", "task:1"}), R"("halted":true)"));
+  EXPECT_TRUE(says(ask("GET", {"v1", "halts", "task:1"}, {}, 10min), R"("halted":false)")) << "a drill expires";
+  EXPECT_EQ(ask("POST", {"v1", "halts", "release"}, R"({"scope":"task:1","by":"ann"})").status, 400);
+  EXPECT_EQ(ask("POST", {"v1", "halts", "release"}, R"({"scope":"task:1","by":"ann","reason":"seen"})").status, 200);
+  EXPECT_TRUE(says(ask("GET", {"v1", "halts", "task:1"}), R"("halted":false)"));
+  EXPECT_EQ(ask("POST", {"v1", "halts", "release"}, R"({"scope":"task:1","by":"ann","reason":"seen"})").status, 404);
+}
+
+TEST_F(OrderDeskTest, AnAcknowledgementIsARecordUnderItsHaltsId) {
+  const auto answer = ask("POST", {"v1", "halt-acks"}, R"({"halt_id":"h","scope":"task:1","by":"obey.py"})", 5s);
+  EXPECT_EQ(answer.status, 202);
+  ASSERT_EQ(answer.records.size(), 1U);
+  EXPECT_EQ(answer.records[0].topic, Topic::halt_acks);
+  EXPECT_EQ(answer.records[0].key, "h");
+  EXPECT_EQ(answer.records[0].value,
+            R"({"kind":"halt_ack","halt_id":"h","scope":"task:1","by":"obey.py","at":"2026-01-05T00:00:05.000Z"})");
+  EXPECT_EQ(ask("POST", {"v1", "halt-acks"}, R"({"halt_id":"h"})").status, 400);
+}
+
+TEST_F(OrderDeskTest, ASilenceIsAddedListedAndExpired) {
+  const auto added =
+      ask("POST", {"v1", "silences"}, R"({"matchers":"agent=support","for":"2h","by":"ann","reason":"an outage"})");
+  EXPECT_EQ(added.status, 200) << added.body;
+  EXPECT_TRUE(says(added, R"("state":"active")"));
+  const std::string id = added.records.at(0).key.substr(std::string_view("silence/").size());
+  EXPECT_NE(desk.silences().covers("CostSpike", {{"agent", "support"}}, event_at(1h)), nullptr);
+  EXPECT_EQ(ask("POST", {"v1", "silences", "expire"}, R"({"id":")" + id + R"(","by":"bob"})", 1h).status, 200);
+  EXPECT_EQ(desk.silences().covers("CostSpike", {{"agent", "support"}}, event_at(1h)), nullptr);
+  EXPECT_TRUE(says(ask("GET", {"v1", "silences"}, {}, 1h), R"("state":"ended")"));
+  EXPECT_EQ(ask("POST", {"v1", "silences", "expire"}, R"({"id":")" + id + R"(","by":"bob"})", 1h).status, 404);
+}
+
+TEST_F(OrderDeskTest, ASilenceMayBeginLaterAndEndAtATime) {
+  const auto added = ask("POST", {"v1", "silences"},
+                         R"({"matchers":["env=prod"],"from":"2026-01-05T01:00:00Z","until":"2026-01-05T02:00:00Z",)"
+                         R"("by":"ann","reason":"maintenance"})");
+  EXPECT_EQ(added.status, 200) << added.body;
+  EXPECT_TRUE(says(added, R"("state":"pending")"));
+  EXPECT_EQ(desk.silences().covers("A", {{"env", "prod"}}, event_at(30min)), nullptr);
+  EXPECT_NE(desk.silences().covers("A", {{"env", "prod"}}, event_at(90min)), nullptr);
+}
+
+TEST_F(OrderDeskTest, WhatIsNoRequestOfOursIsLeftToOthersAndWhatIsBrokenIsRefused) {
+  EXPECT_FALSE(desk.handle({"GET", {"v1", "alerts"}, {}}, event_at(0s), event_at(0s)));
+  EXPECT_FALSE(desk.handle({"DELETE", {"v1", "silences"}, {}}, event_at(0s), event_at(0s)));
+  EXPECT_FALSE(desk.handle({"GET", {}, {}}, event_at(0s), event_at(0s)));
+  for (const std::string& body : {std::string(), std::string("[]"), std::string(100'000, '['), std::string("{")}) {
+    EXPECT_EQ(ask("POST", {"v1", "silences"}, body).status, 400);
+    EXPECT_EQ(ask("POST", {"v1", "halts", "drill"}, body).status, 400);
+  }
+  EXPECT_EQ(ask("POST", {"v1", "silences"}, R"({"matchers":"a=b","for":"500000w","by":"a","reason":"b"})").status,
+            400);
+}
+
+}  // namespace
+}  // namespace tocsin
