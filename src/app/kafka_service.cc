@@ -80,6 +80,8 @@ Result<std::unique_ptr<KafkaService>, std::string> KafkaService::start(
 KafkaService::~KafkaService() {
   if (api_) api_->stop();
   if (server_) server_->stop();
+  server_.reset();
+  api_.reset();  // it wakes the log once more
   log_.reset();
   if (service_) service_->stop();
   receivers_.clear();  // their last results go to workers that are still there

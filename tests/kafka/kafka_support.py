@@ -50,10 +50,14 @@ def create_topic(bootstrap, name, partitions, replicas=1):
         future.result(30)
 
 
-def produce(bootstrap, topic, lines, keyed=True):
+def make_producer(bootstrap):
+    return Producer({"bootstrap.servers": bootstrap, "linger.ms": 1, "enable.idempotence": True,
+                     "queue.buffering.max.messages": 1000000})
+
+
+def produce(bootstrap, topic, lines, keyed=True, producer=None):
     """One record a line, `key TAB value`, with the event's own time as its stamp."""
-    producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 20, "enable.idempotence": True,
-                         "queue.buffering.max.messages": 1000000})
+    producer = producer or make_producer(bootstrap)
     for line in lines:
         key, value = line.split("\t", 1)
         producer.produce(topic, value=value, key=key if keyed else None, timestamp=stamp_of(line))
@@ -104,8 +108,13 @@ class Setup:
         self.processes = []
 
     def create_topics(self):
-        done = run("topics", "--config", str(self.config), "--create")
-        assert done.returncode == 0, done.stdout + done.stderr
+        # Brokers learn of a topic that was made just now one after the other.
+        for _ in range(10):
+            done = run("topics", "--config", str(self.config), "--create")
+            if done.returncode == 0:
+                return
+            time.sleep(0.5)
+        raise AssertionError(done.stdout + done.stderr)
 
     def start(self, name, *arguments, ready=True):
         process = Process(self, name, arguments)
