@@ -58,6 +58,7 @@ void BusLog::follow() {
         continue;
       }
       tail = bus_.tail({Topic::halts, Topic::halt_acks, Topic::silences});
+      continue;
     }
     std::vector<NewRecord> batch;
     tail->read(

@@ -152,6 +152,7 @@ class Bus {
   // Where partitions end, asked of the broker now. Nothing while it can't be reached.
   virtual std::optional<std::vector<std::int64_t>> ends(std::span<const TopicPartition> of) = 0;
 
+  // Null while the cluster can't be reached.
   virtual std::unique_ptr<Tail> tail(const std::vector<Topic>& topics) = 0;
 
   // Requires: the topics were checked.

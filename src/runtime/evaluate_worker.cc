@@ -77,7 +77,10 @@ void EvaluateWorker::drop_all() {
 }
 
 bool EvaluateWorker::adopt(const std::vector<Assigned>& assigned, const std::atomic<bool>& stop) {
-  if (!people_) people_ = bus_.tail({Topic::halts, Topic::halt_acks, Topic::silences});
+  if (!catch_up_with_people(stop)) {
+    if (!membership_.member().assignment_changed()) membership_.leave("halts and silences can't be read");
+    return false;
+  }
   for (const Assigned& one : assigned) {
     if (one.of.topic != Topic::blocks) continue;
     Owned owned;
@@ -105,6 +108,17 @@ bool EvaluateWorker::adopt(const std::vector<Assigned>& assigned, const std::ato
     say_(false, options_.name + " evaluates blocks partitions" + list);
   }
   return true;
+}
+
+// Before anything is decided: a silence that nobody has read yet would let its pages go.
+bool EvaluateWorker::catch_up_with_people(const std::atomic<bool>& stop) {
+  if (!people_) people_ = bus_.tail({Topic::halts, Topic::halt_acks, Topic::silences});
+  while (people_ && !people_->caught_up()) {
+    people_->read([&](const BusRecord& record) { read_person(record); }, Duration{100});
+    membership_.member().serve();
+    if (stop.load(std::memory_order_relaxed) || membership_.member().assignment_changed()) return false;
+  }
+  return people_ != nullptr;
 }
 
 bool EvaluateWorker::restore(Owned& owned, const Assigned& from, const std::atomic<bool>& stop) {

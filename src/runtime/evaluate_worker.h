@@ -61,6 +61,7 @@ class EvaluateWorker {
   bool restore(Owned& owned, const Assigned& from, const std::atomic<bool>& stop);
   void drop_all();
 
+  bool catch_up_with_people(const std::atomic<bool>& stop);
   bool read_people();
   void read_person(const BusRecord& record);
   void watch_acknowledgements();

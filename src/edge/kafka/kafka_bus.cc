@@ -46,6 +46,7 @@ struct KafkaBus::State {
   KafkaCallbacks side_callbacks;
   KafkaHandle at_once;
   KafkaHandle later;
+  std::vector<KafkaTopic> warm;
   KafkaHandle side;  // asks where partitions end: on a consuming client that would wait behind its fetch
   std::atomic<bool> stop{false};
   std::atomic<bool> reachable{false};
@@ -237,6 +238,8 @@ Result<std::unique_ptr<KafkaBus>, std::string> KafkaBus::start(KafkaSettings set
   state->at_once = std::move(at_once.value());
   state->later = std::move(later.value());
   state->side = std::move(side.value());
+  for (KafkaTopic& topic : warm_topics(state->at_once.get(), state->names)) state->warm.push_back(std::move(topic));
+  for (KafkaTopic& topic : warm_topics(state->later.get(), state->names)) state->warm.push_back(std::move(topic));
   State* const self = state.get();
   state->threads.emplace_back([self] { self->serve(self->at_once.get()); });
   state->threads.emplace_back([self] { self->serve(self->later.get()); });
@@ -310,8 +313,9 @@ std::unique_ptr<Tail> KafkaBus::tail(const std::vector<Topic>& topics) {
     for (std::int32_t p = 0; p < partitions(topic); ++p) {
       const TopicPartition one[] = {{topic, p}};
       const auto end = ends(one);
+      if (!end) return nullptr;
       const auto [name, number] = state_->names.native(one[0]);
-      tail->add(*name, number, one[0], end ? end->front() : 0);
+      tail->add(*name, number, one[0], end->front());
     }
   }
   return tail;

@@ -74,6 +74,16 @@ Result<KafkaHandle, std::string> make_kafka_client(rd_kafka_type_t type, const K
   return success(KafkaHandle(client));
 }
 
+std::vector<KafkaTopic> warm_topics(rd_kafka_t* producer, const TopicNames& names) {
+  std::vector<KafkaTopic> topics;
+  for (std::size_t i = 0; i < topic_count; ++i) {
+    const auto topic = static_cast<Topic>(i);
+    if (topic == Topic::source || names.partitions(topic) == 0) continue;
+    topics.emplace_back(rd_kafka_topic_new(producer, names.name(topic).c_str(), nullptr));
+  }
+  return topics;
+}
+
 rd_kafka_resp_err_t produce(rd_kafka_t* producer, const std::string& topic, const NewRecord& record, void* opaque) {
   std::array<rd_kafka_vu_t, 6> fields{};
   fields[0].vtype = RD_KAFKA_VTYPE_TOPIC;

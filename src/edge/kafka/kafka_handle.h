@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "edge/kafka/kafka_settings.h"
@@ -41,6 +42,10 @@ Result<KafkaHandle, std::string> make_kafka_client(rd_kafka_type_t type, const K
                                                    const std::map<std::string, std::string>& defaults,
                                                    const std::map<std::string, std::string>& ours,
                                                    KafkaCallbacks& callbacks);
+
+// Handles to every topic of ours, so that the producer knows their leaders before the first record: to find them out
+// then takes up to a second. Requires: destroyed before the producer.
+std::vector<KafkaTopic> warm_topics(rd_kafka_t* producer, const TopicNames& names);
 
 // Puts a copy of the record into the producer's queue. An empty value is a tombstone, an empty key none at all.
 rd_kafka_resp_err_t produce(rd_kafka_t* producer, const std::string& topic, const NewRecord& record, void* opaque);

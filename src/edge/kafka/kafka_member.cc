@@ -56,6 +56,7 @@ Result<std::unique_ptr<Member>, std::string> KafkaMember::join(const KafkaSettin
                                     self->producer_callbacks_);
   if (!producer) return failure(producer.error());
   self->producer_ = std::move(producer.value());
+  self->warm_ = warm_topics(self->producer_.get(), names);
   // Fences an earlier producer of this name, and ends its open transaction.
   if (const KafkaError error{rd_kafka_init_transactions(self->producer_.get(), 30'000)}) {
     return failure(text_of(error));
@@ -108,6 +109,7 @@ KafkaMember::~KafkaMember() {
     consumer_.reset();
   }
   if (producer_ && in_transaction_) abort();
+  warm_.clear();
   producer_.reset();
   if (wake_fd_ >= 0) close(wake_fd_);
 }

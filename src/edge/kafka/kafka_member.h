@@ -90,6 +90,7 @@ class KafkaMember final : public Member {
   KafkaCallbacks producer_callbacks_;
   KafkaHandle consumer_;
   KafkaHandle producer_;
+  std::vector<KafkaTopic> warm_;
   KafkaQueue main_queue_;
   int wake_fd_ = -1;
   std::map<TopicPartition, Owned> owned_;
