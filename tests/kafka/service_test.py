@@ -238,11 +238,12 @@ class Live(KafkaTest):
                  f'"agent":"a","tool":"t","content":{{"result":"key {secret}"}}}}')
         produce(self.broker.bootstrap, setup.sources[0], [event])
         wait_for(lambda: json.loads(process.call("GET", "/v1/alerts")[1])["firing"], 30, "it does not fire")
+        time.sleep(3)
         self.assertEqual(self.receiver.pages, [])
         # A restart forgets neither the silence nor the page behind it.
         process.kill()
         process = setup.start("again")
-        time.sleep(3)
+        time.sleep(12)  # more than a grid time
         self.assertEqual(self.receiver.pages, [])
         process.call("POST", "/v1/silences/expire", {"id": silence.get("id") or silence["silence"]["id"], "by": "ann"})
         wait_for(lambda: self.receiver.pages, 40, lambda: setup.logs().decode(errors="replace")[-5000:])

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/time_text.h"
+
 namespace tocsin {
 
 namespace {
@@ -51,7 +53,8 @@ std::optional<Page> WithheldPages::apply(const AlertChange& change, const Silenc
 
 void WithheldPages::withhold(const AlertChange& change, const Silence& silence) {
   const bool has_tombstone_due = changed_.contains(change.dedup_key);
-  Withheld page{*change.page_id, to_page_json(change), change.alert, change.labels, has_tombstone_due};
+  Withheld page{*change.page_id, to_page_json(change),     change.alert,
+                change.labels,   as_event_time(change.at), has_tombstone_due};
   bytes_ += page.body.size();
   pages_.emplace(change.dedup_key, std::move(page));
   changed_.insert(change.dedup_key);
@@ -77,7 +80,7 @@ std::vector<Page> WithheldPages::advance(RecordTime now, const SilenceBook& book
   next_end_ = EventTime::max();
   for (auto page = pages_.begin(); page != pages_.end();) {
     Withheld& withheld = page->second;
-    if (const Silence* silence = book.covers(withheld.alert, withheld.labels, at)) {
+    if (const Silence* silence = book.covers(withheld.alert, withheld.labels, std::max(at, withheld.at))) {
       next_end_ = std::min(next_end_, silence->ends_at());
       ++page;
       continue;
@@ -101,7 +104,12 @@ bool WithheldPages::restore(std::string_view key, std::string_view value) {
   if (!json.is_object() || data == json.end() || !data->is_object() || text_of(*data, "dedup_key") != key) {
     return false;
   }
-  Withheld page{text_of(*data, "page_id"), std::string(value), text_of(*data, "alert"), {}, true};
+  Withheld page{text_of(*data, "page_id"),
+                std::string(value),
+                text_of(*data, "alert"),
+                {},
+                parse_rfc3339(text_of(json, "timestamp")).value_or(EventTime::min()),
+                true};
   const auto labels = data->find("labels");
   if (labels != data->end() && labels->is_object()) {
     for (const auto& [name, text] : labels->items()) {

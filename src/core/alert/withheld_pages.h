@@ -40,7 +40,8 @@ class WithheldPages {
   // The page to send for this change now, if there is one. Takes every change, in order, those without a page too.
   std::optional<Page> apply(const AlertChange& change, const SilenceBook& book);
 
-  // The pages whose silence has ended at `now` while their alert still fires, in the order of their keys.
+  // The pages whose silence has ended at `now`, and not only begun after it, while their alert still fires, in the
+  // order of their keys.
   std::vector<Page> advance(RecordTime now, const SilenceBook& book);
 
   // Calls visit(key, value) for each page that is withheld, or no longer is (an empty value), since the last call.
@@ -66,6 +67,7 @@ class WithheldPages {
     std::string body;  // says the alert and its labels as well
     std::string alert;
     Labels labels;
+    EventTime at;  // when it was decided: ahead of the grid time, where one event decides
     bool is_stored = false;
   };
   using Pages = std::map<std::string, Withheld, std::less<>>;

@@ -64,6 +64,20 @@ TEST_F(WithheldPagesTest, WithoutASilencePagesGoOutAsTheyAre) {
   EXPECT_TRUE(changes().empty());
 }
 
+TEST_F(WithheldPagesTest, AFindingAheadOfItsGridTimeIsHeldBackByASilenceThatBeganInBetweenAlsoAfterARestart) {
+  put(silenced("agent=support", 5s, 2h));
+  EXPECT_FALSE(pages.apply(change(true, 7s), book));
+  EXPECT_TRUE(due(0s).empty()) << "the last grid time lies before the silence";
+  std::vector<std::pair<std::string, std::string>> records;
+  pages.take_changes([&](std::string_view key, std::string_view value) { records.emplace_back(key, value); });
+  ASSERT_EQ(records.size(), 1U);
+  WithheldPages restored;
+  ASSERT_TRUE(restored.restore(records[0].first, records[0].second));
+  EXPECT_TRUE(restored.advance(at(0s), book).empty());
+  EXPECT_TRUE(restored.advance(at(10s), book).empty());
+  EXPECT_EQ(restored.advance(at(2h), book).size(), 1U);
+}
+
 TEST_F(WithheldPagesTest, AnAlertThatEndsUnderItsSilenceWakesNobodyAtAll) {
   put(silenced("agent=support", 0s, 2h));
   EXPECT_FALSE(pages.apply(change(true, 10min), book));
