@@ -75,6 +75,10 @@ class Member {
   // Fenced, or broken for good: destroy it, and join anew. Why, for people.
   virtual const std::optional<std::string>& lost() const = 0;
 
+  // Called from serve() while what is assigned is still ours, before it goes to another member: the last chance to
+  // commit what was done. Not called where it is lost already. The member must stay.
+  virtual void before_revoke(std::function<void()> hook) = 0;
+
   // Hands over up to `most` records that have arrived, in order; does not wait.
   virtual std::size_t read(TopicPartition from, std::size_t most, const OnRecord& on_record) = 0;
   // Everything before this offset was handed over, or is nobody's to see (markers, aborted transactions).

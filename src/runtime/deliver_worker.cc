@@ -1,6 +1,7 @@
 #include "runtime/deliver_worker.h"
 
 #include <algorithm>
+#include <thread>
 #include <utility>
 
 #include "runtime/page_status.h"
@@ -13,6 +14,7 @@ using namespace std::chrono_literals;
 
 constexpr std::size_t most_read = 64;
 constexpr Duration publish_every = 200ms;
+constexpr Duration settled_within = 2s;
 
 }  // namespace
 
@@ -32,6 +34,7 @@ void DeliverWorker::run(const std::atomic<bool>& stop) {
     const std::lock_guard lock(results_->mutex);
     results_->owner = this;
   }
+  membership_.before_revoke([this] { settle_what_is_under_way(); });
   std::vector<Assigned> assigned;
   Duration published{-1h};
   while (!stop.load(std::memory_order_relaxed)) {
@@ -63,8 +66,7 @@ void DeliverWorker::run(const std::atomic<bool>& stop) {
     }
     membership_.wait(may_act_ ? timeout : 100ms);
   }
-  take_results();
-  commit();
+  if (!owned_.empty()) settle_what_is_under_way();
   publish();
   {
     const std::lock_guard lock(results_->mutex);
@@ -84,6 +86,7 @@ void DeliverWorker::drop_all() {
   }
   owned_.clear();
   statuses_.clear();
+  under_way_ = 0;
   ++assignment_;
 }
 
@@ -141,6 +144,7 @@ bool DeliverWorker::take_results() {
     const DeliverLane& lane = options_.lanes[one.lane];
     on_result_(lane.receiver, one.result);
     if (one.assignment != assignment_) continue;
+    --under_way_;
     const auto owned =
         std::find_if(owned_.begin(), owned_.end(), [&](const Owned& known) { return known.number == one.partition; });
     if (owned == owned_.end()) continue;
@@ -189,6 +193,7 @@ bool DeliverWorker::start_attempts(Owned& owned) {
   bool any = false;
   while (auto attempt = owned.chain->next(clock_.monotonic())) {
     any = true;
+    ++under_way_;
     options_.receivers[attempt->lane]->attempt(
         std::move(attempt->delivery), [results = results_, partition = owned.number, assignment = assignment_,
                                        lane = attempt->lane](DeliveryResult result) {
@@ -200,7 +205,21 @@ bool DeliverWorker::start_attempts(Owned& owned) {
   return any;
 }
 
+void DeliverWorker::settle_what_is_under_way() {
+  for (const Duration until = clock_.monotonic() + settled_within; under_way_ > 0 && clock_.monotonic() < until;) {
+    if (!take_results()) std::this_thread::sleep_for(std::chrono::milliseconds{5});
+  }
+  try_commit();
+}
+
 bool DeliverWorker::commit() {
+  if (try_commit()) return true;
+  membership_.leave(membership_.member().lost().value_or("a transaction failed"));
+  drop_all();
+  return false;
+}
+
+bool DeliverWorker::try_commit() {
   std::vector<BusPosition> positions;
   for (Owned& owned : owned_) {
     const std::int64_t next = owned.chain->committed(owned.next);
@@ -211,11 +230,7 @@ bool DeliverWorker::commit() {
   Member& member = membership_.member();
   for (NewRecord& status : statuses_) member.send(std::move(status));
   statuses_.clear();
-  if (!member.commit(positions)) {
-    membership_.leave(member.lost().value_or("a transaction failed"));
-    drop_all();
-    return false;
-  }
+  if (!member.commit(positions)) return false;
   for (const BusPosition& position : positions) {
     for (Owned& owned : owned_) {
       if (owned.number == position.of.partition) owned.committed = position.next_offset;

@@ -79,6 +79,9 @@ class DeliverWorker {
   bool read_some(Owned& owned);
   bool start_attempts(Owned& owned);
   bool commit();
+  bool try_commit();
+  // Partitions go to another process: attempts that are on the wire end first, or it would make them once more.
+  void settle_what_is_under_way();
   void drop_all();
   void publish();
   bool read_statuses(Owned& owned, const std::atomic<bool>& stop);
@@ -94,6 +97,7 @@ class DeliverWorker {
   std::vector<NewRecord> statuses_;              // of the next transaction
   std::vector<DeliveryFigures> figures_before_;  // of partitions that are gone, by lane
   Duration delay_sum_{0};
+  std::size_t under_way_ = 0;  // attempts of this assignment
   bool may_act_ = false;
   Mailbox<std::vector<ReceiverView>> view_;
   std::shared_ptr<Results> results_ = std::make_shared<Results>();

@@ -223,10 +223,7 @@ bool EvaluateWorker::read_some() {
 void EvaluateWorker::apply_finding(Owned& owned, const BusRecord& record) {
   is_dirty_ = true;
   const auto finding = decode_finding(record.value);
-  if (!finding) {
-    ++unreadable_;
-    return;
-  }
+  if (!finding) return note_unreadable("finding");
   owned.partition->apply(*finding, owned.changes);
   if (!finding->halt) return;
   // A person may have been faster.
@@ -237,12 +234,16 @@ void EvaluateWorker::apply_finding(Owned& owned, const BusRecord& record) {
 
 void EvaluateWorker::apply_block(Owned& owned, const BusRecord& record) {
   auto block = decode_block(record.value);
-  if (!block) {
-    ++unreadable_;
-    return;
-  }
+  if (!block) return note_unreadable("slice");
   note_offset(owned, block->grid, record.offset);
   owned.partition->apply(*std::move(block), owned.changes);
+}
+
+void EvaluateWorker::note_unreadable(const char* what) {
+  if (++unreadable_ > 1) return;  // said once; another version of Tocsin writes them all alike
+  say_(true, std::string("a ") + what +
+                 " can't be read and is left out: it was written by another version, or by somebody else; run one "
+                 "version everywhere");
 }
 
 void EvaluateWorker::note_offset(Owned& owned, RecordTime grid, std::int64_t offset) {

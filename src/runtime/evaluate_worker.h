@@ -68,6 +68,7 @@ class EvaluateWorker {
   bool read_some();
   void apply_block(Owned& owned, const BusRecord& record);
   void apply_finding(Owned& owned, const BusRecord& record);
+  void note_unreadable(const char* what);
   static void note_offset(Owned& owned, RecordTime grid, std::int64_t offset);
   static std::string metadata_of(Owned& owned, std::int64_t next_offset);
   std::vector<NewRecord> records_of(Owned& owned);

@@ -46,6 +46,7 @@ bool Membership::serve(std::vector<Assigned>& assigned, bool& is_new) {
       return false;
     }
     set(std::move(joined.value()));
+    if (before_revoke_) member_->before_revoke(before_revoke_);
     is_new = true;
     assigned.clear();
   }

@@ -43,6 +43,9 @@ class Membership {
   // Thread: any.
   void wake();
 
+  // See Member::before_revoke(). Call it before the first serve().
+  void before_revoke(std::function<void()> hook) { before_revoke_ = std::move(hook); }
+
   // It has partitions, or knows that it gets none. Thread: any.
   bool has_assignment() const { return has_assignment_.load(std::memory_order_relaxed); }
 
@@ -55,6 +58,7 @@ class Membership {
   Bus& bus_;
   const Clock& clock_;
   SayLine say_;
+  std::function<void()> before_revoke_;
   std::unique_ptr<Member> member_;
   std::mutex wake_mutex_;  // a wake-up must not meet a member that is being destroyed; rare on both sides
   Member* awake_ = nullptr;

@@ -245,9 +245,31 @@ class Live(KafkaTest):
         process = setup.start("again")
         time.sleep(12)  # more than a grid time
         self.assertEqual(self.receiver.pages, [])
-        process.call("POST", "/v1/silences/expire", {"id": silence.get("id") or silence["silence"]["id"], "by": "ann"})
+        process.call("POST", "/v1/silences/expire", {"id": silence["silence_id"], "by": "ann"})
         wait_for(lambda: self.receiver.pages, 40, lambda: setup.logs().decode(errors="replace")[-5000:])
         self.assertEqual([page["data"]["alert"] for page in self.receiver.pages], ["SecretLeak"])
+
+
+    def test_an_unacknowledged_halt_is_paged_by_the_fallback_of_a_dead_receiver(self):
+        receivers = ("- {name: dead, url: 'http://127.0.0.1:9/', secret_file: secret, allow_cidrs: ['127.0.0.0/8'], "
+                     "timeout: 1s, fallback: backup, fallback_after: 10s}\n"
+                     f"- {{name: backup, url: '{self.receiver.url}', secret_file: secret, "
+                     "allow_cidrs: ['127.0.0.0/8']}\n")
+        setup = self.setup_for("unheard", halts="enforce", receivers=receivers)
+        process = setup.start("one")
+        secret = "AKIA" + "ODZDOCIS2JHTLGMX"
+        event = (f'leak\t{{"type":"tool.call","time":"{utc(now_ms())}","correlation_id":"leak","env":"live",'
+                 f'"agent":"a","tool":"t","content":{{"result":"key {secret}"}}}}')
+        produce(self.broker.bootstrap, setup.sources[0], [event])
+        wait_for(lambda: len(self.receiver.pages) >= 2, 90, lambda: setup.logs().decode(errors="replace")[-5000:])
+        self.assertEqual([page["data"]["alert"] for page in self.receiver.pages], ["SecretLeak", "HaltNotAcknowledged"])
+        self.assertEqual(self.receiver.pages[0]["data"]["halt"]["state"], "HALTED")
+        self.assertEqual(process.call("POST", "/v1/halt-acks", {
+            "halt_id": self.receiver.pages[0]["data"]["halt"]["halt_id"], "scope": "task:leak", "by": "a"})[0], 202)
+        wait_for(lambda: len(self.receiver.pages) >= 3, 60, lambda: setup.logs().decode(errors="replace")[-5000:])
+        self.assertEqual((self.receiver.pages[2]["data"]["alert"], self.receiver.pages[2]["data"]["state"]),
+                         ("HaltNotAcknowledged", "resolved"))
+        wait_for(lambda: '"scope":"task:leak"' in process.call("GET", "/v1/halts/task:leak")[1].decode(), 10, "no halt")
 
 
 class Ping(http.server.BaseHTTPRequestHandler):

@@ -209,6 +209,8 @@ class Printed(unittest.TestCase):
         lines = [line.removeprefix("# ") for line in text[begin:].splitlines() if line.startswith("#")]
         keys = "\n".join(re.sub(r"^  # .*", "", line) for line in lines if re.match(r"\s*(#|[a-z_]+:)", line))
         it = Installation(self, "127.0.0.1:1", "eu.")
+        # The heartbeat's last stage is delivery.
+        keys += "\nreceivers: [{name: r, url: 'https://hooks.example.com/', secret_env: TOCSIN_KAFKA_PASSWORD}]"
         it.path.write_text(keys + "\n")
         done = subprocess.run([TOCSIN, "check", str(it.path)], capture_output=True, text=True, check=False,
                               env=dict(os.environ, TOCSIN_KAFKA_PASSWORD="x"), timeout=60)

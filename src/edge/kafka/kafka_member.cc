@@ -159,6 +159,7 @@ void KafkaMember::on_rebalance(rd_kafka_t* client, rd_kafka_resp_err_t code, rd_
   if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
     self->assign(list);
   } else {
+    if (self->before_revoke_ && !self->lost_ && rd_kafka_assignment_lost(client) == 0) self->before_revoke_();
     self->revoke();
     rd_kafka_assign(client, nullptr);
   }

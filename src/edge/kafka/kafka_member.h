@@ -54,6 +54,7 @@ class KafkaMember final : public Member {
   std::optional<std::vector<Assigned>> take_assignment() override;
   bool assignment_changed() const override { return changed_ || lost_.has_value(); }
   const std::optional<std::string>& lost() const override { return lost_; }
+  void before_revoke(std::function<void()> hook) override { before_revoke_ = std::move(hook); }
   std::size_t read(TopicPartition from, std::size_t most, const OnRecord& on_record) override;
   std::int64_t reached(TopicPartition of) const override;
   void send(NewRecord record) override;
@@ -96,6 +97,7 @@ class KafkaMember final : public Member {
   std::map<TopicPartition, Owned> owned_;
   std::vector<Assigned> assigned_;
   std::vector<rd_kafka_message_t*> batch_;
+  std::function<void()> before_revoke_;
   bool changed_ = false;
   bool in_transaction_ = false;
   // A transaction takes tens of milliseconds, and halts must not wait behind it: it runs on a thread of its own,
