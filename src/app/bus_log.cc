@@ -16,8 +16,12 @@ constexpr Duration acknowledged_within = 5s;
 BusLog::BusLog(Bus& bus, const Clock& clock) : bus_(bus), copy_({}, clock), thread_([this] { follow(); }) {}
 
 BusLog::~BusLog() {
+  stop();
+}
+
+void BusLog::stop() {
   stop_ = true;
-  thread_.join();
+  if (thread_.joinable()) thread_.join();
 }
 
 bool BusLog::holds(Topic topic) {

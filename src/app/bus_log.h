@@ -25,6 +25,9 @@ class BusLog final : public Log {
   BusLog(Bus& bus, const Clock& clock);
   ~BusLog() override;
 
+  // Follows the topics no more; idempotent.
+  void stop();
+
   static bool holds(Topic topic);
 
   // Waits for the acknowledgement. False where there was none within seconds: it may be written all the same.

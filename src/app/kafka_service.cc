@@ -78,13 +78,15 @@ Result<std::unique_ptr<KafkaService>, std::string> KafkaService::start(
 }
 
 KafkaService::~KafkaService() {
+  if (bus_) bus_->begin_stop();
   if (api_) api_->stop();
   if (server_) server_->stop();
   server_.reset();
   api_.reset();  // it wakes the log once more
-  log_.reset();
   if (service_) service_->stop();
   receivers_.clear();  // their last results go to workers that are still there
+  if (log_) log_->stop();
+  if (bus_) bus_->stop();  // what is acknowledged or given up until here belongs to workers that are still there
 }
 
 std::string KafkaService::url() const {

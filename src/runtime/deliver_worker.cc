@@ -110,18 +110,19 @@ bool DeliverWorker::adopt(const std::vector<Assigned>& assigned, const std::atom
 
 bool DeliverWorker::read_statuses(Owned& owned, const std::atomic<bool>& stop) {
   const std::string& name = options_.lanes[0].receiver;
-  std::set<std::string> parked;
+  std::map<std::string, std::int64_t> parked;
   Duration served = clock_.monotonic();
   const auto outcome = bus_.read_to_end(
       {Topic::page_status, owned.number}, 0,
       [&](const BusRecord& record) {
         const auto status = page_status_from(record.key, record.value);
-        if (!status || status->receiver != name) return;
+        // One of an earlier page may have the same id: its alert was long forgotten, and began to count anew.
+        if (!status || status->receiver != name || status->offset < owned.committed) return;
         // One that its own receiver parked is settled once a fallback has it.
         if (status->lane == name && !status->delivered && options_.lanes.size() > 1) {
-          parked.insert(status->page_id);
+          parked[status->page_id] = status->offset;
         } else if (status->lane == name || parked.contains(status->page_id)) {
-          owned.settled.insert(status->page_id);
+          owned.settled[status->page_id] = status->offset;
         }
       },
       [&] {
@@ -150,12 +151,13 @@ bool DeliverWorker::take_results() {
     if (owned == owned_.end()) continue;
     owned->chain->settle(one.lane, one.result, clock_.monotonic());
     if (one.result.outcome == DeliveryOutcome::retry) continue;
-    if (const auto written = owned->written.find(one.result.page_id); written != owned->written.end()) {
-      if (one.result.outcome == DeliveryOutcome::delivered) delay_sum_ += clock_.now() - written->second;
-      owned->written.erase(written);
+    const auto page = owned->under_way.find(one.result.page_id);
+    if (page != owned->under_way.end() && one.result.outcome == DeliveryOutcome::delivered && one.lane == 0) {
+      delay_sum_ += clock_.now() - page->second.decided;
     }
     const PageStatus status{options_.lanes[0].receiver, lane.receiver, one.result.page_id,
-                            one.result.outcome == DeliveryOutcome::delivered};
+                            one.result.outcome == DeliveryOutcome::delivered,
+                            page != owned->under_way.end() ? page->second.offset : owned->committed};
     statuses_.push_back(
         {Topic::page_status, owned->number, status.key(), to_json(status, as_event_time(clock_.now()))});
   }
@@ -176,8 +178,10 @@ bool DeliverWorker::read_some(Owned& owned) {
       return;
     }
     OutboxPage page{record.offset, page_id_in(record.value), std::string(record.key), std::string(record.value)};
-    if (page.page_id.empty() || owned.settled.contains(page.page_id)) return;
-    owned.written[page.page_id] = record.time;
+    if (page.page_id.empty()) return;
+    const auto settled = owned.settled.find(page.page_id);
+    if (settled != owned.settled.end() && page.offset <= settled->second) return;
+    owned.under_way[page.page_id] = {record.time, page.offset};
     if (!owned.refused.empty() || !owned.chain->offer(page, clock_.monotonic())) {
       owned.refused.push_back(std::move(page));
     }
@@ -233,7 +237,11 @@ bool DeliverWorker::try_commit() {
   if (!member.commit(positions)) return false;
   for (const BusPosition& position : positions) {
     for (Owned& owned : owned_) {
-      if (owned.number == position.of.partition) owned.committed = position.next_offset;
+      if (owned.number != position.of.partition) continue;
+      owned.committed = position.next_offset;
+      // What lies before it is settled for good.
+      std::erase_if(owned.under_way, [&](const auto& page) { return page.second.offset < owned.committed; });
+      std::erase_if(owned.settled, [&](const auto& page) { return page.second < owned.committed; });
     }
   }
   return true;

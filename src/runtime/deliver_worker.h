@@ -57,9 +57,13 @@ class DeliverWorker {
     std::int64_t next = 0;       // behind the last page that the chain took
     std::int64_t committed = 0;  // as the group knows it
     std::unique_ptr<DeliverChain> chain;
-    std::deque<OutboxPage> refused;             // there was no room for them yet
-    std::map<std::string, RecordTime> written;  // pages under way, and when they were decided
-    std::set<std::string> settled;              // page ids from `committed` on that a former owner has settled
+    std::deque<OutboxPage> refused;  // there was no room for them yet
+    struct UnderWay {
+      RecordTime decided;
+      std::int64_t offset = 0;
+    };
+    std::map<std::string, UnderWay> under_way;    // pages that the chain has
+    std::map<std::string, std::int64_t> settled;  // page ids from `committed` on that a former owner has settled
   };
   struct Result {
     std::int32_t partition = 0;

@@ -114,6 +114,7 @@ bool IngestWorker::adopt(const std::vector<Assigned>& assigned, const std::atomi
       if (!stop.load(std::memory_order_relaxed) && !membership_.member().assignment_changed()) {
         membership_.leave("the state of " + owned.topic + " could not be restored");
       }
+      drop_all();
       return false;
     }
     owned_.push_back(std::move(owned));

@@ -7,11 +7,9 @@
 namespace tocsin {
 
 std::string to_json(const PageStatus& status, EventTime at) {
-  return nlohmann::ordered_json{{"receiver", status.receiver},
-                                {"settled_by", status.lane},
-                                {"page_id", status.page_id},
-                                {"state", status.delivered ? "delivered" : "parked"},
-                                {"at", to_rfc3339(at)}}
+  return nlohmann::ordered_json{{"receiver", status.receiver}, {"settled_by", status.lane},
+                                {"page_id", status.page_id},   {"state", status.delivered ? "delivered" : "parked"},
+                                {"offset", status.offset},     {"at", to_rfc3339(at)}}
       .dump();
 }
 
@@ -25,7 +23,9 @@ std::optional<PageStatus> page_status_from(std::string_view key, std::string_vie
   status.page_id = key.substr(second + 1);
   const auto json = nlohmann::json::parse(value, nullptr, false);
   if (!json.is_object()) return std::nullopt;
-  status.delivered = json.value("state", std::string{}) == "delivered";
+  const auto state = json.find("state"), offset = json.find("offset");
+  status.delivered = state != json.end() && *state == "delivered";
+  if (offset != json.end() && offset->is_number_integer()) status.offset = offset->get<std::int64_t>();
   return status;
 }
 

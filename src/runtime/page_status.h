@@ -19,7 +19,8 @@ struct PageStatus {
   std::string receiver;
   std::string lane;
   std::string page_id;
-  bool delivered = false;  // else parked: it would never be taken
+  bool delivered = false;   // else parked: it would never be taken
+  std::int64_t offset = 0;  // of the page in the outbox
 
   std::string key() const { return receiver + " " + lane + " " + page_id; }
 };

@@ -18,6 +18,12 @@ namespace {
 
 constexpr std::int32_t partitions = 3;
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr int runs_tried = 1;  // the sanitizers take twenty times as long
+#else
+constexpr int runs_tried = 3;
+#endif
+
 // What evaluate reads, in one order: blocks of the partitions as they come, and findings ahead of their blocks.
 struct Input {
   std::optional<Block> block;
@@ -88,7 +94,7 @@ class EvaluateRestart : public testing::Test {
 };
 
 TEST_F(EvaluateRestart, DecidesAsOneThatWasNeverLost) {
-  for (const std::uint64_t seed : test::seeds(3)) {
+  for (const std::uint64_t seed : test::seeds(runs_tried)) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     GeneratorOptions generator;
     generator.seed = seed;

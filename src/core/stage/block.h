@@ -84,8 +84,9 @@ constexpr std::string_view name_of(Notice notice) {
 
 // One event that decides by itself (mode event): on its way to evaluate it waits for no slice. Or a notice.
 struct UrgentFinding {
-  std::string id;  // the same however often it arrives
-  std::uint32_t rule = 0;
+  std::string id;          // the same however often it arrives
+  std::uint32_t rule = 0;  // index into RuleSet::rules of who made it; others go by the name
+  std::string rule_name;
   GroupKey group;
   std::string pattern;
   std::string fingerprint;

@@ -8,8 +8,8 @@ namespace tocsin {
 
 namespace {
 
-constexpr std::uint8_t block_version = 3;
-constexpr std::uint8_t finding_version = 2;
+constexpr std::uint8_t block_version = 4;
+constexpr std::uint8_t finding_version = 3;
 
 template <class T>
 std::optional<T> read(std::string_view bytes, std::uint8_t version) {

@@ -221,6 +221,7 @@ struct EvaluatePartition::State {
       fold_again(waiting.begin()->first, waiting.begin()->second);
       waiting.erase(waiting.begin());
     }
+    series.take_overflowed();  // was said before
     evaluated = *resuming_to;
     resuming_to.reset();
     // Whatever was evaluated, every partition had closed.

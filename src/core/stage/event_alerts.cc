@@ -69,7 +69,12 @@ void EventAlerts::apply(const UrgentFinding& finding, std::vector<AlertChange>& 
     case Notice::none:
       break;
   }
-  const Rule& rule = rules_.rules[finding.rule];
+  // By name where it has one: it may come from a process with other rules.
+  const Rule* const known = finding.rule_name.empty() && finding.rule < rules_.rules.size()
+                                ? &rules_.rules[finding.rule]
+                                : rules_.find(finding.rule_name);
+  if (known == nullptr || known->mode != RuleMode::event) return;
+  const Rule& rule = *known;
   const Key key{rule.name, finding.group};
   Alert& alert = alerts_[key];
   changed_.insert(key);

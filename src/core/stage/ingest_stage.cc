@@ -430,6 +430,7 @@ struct IngestPartition::State {
     const Rule& rule = rules->rules[rule_index];
     UrgentFinding urgent;
     urgent.rule = rule_index;
+    urgent.rule_name = rule.name;
     urgent.group = group_of(rule, fields, finding);
     urgent.id = to_hex(hash_parts({"finding", options.deployment, rule.name, urgent.group, identity}));
     if (finding != nullptr) {

@@ -92,6 +92,7 @@ template <class Coder>
 void pass(Coder& coder, UrgentFinding& finding) {
   pass(coder, finding.id);
   pass_integer(coder, finding.rule);
+  pass(coder, finding.rule_name);
   pass(coder, finding.group);
   pass(coder, finding.pattern);
   pass(coder, finding.fingerprint);

@@ -49,6 +49,7 @@ struct KafkaBus::State {
   std::vector<KafkaTopic> warm;
   KafkaHandle side;  // asks where partitions end: on a consuming client that would wait behind its fetch
   std::atomic<bool> stop{false};
+  std::atomic<bool> is_stopping{false};
   std::atomic<bool> reachable{false};
   std::vector<std::thread> threads;
 
@@ -79,7 +80,7 @@ struct KafkaBus::State {
     for (;;) {
       const auto code = produce(producer, topic, record, &in_flight);
       if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return;
-      if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL && !stop) {
+      if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL && !is_stopping) {
         std::this_thread::sleep_for(5ms);
         continue;
       }
@@ -248,10 +249,21 @@ Result<std::unique_ptr<KafkaBus>, std::string> KafkaBus::start(KafkaSettings set
 }
 
 KafkaBus::~KafkaBus() {
+  stop();
+}
+
+void KafkaBus::begin_stop() {
+  state_->is_stopping = true;
+}
+
+void KafkaBus::stop() {
+  if (state_->threads.empty()) return;
+  begin_stop();
   rd_kafka_flush(state_->at_once.get(), 2'000);
   rd_kafka_flush(state_->later.get(), 3'000);
   state_->stop = true;
   for (std::thread& thread : state_->threads) thread.join();
+  state_->threads.clear();
 }
 
 Result<std::unique_ptr<Member>, std::string> KafkaBus::join(const std::string& group,

@@ -17,8 +17,14 @@ class KafkaBus final : public Bus {
  public:
   // Starts the producers and a watch on the connection. Waits for nothing. `names` as they were checked.
   static Result<std::unique_ptr<KafkaBus>, std::string> start(KafkaSettings settings, TopicNames names, LogLine log);
-  // Waits up to 5 s for what was sent. Requires: members and tails are gone.
+  // stop(). Requires: members and tails are gone.
   ~KafkaBus() override;
+
+  // From here on a full queue makes send() fail at once, so that nobody waits in it while the service stops.
+  // Thread: any.
+  void begin_stop();
+  // Waits up to 5 s for what was sent; after it nobody's InFlight is touched any more. Idempotent.
+  void stop();
 
   Result<std::unique_ptr<Member>, std::string> join(const std::string& group, const std::vector<Topic>& topics,
                                                     const std::string& name) override;

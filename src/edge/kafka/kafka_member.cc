@@ -58,7 +58,7 @@ Result<std::unique_ptr<Member>, std::string> KafkaMember::join(const KafkaSettin
   self->producer_ = std::move(producer.value());
   self->warm_ = warm_topics(self->producer_.get(), names);
   // Fences an earlier producer of this name, and ends its open transaction.
-  if (const KafkaError error{rd_kafka_init_transactions(self->producer_.get(), 30'000)}) {
+  if (const KafkaError error{rd_kafka_init_transactions(self->producer_.get(), 10'000)}) {
     return failure(text_of(error));
   }
 
@@ -129,9 +129,12 @@ void KafkaMember::wake() {
 
 void KafkaMember::serve() {
   while (rd_kafka_message_t* message = rd_kafka_consumer_poll(consumer_.get(), 0)) {
-    // Records come by the partitions' own queues. One that got here before its queue was its own is read again:
-    // nothing is counted twice, as positions are only ours.
-    if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) note_error(*message);
+    // Records come by the partitions' own queues. One that got here would be missing there: read from the position.
+    if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+      note_error(*message);
+    } else if (names_.known(rd_kafka_topic_name(message->rkt), message->partition)) {
+      lose("a record came by the wrong queue");
+    }
     rd_kafka_message_destroy(message);
   }
 }
@@ -167,7 +170,7 @@ void KafkaMember::on_rebalance(rd_kafka_t* client, rd_kafka_resp_err_t code, rd_
 
 // The committed positions with what was said beside them; an owner's open transaction is waited for.
 bool KafkaMember::find_positions(rd_kafka_topic_partition_list_t* list) {
-  for (int attempt = 0; attempt < 12; ++attempt) {
+  for (int attempt = 0; attempt < 3; ++attempt) {
     if (rd_kafka_committed(consumer_.get(), list, 5'000) == RD_KAFKA_RESP_ERR_NO_ERROR) {
       bool all = true;
       for (int i = 0; i < list->cnt; ++i) all = all && list->elems[i].err == RD_KAFKA_RESP_ERR_NO_ERROR;
@@ -208,7 +211,7 @@ void KafkaMember::assign(rd_kafka_topic_partition_list_t* list) {
     assigned_.push_back(std::move(assigned));
     owned_.emplace(*known, std::move(owned));
   }
-  rd_kafka_assign(consumer_.get(), list);
+  // Queues of their own before anything is fetched: what came between would go to the main queue, and be passed over.
   static constexpr std::uint64_t one = 1;
   for (auto& [partition, owned] : owned_) {
     const auto [name, number] = names_.native(partition);
@@ -216,6 +219,7 @@ void KafkaMember::assign(rd_kafka_topic_partition_list_t* list) {
     rd_kafka_queue_forward(owned.queue.get(), nullptr);
     rd_kafka_queue_io_event_enable(owned.queue.get(), wake_fd_, &one, sizeof one);
   }
+  rd_kafka_assign(consumer_.get(), list);
 }
 
 void KafkaMember::revoke() {
@@ -242,6 +246,17 @@ std::size_t KafkaMember::read(TopicPartition from, std::size_t most, const OnRec
   std::int64_t bytes = 0;
   for (ssize_t i = 0; i < count; ++i) {
     rd_kafka_message_t* message = batch_[static_cast<std::size_t>(i)];
+    const bool is_position =
+        message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF || message->err == RD_KAFKA_RESP_ERR_NO_ERROR;
+    if (owned.is_fresh && is_position && message->offset < owned.reached) {
+      // The first thing that comes lies before what was committed: the topic was cut short, or made anew.
+      consumer_callbacks_.log(LogLevel::error,
+                              *names_.native(from).first +
+                                  " ends before the position that was committed: it was cut short or made anew, "
+                                  "and is read from where it begins");
+      owned.reached = message->offset;
+    }
+    owned.is_fresh = owned.is_fresh && !is_position;
     if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
       owned.reached = std::max(owned.reached, message->offset);
     } else if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {

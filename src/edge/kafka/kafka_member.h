@@ -68,6 +68,7 @@ class KafkaMember final : public Member {
   struct Owned {
     KafkaQueue queue;
     std::int64_t reached = 0;
+    bool is_fresh = true;  // nothing came yet
   };
 
   KafkaMember(const KafkaSettings& settings, const TopicNames& names, Options options, KafkaCounters& counters);
