@@ -1,4 +1,4 @@
-// The time of day, and a clock that never goes back: read here, and nowhere in the core.
+// The time of day, a clock that never goes back, and sleep: read and done here, and nowhere in the core.
 
 #pragma once
 
@@ -11,6 +11,7 @@ class Clock {
   virtual ~Clock() = default;
   virtual RecordTime now() const = 0;      // since the epoch
   virtual Duration monotonic() const = 0;  // since some moment before the start
+  virtual void sleep(Duration duration) const = 0;
 };
 
 }  // namespace tocsin

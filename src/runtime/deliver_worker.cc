@@ -1,7 +1,6 @@
 #include "runtime/deliver_worker.h"
 
 #include <algorithm>
-#include <thread>
 #include <utility>
 
 #include "runtime/page_status.h"
@@ -211,7 +210,7 @@ bool DeliverWorker::start_attempts(Owned& owned) {
 
 void DeliverWorker::settle_what_is_under_way() {
   for (const Duration until = clock_.monotonic() + settled_within; under_way_ > 0 && clock_.monotonic() < until;) {
-    if (!take_results()) std::this_thread::sleep_for(std::chrono::milliseconds{5});
+    if (!take_results()) clock_.sleep(5ms);
   }
   try_commit();
 }

@@ -1,7 +1,6 @@
 #include "runtime/membership.h"
 
 #include <algorithm>
-#include <thread>
 #include <utility>
 
 namespace tocsin {
@@ -80,7 +79,7 @@ void Membership::close() {
 
 void Membership::wait(Duration timeout) {
   if (member_) return member_->wait(timeout);
-  std::this_thread::sleep_for(std::min(timeout, Duration{50}));
+  clock_.sleep(std::min(timeout, Duration{50}));
 }
 
 void Membership::wake() {

@@ -23,6 +23,7 @@ class ManualClock final : public Clock {
   Duration monotonic() const override {
     return std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now().time_since_epoch());
   }
+  void sleep(Duration duration) const override { std::this_thread::sleep_for(duration); }
   void set(RecordTime time) { now_ = time.since_epoch.count(); }
 
  private:

@@ -2,6 +2,8 @@
 
 #pragma once
 
+#include <thread>
+
 #include "ports/clock.h"
 
 namespace tocsin {
@@ -14,6 +16,7 @@ class SystemClock final : public Clock {
   Duration monotonic() const override {
     return std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now().time_since_epoch());
   }
+  void sleep(Duration duration) const override { std::this_thread::sleep_for(duration); }
 };
 
 }  // namespace tocsin
