@@ -74,4 +74,8 @@ std::string to_feed_json(const AlertChange& change, std::string_view feed);
 // "agent=support env=prod": for logs and people.
 std::string to_text(const Labels& labels);
 
+// Why alerts end when rules are edited.
+inline constexpr std::string_view rule_removed = "the rule was removed";
+inline constexpr std::string_view rule_regrouped = "the rule groups by other labels now";
+
 }  // namespace tocsin

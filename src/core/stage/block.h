@@ -99,10 +99,19 @@ struct UrgentFinding {
   Notice notice = Notice::none;    // else `rule` and `group` mean nothing
 };
 
+// That a source partition neither counts anything in the slice that begins at `until` nor closes a later one before
+// proposal `number` of new rules is decided.
+struct Promise {
+  std::int64_t number = 0;  // 0: none; the first rules need no decision
+  RecordTime until;
+};
+
 struct Block {
   std::int32_t partition = 0;
-  RecordTime grid;        // the slice is [grid - 10 s, grid)
-  std::string rule_set;   // RuleSet::hash
+  RecordTime grid;         // the slice is [grid - 10 s, grid)
+  std::string rule_set;    // RuleSet::hash
+  std::int64_t epoch = 0;  // RuleEpoch::number: by which its slice was counted
+  Promise promise;
   bool idle = false;      // closed by silence, not by a later record
   std::int32_t part = 0;  // of so many parts: a record of a topic has a largest size
   std::int32_t parts = 1;

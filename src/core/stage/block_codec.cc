@@ -8,7 +8,7 @@ namespace tocsin {
 
 namespace {
 
-constexpr std::uint8_t block_version = 4;
+constexpr std::uint8_t block_version = 5;
 constexpr std::uint8_t finding_version = 3;
 
 template <class T>

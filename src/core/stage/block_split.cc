@@ -85,6 +85,8 @@ std::vector<Block> split(Block block, const RuleSet& rules, std::int32_t count) 
     part.partition = block.partition;
     part.grid = block.grid;
     part.rule_set = block.rule_set;
+    part.epoch = block.epoch;
+    part.promise = block.promise;
     part.idle = block.idle;
   }
   blocks[0].records = block.records;
@@ -108,6 +110,8 @@ std::vector<Block> in_parts(Block block, std::size_t most_bytes) {
     part.partition = block.partition;
     part.grid = block.grid;
     part.rule_set = block.rule_set;
+    part.epoch = block.epoch;
+    part.promise = block.promise;
     part.idle = block.idle;
   };
   header_of(parts[0]);

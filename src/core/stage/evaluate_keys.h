@@ -17,6 +17,7 @@
 namespace tocsin {
 
 inline constexpr std::string_view series_prefix = "series/";      // aggregate/group
+inline constexpr std::string_view since_prefix = "since/";        // aggregate
 inline constexpr std::string_view versions_prefix = "versions/";  // agent
 inline constexpr std::string_view window_prefix = "window/";      // rule NUL group
 inline constexpr std::string_view overrun_prefix = "overrun/";    // rule NUL group

@@ -27,6 +27,9 @@ constexpr std::int64_t position_form = 1;
 struct EvaluatePartition::State {
   EvaluateOptions options;
   std::shared_ptr<const RuleSet> rules;
+  std::shared_ptr<const RuleEpochs> epochs;  // null: these rules, and no others
+  std::int64_t epoch = 0;
+  std::map<std::string, std::string, std::less<>> orphans;  // records of rules that are gone, and may come again
   SeriesTable series;
   AgentVersions versions;
   EventAlerts event_alerts;
@@ -50,6 +53,13 @@ struct EvaluatePartition::State {
         rules(std::move(rule_set)),
         series(*rules),
         event_alerts(*rules, options.deployment, options.command_url, versions) {
+    make_rules();
+  }
+
+  void make_rules() {
+    window_rules.clear();
+    task_rules.clear();
+    task_rule_numbers.clear();
     for (std::uint32_t i = 0; i < rules->rules.size(); ++i) {
       const Rule& rule = rules->rules[i];
       if (rule.mode == RuleMode::window) {
@@ -61,9 +71,43 @@ struct EvaluatePartition::State {
     }
   }
 
+  const RuleEpoch* epoch_at(RecordTime grid) const { return epochs ? &epochs->at(grid) : nullptr; }
+
+  // Before grid time `grid` is evaluated. The old rules' alerts go on under the new rules of their names.
+  void change_rules_for(RecordTime grid, std::vector<AlertChange>& out) {
+    const RuleEpoch* const due = epoch_at(grid);
+    if (due == nullptr || due->number == epoch) return;
+    const auto reason_to_end = [&](const Rule& old) -> std::string {
+      const Rule* const next = due->rules->find(old.name);
+      if (next == nullptr) return std::string(rule_removed);
+      const bool stays = next->mode == old.mode && next->group_by == old.group_by && next->page_by == old.page_by;
+      return stays ? std::string{} : std::string(rule_regrouped);
+    };
+    std::vector<StateRecord> all;
+    const auto take = [&](auto& rule) {
+      if (const std::string reason = reason_to_end(rule.rule()); !reason.empty()) rule.end_all(grid, reason, out);
+      rule.take_changes(stored);
+      rule.take_all(all);
+    };
+    for (auto& rule : window_rules) take(*rule);
+    for (auto& rule : task_rules) take(*rule);
+    event_alerts.change_rules(*due->rules, grid, out);
+    series.change_rules(*due->rules, grid - slice_length, stored);
+    const auto old_rules = std::exchange(rules, due->rules);
+    epoch = due->number;
+    make_rules();
+    for (auto& [key, value] : std::exchange(orphans, {})) restore(key, value);
+    for (const StateRecord& record : all) restore(record.key, record.value);
+    for (auto& rule : window_rules) {
+      rule->resume();
+      rule->store_all();
+    }
+  }
+
   void apply(Block block, std::vector<AlertChange>& out) {
     // Indices into another rule set mean other rules: such a block is not ours to fold.
-    if (block.rule_set != rules->hash) {
+    const RuleEpoch* const due = epoch_at(block.grid);
+    if (block.rule_set != (due != nullptr ? due->rules : rules)->hash) {
       ++blocks_refused;
       return;
     }
@@ -113,8 +157,35 @@ struct EvaluatePartition::State {
     for (const auto& [partition, block] : blocks) {
       for (const Sighting& sighting : block.sightings) versions.note(sighting, grid);
     }
+    const RuleEpoch* const of_block = epoch_at(grid);
+    if (of_block != nullptr && of_block->number != epoch) {
+      for (auto& [partition, block] : blocks) translate(block, *of_block->rules);
+    }
     fold(blocks, grid - slice_length);
     evaluated = grid;
+  }
+
+  // Cells that other rules counted, as these rules number them. What these rules have not had ever since is left out.
+  void translate(Block& block, const RuleSet& from) const {
+    std::vector<std::optional<std::uint32_t>> numbers(from.aggregates.size());
+    for (std::size_t i = 0; i < numbers.size(); ++i) {
+      const std::string name = from.aggregates[i].canonical();
+      for (std::uint32_t now = 0; now < rules->aggregates.size(); ++now) {
+        if (rules->aggregates[now].canonical() != name) continue;
+        const auto since = epochs->counted_since(name, epoch);
+        if (since && *since < block.grid) numbers[i] = now;
+      }
+    }
+    std::vector<Cell> cells;
+    for (Cell& cell : block.cells) {
+      if (cell.aggregate >= numbers.size() || !numbers[cell.aggregate]) continue;
+      cell.aggregate = *numbers[cell.aggregate];
+      cells.push_back(std::move(cell));
+    }
+    std::stable_sort(cells.begin(), cells.end(), [](const Cell& a, const Cell& b) {
+      return a.aggregate != b.aggregate ? a.aggregate < b.aggregate : a.group < b.group;
+    });
+    block.cells = std::move(cells);
   }
 
   // Every partition has closed this grid time, or has begun only after it.
@@ -124,6 +195,7 @@ struct EvaluatePartition::State {
   }
 
   void close(RecordTime grid, std::map<std::int32_t, Block>& blocks, std::vector<AlertChange>& out) {
+    change_rules_for(grid, out);
     const RecordTime begin = grid - slice_length;
     if (known_since == before_all) known_since = begin;
     std::vector<const TaskNews*> news;
@@ -167,16 +239,18 @@ struct EvaluatePartition::State {
 
   bool restore(std::string_view key, std::string_view value) {
     if (key.starts_with(series_prefix)) return series.restore(key, value);
+    if (key.starts_with(since_prefix)) return series.restore_since(key, value);
     if (key.starts_with(versions_prefix)) return versions.restore(key, value);
     if (const auto parts = split_rule_key(event_prefix, key)) {
       return event_alerts.restore(parts->first, parts->second, value);
     }
-    // What belongs to a rule that is no longer there is passed over.
+    // What belongs to a rule that is no longer there is kept aside: its episodes go on counting when it comes again.
     if (const auto parts = split_rule_key(window_prefix, key)) {
       for (auto& rule : window_rules) {
-        if (rule->rule().name == parts->first) return rule->restore(GroupKey(parts->second), value);
+        if (rule->rule().name != parts->first || rule->is_of_other_groups(value)) continue;
+        return rule->restore(GroupKey(parts->second), value);
       }
-      return true;
+      return set_aside(key, value);
     }
     for (const auto& [prefix, restore_part] : {std::pair(overrun_prefix, &TaskAlerts::restore_alert),
                                                std::pair(folding_prefix, &TaskAlerts::restore_folding),
@@ -186,9 +260,18 @@ struct EvaluatePartition::State {
       for (auto& rule : task_rules) {
         if (rule->rule().name == parts->first) return ((*rule).*restore_part)(GroupKey(parts->second), value);
       }
-      return true;
+      return set_aside(key, value);
     }
     return false;
+  }
+
+  bool set_aside(std::string_view key, std::string_view value) {
+    if (value.empty()) {
+      if (const auto known = orphans.find(key); known != orphans.end()) orphans.erase(known);
+    } else {
+      orphans.insert_or_assign(std::string(key), std::string(value));
+    }
+    return true;
   }
 
   std::string position() const {
@@ -196,23 +279,38 @@ struct EvaluatePartition::State {
     for (const RecordTime time : {evaluated, known_since, last_forgotten}) {
       text += ' ' + std::to_string(time.since_epoch.count());
     }
+    text += ' ' + std::to_string(epoch);
     return text;
   }
 
-  bool begin_resume(std::string_view text) {
-    std::array<std::int64_t, 4> numbers{};
+  struct Position {
+    RecordTime evaluated, known_since, last_forgotten;
+    std::int64_t epoch = 0;
+  };
+
+  static std::optional<Position> read_position(std::string_view text) {
+    std::vector<std::int64_t> numbers;
     const char* at = text.data();
     const char* const end = text.data() + text.size();
-    for (std::int64_t& number : numbers) {
-      if (at != text.data() && at != end && *at == ' ') ++at;
-      const auto [next, error] = std::from_chars(at, end, number);
-      if (error != std::errc{}) return false;
+    while (at != end) {
+      if (!numbers.empty() && *at == ' ') ++at;
+      const auto [next, error] = std::from_chars(at, end, numbers.emplace_back());
+      if (error != std::errc{}) return std::nullopt;
       at = next;
     }
-    if (at != end || numbers[0] != position_form) return false;
-    known_since = {Duration{numbers[2]}};
-    last_forgotten = {Duration{numbers[3]}};
-    resuming_to = RecordTime{Duration{numbers[1]}};
+    // The epoch came later than the others, and more may come.
+    if (numbers.size() < 4 || numbers[0] != position_form) return std::nullopt;
+    const auto time = [&](std::size_t i) { return RecordTime{Duration{numbers[i]}}; };
+    return Position{time(1), time(2), time(3), numbers.size() > 4 ? numbers[4] : 0};
+  }
+
+  bool begin_resume(std::string_view text) {
+    const auto position = read_position(text);
+    if (!position) return false;
+    known_since = position->known_since;
+    last_forgotten = position->last_forgotten;
+    resuming_to = position->evaluated;
+    epoch = position->epoch;
     return true;
   }
 
@@ -344,6 +442,21 @@ void EvaluatePartition::apply(const HaltRelease& release, std::vector<AlertChang
 
 void EvaluatePartition::apply(const AckReport& report, RecordTime now, std::vector<AlertChange>& out) {
   state_->event_alerts.apply(report, now, out);
+}
+
+void EvaluatePartition::know(std::shared_ptr<const RuleEpochs> epochs) {
+  state_->epochs = std::move(epochs);
+}
+bool EvaluatePartition::must_wait(const Block& block) const {
+  return state_->epochs && block.epoch > state_->epochs->settled();
+}
+std::optional<std::int64_t> EvaluatePartition::epoch_of(std::string_view position) {
+  const auto read = State::read_position(position);
+  return read ? std::optional(read->epoch) : std::nullopt;
+}
+void EvaluatePartition::apply(const std::vector<RuleTrouble>& troubles, RecordTime now,
+                              std::vector<AlertChange>& out) {
+  state_->event_alerts.apply(troubles, now, out);
 }
 
 RecordTime EvaluatePartition::evaluated() const {

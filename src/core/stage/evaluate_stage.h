@@ -19,6 +19,8 @@
 #include <vector>
 
 #include "core/alert/alert_change.h"
+#include "core/epoch/control_record.h"
+#include "core/epoch/rule_epochs.h"
 #include "core/halt/ack_watch.h"
 #include "core/halt/halt_record.h"
 #include "core/rule/rule_set.h"
@@ -62,6 +64,12 @@ class EvaluatePartition {
   EvaluatePartition(EvaluateOptions options, std::shared_ptr<const RuleSet> rules);
   ~EvaluatePartition();
 
+  // Which rules are in force when, as far as it is known now: they change at the first grid time of their epoch. A
+  // block of an epoch that is not known yet must wait until it is.
+  // Requires: the epochs that it was told before are among these.
+  void know(std::shared_ptr<const RuleEpochs> epochs);
+  bool must_wait(const Block& block) const;
+
   // One closed slice of one partition. Appends what changed at the grid times that are now complete.
   // The first block of a partition and grid time counts; a second one is ignored.
   void apply(Block block, std::vector<AlertChange>& out);
@@ -74,6 +82,9 @@ class EvaluatePartition {
 
   // Which halts nobody has acknowledged in time: each such scope is an alert until it is reported no longer.
   void apply(const AckReport& report, RecordTime now, std::vector<AlertChange>& out);
+
+  // Which processes' rule files have a mistake, of those that this partition is to speak of: the same.
+  void apply(const std::vector<RuleTrouble>& troubles, RecordTime now, std::vector<AlertChange>& out);
 
   // The last grid time that was evaluated; the beginning of time before the first.
   RecordTime evaluated() const;
@@ -98,6 +109,8 @@ class EvaluatePartition {
   // read. The partition is then of no use. Requires: nothing was applied yet.
   bool restore(std::string_view key, std::string_view value);
   bool begin_resume(std::string_view position);
+  // By which epoch's rules a partition of that position is to be made; nothing where it can't be read.
+  static std::optional<std::int64_t> epoch_of(std::string_view position);
   void resume(Block block);
   void end_resume(std::vector<AlertChange>& out);
 

@@ -19,6 +19,7 @@ using namespace std::chrono_literals;
 constexpr Duration forgotten_after = 168h;
 constexpr Duration own_alerts_quiet = 1h;
 const std::string not_acknowledged = "HaltNotAcknowledged";
+const std::string rules_not_loaded = "RulesNotLoaded";
 
 constexpr std::uint64_t alert_form = 1;  // version of the stored record
 
@@ -50,7 +51,20 @@ constexpr auto describe_alert = [](auto& coder, auto& alert) {
 
 EventAlerts::EventAlerts(const RuleSet& rules, std::string deployment, std::string command_url,
                          const AgentVersions& versions)
-    : rules_(rules), deployment_(std::move(deployment)), command_url_(std::move(command_url)), versions_(versions) {}
+    : rules_(&rules), deployment_(std::move(deployment)), command_url_(std::move(command_url)), versions_(versions) {}
+
+void EventAlerts::change_rules(const RuleSet& rules, RecordTime now, std::vector<AlertChange>& out) {
+  for (auto& [key, alert] : alerts_) {
+    const Rule* const old = rules_->find(key.first);
+    if (old == nullptr || old->mode != RuleMode::event) continue;  // Tocsin's own
+    const Rule* const next = rules.find(key.first);
+    if (next != nullptr && next->mode == RuleMode::event && next->group_by == old->group_by) continue;
+    if (!alert.firing) continue;
+    resolve(alert, now, next == nullptr ? std::string(rule_removed) : std::string(rule_regrouped), out);
+    changed_.insert(key);
+  }
+  rules_ = &rules;
+}
 
 void EventAlerts::apply(const UrgentFinding& finding, std::vector<AlertChange>& out) {
   switch (finding.notice) {
@@ -70,9 +84,9 @@ void EventAlerts::apply(const UrgentFinding& finding, std::vector<AlertChange>& 
       break;
   }
   // By name where it has one: it may come from a process with other rules.
-  const Rule* const known = finding.rule_name.empty() && finding.rule < rules_.rules.size()
-                                ? &rules_.rules[finding.rule]
-                                : rules_.find(finding.rule_name);
+  const Rule* const known = finding.rule_name.empty() && finding.rule < rules_->rules.size()
+                                ? &rules_->rules[finding.rule]
+                                : rules_->find(finding.rule_name);
   if (known == nullptr || known->mode != RuleMode::event) return;
   const Rule& rule = *known;
   const Key key{rule.name, finding.group};
@@ -134,6 +148,29 @@ void EventAlerts::apply(const AckReport& report, RecordTime at, std::vector<Aler
     });
     resolve(alert, at, ended == report.ended.end() ? "no halt waits for an acknowledgement any more" : ended->second,
             out);
+  }
+}
+
+void EventAlerts::apply(const std::vector<RuleTrouble>& troubles, RecordTime at, std::vector<AlertChange>& out) {
+  std::set<std::string> standing;
+  for (const RuleTrouble& trouble : troubles) {
+    const Labels labels{{"process", trouble.process}};
+    standing.insert(to_text(labels));
+    Alert& alert = alerts_[{rules_not_loaded, to_text(labels)}];
+    if (alert.firing) continue;
+    changed_.insert({rules_not_loaded, to_text(labels)});
+    alert.last = at;
+    alert.times = 1;
+    alert.quiet_for = Duration{};
+    raise(alert, rules_not_loaded, labels,
+          "the rule files of " + trouble.process +
+              " have a mistake, so the rules in force stay as they were: " + trouble.summary,
+          at, out);
+  }
+  for (auto& [key, alert] : alerts_) {
+    if (key.first != rules_not_loaded || !alert.firing || standing.contains(key.second)) continue;
+    changed_.insert(key);
+    resolve(alert, at, "the files can be read again", out);
   }
 }
 

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "core/alert/alert_change.h"
+#include "core/epoch/control_record.h"
 #include "core/halt/ack_watch.h"
 #include "core/rule/rule_set.h"
 #include "core/stage/agent_versions.h"
@@ -25,6 +26,10 @@ class EventAlerts {
  public:
   EventAlerts(const RuleSet& rules, std::string deployment, std::string command_url, const AgentVersions& versions);
 
+  // Other rules from now on. Alerts of rules that are gone, or have other groups, end.
+  // Requires: `rules` lives longer than this.
+  void change_rules(const RuleSet& rules, RecordTime now, std::vector<AlertChange>& out);
+
   // Fires unless it fires already, or a person accepted this very secret. Idempotent: the same finding may come
   // again in its block, or in every later prompt.
   void apply(const UrgentFinding& finding, std::vector<AlertChange>& out);
@@ -36,6 +41,9 @@ class EventAlerts {
   // A condition of Tocsin's own that lasts: HaltNotAcknowledged fires for each scope that is overdue in `report`, and
   // ends for each that no longer is.
   void apply(const AckReport& report, RecordTime at, std::vector<AlertChange>& out);
+
+  // The same: RulesNotLoaded fires for each process whose files have a mistake.
+  void apply(const std::vector<RuleTrouble>& troubles, RecordTime at, std::vector<AlertChange>& out);
 
   void release(const HaltRelease& release, std::vector<AlertChange>& out);
 
@@ -73,7 +81,7 @@ class EventAlerts {
   void resolve(Alert& alert, RecordTime at, std::string reason, std::vector<AlertChange>& out);
   AlertChange change_of(const Rule& rule, const UrgentFinding& finding) const;
 
-  const RuleSet& rules_;
+  const RuleSet* rules_;
   std::string deployment_;
   std::string command_url_;
   const AgentVersions& versions_;

@@ -25,6 +25,9 @@ constexpr RecordTime before_all{Duration{INT64_MIN / 4}};
 // A record whose time leaps further ahead than this counts, but does not move the log's time at once.
 constexpr Duration longest_leap = std::chrono::hours{31 * 24};
 constexpr int leaps_believed = 20;
+// How far a partition goes on by itself after it has heard of new rules. Longer than a decision takes, so that
+// nobody waits for it live; and as long as new rules take at least to come into force.
+constexpr Duration promised_for = std::chrono::seconds{30};
 constexpr Duration remembered_silence = std::chrono::hours{9 * 24};
 
 // More agents than this share one set of figures: metrics stay bounded whatever telemetry says.
@@ -68,8 +71,13 @@ void IngestOutput::clear() {
 struct IngestPartition::State {
   IngestOptions options;
   std::shared_ptr<const RuleSet> rules;
+  std::shared_ptr<const RuleEpochs> epochs;  // null: these rules, and no others
+  std::int64_t epoch = 0;
+  Promise promise;
+  RecordTime advancing_to = before_all;
+  Fingerprinter fingerprinter;
   NativeDecoder decoder;
-  EventSanitizer sanitizer;
+  std::optional<EventSanitizer> sanitizer;  // made anew when rules change
   TaskTracker tasks;
   Slice slice;
   RecentIdentities identities;
@@ -103,13 +111,20 @@ struct IngestPartition::State {
   std::vector<std::uint32_t> finding_rules;  // and those that look at findings
 
   State(IngestOptions given, std::shared_ptr<const RuleSet> rule_set, std::shared_ptr<const PatternLibrary> patterns,
-        Fingerprinter fingerprinter)
+        Fingerprinter key)
       : options(std::move(given)),
         rules(std::move(rule_set)),
-        sanitizer(std::move(patterns), std::move(fingerprinter)),
+        fingerprinter(std::move(key)),
+        sanitizer(std::in_place, std::move(patterns), fingerprinter),
         tasks(*rules, options.most_open_tasks),
         slice(*rules, options.most_groups),
         halts(options.halts) {
+    find_event_rules();
+  }
+
+  void find_event_rules() {
+    event_rules.clear();
+    finding_rules.clear();
     for (std::uint32_t i = 0; i < rules->rules.size(); ++i) {
       const Rule& rule = rules->rules[i];
       if (rule.mode != RuleMode::event) continue;
@@ -118,6 +133,23 @@ struct IngestPartition::State {
                                                     [](const GroupField& field) { return !field.field; });
       (of_finding ? finding_rules : event_rules).push_back(i);
     }
+  }
+
+  // Between two slices. The old rules live on in the cuts that they made.
+  void change_rules(const RuleEpoch& next) {
+    const auto old = std::exchange(rules, next.rules);
+    epoch = next.number;
+    sanitizer.emplace(next.patterns, fingerprinter);
+    tasks.change_rules(*rules);
+    slice = Slice(*rules, options.most_groups);
+    find_event_rules();
+  }
+
+  // For the slice that ends at `grid`. Where its rules change it is empty yet: what would have counted in it waited.
+  void change_rules_for(RecordTime grid) {
+    if (!epochs) return;
+    const RuleEpoch& due = epochs->at(grid);
+    if (due.number != epoch) change_rules(due);
   }
 
   void dead_letter(const RawRecord& record, DecodeError reason, IngestOutput& out) {
@@ -133,7 +165,12 @@ struct IngestPartition::State {
     block.partition = options.partition;
     block.grid = grid;
     block.rule_set = rules->hash;
+    block.epoch = epoch;
     block.idle = idle;
+    cut.rules = rules;
+    if (epochs && epochs->open() && *epochs->open() > promise.number)
+      promise = {*epochs->open(), std::max(grid + promised_for, floor_to(advancing_to, slice_length) + slice_length)};
+    block.promise = promise;
     block.records = std::exchange(records_in_slice, 0);
     slice.close(block);
     block.sightings = std::exchange(sightings, {});
@@ -145,15 +182,18 @@ struct IngestPartition::State {
       if (task.agent_slot < agents.size()) --agents[task.agent_slot].open_tasks;
     }
     out.cuts.push_back(std::move(cut));
+    change_rules_for(grid + slice_length);
   }
 
   void advance(RecordTime time, bool idle, IngestOutput& out) {
     if (log_time == before_all) {
       log_time = time;
       next_grid = floor_to(time, slice_length) + slice_length;
+      change_rules_for(next_grid);
       return;
     }
     if (time <= log_time) return;
+    advancing_to = time;
     if (time - log_time > longest_leap) {
       // Nothing is remembered that long: a week of empty slices ends whatever was going on, the rest says nothing.
       for (const RecordTime end = log_time + remembered_silence; next_grid <= end;
@@ -161,6 +201,7 @@ struct IngestPartition::State {
         cut(next_grid, idle, out);
       }
       next_grid = floor_to(time, slice_length);
+      change_rules_for(next_grid);
     }
     for (; next_grid <= time; next_grid = next_grid + slice_length) cut(next_grid, idle, out);
     log_time = time;
@@ -224,7 +265,7 @@ struct IngestPartition::State {
       return;
     }
     ++totals.events;
-    SanitizedEvent& event = sanitizer.sanitize(raw);
+    SanitizedEvent& event = sanitizer->sanitize(raw);
     const TaskTracker::Note note = tasks.apply(event.fields(), now, is_unkeyed);
     if (note.not_tracked) ++totals.tasks_not_tracked;
     if (note.task != nullptr) {
@@ -237,8 +278,8 @@ struct IngestPartition::State {
     if (!event.findings().empty()) look_at_findings(event, out);
     if (!event_rules.empty()) look_at_event(event, record, out);
     if (options.publish_events) {
-      out.published.push_back(to_json(event, sanitizer.reference(raw, TextPlace::content),
-                                      sanitizer.reference(raw, TextPlace::argument)));
+      out.published.push_back(to_json(event, sanitizer->reference(raw, TextPlace::content),
+                                      sanitizer->reference(raw, TextPlace::argument)));
     }
   }
 
@@ -561,6 +602,8 @@ struct IngestPartition::State {
     position.generation = static_cast<std::int64_t>(identities.generation());
     position.identities = static_cast<std::int64_t>(identities.count());
     position.unkeyed = unkeyed;
+    position.epoch = epoch;
+    position.promise = promise;
     return position;
   }
 
@@ -574,6 +617,8 @@ struct IngestPartition::State {
     next_offset = offset;
     leaps_in_a_row = static_cast<int>(position.leaps_in_a_row);
     unkeyed = position.unkeyed;
+    epoch = position.epoch;
+    promise = position.promise;
     halts.resume(position.last_held);
     tasks.resume([&](Task& task) {
       const AgentEntry* const agent = agent_of(task.field(StringField::env), task.field(StringField::agent));
@@ -599,6 +644,24 @@ void IngestPartition::close_before(RecordTime time, bool time_is_ahead, IngestOu
   state_->close_before(time, time_is_ahead, out);
 }
 
+void IngestPartition::know(std::shared_ptr<const RuleEpochs> epochs) {
+  State& state = *state_;
+  state.epochs = std::move(epochs);
+  if (state.log_time != before_all) return state.change_rules_for(state.next_grid);
+  if (state.epochs->newest().number != state.epoch) state.change_rules(state.epochs->newest());
+}
+
+std::optional<RecordTime> IngestPartition::held_until() const {
+  const auto& state = *state_;
+  const bool is_open = state.epochs && state.promise.number > state.epochs->settled();
+  return is_open ? std::optional(state.promise.until) : std::nullopt;
+}
+
+std::optional<std::int64_t> IngestPartition::epoch_of(std::string_view position) {
+  const auto read = read_position(position);
+  return read ? std::optional(read->epoch) : std::nullopt;
+}
+
 void IngestPartition::take_changes(std::vector<StateRecord>& out) {
   state_->take_changes(out);
 }
@@ -618,6 +681,10 @@ bool IngestPartition::resume(std::string_view position, std::int64_t next_offset
 
 void IngestPartition::close_until(RecordTime now, IngestOutput& out) {
   state_->advance(now, true, out);
+}
+
+const RuleSet& IngestPartition::rules() const {
+  return *state_->rules;
 }
 
 RecordTime IngestPartition::log_time() const {

@@ -18,6 +18,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/epoch/rule_epochs.h"
 #include "core/halt/halt_ledger.h"
 #include "core/monitor/agent_figures.h"
 #include "core/rule/rule_set.h"
@@ -51,6 +52,7 @@ struct Cut {
   RecordTime grid;
   std::int64_t next_offset = 0;
   Block block;
+  std::shared_ptr<const RuleSet> rules;  // that it was counted by
 };
 
 // What one call gives. In this order: cuts belong before the record that caused them, halts before findings.
@@ -95,6 +97,21 @@ class IngestPartition {
   // Closes every grid time up to `now`: the partition is known to be read to its end.
   void close_until(RecordTime now, IngestOutput& out);
 
+  // Which rules are in force when, as far as it is known now. At the next cut after a proposal it promises to count
+  // nothing in the slice that begins at held_until(), nor to close any later one, before the decision; the rules change
+  // between the two slices where their epoch begins.
+  // Requires: the epochs that it was told before are among these.
+  void know(std::shared_ptr<const RuleEpochs> epochs);
+  std::optional<RecordTime> held_until() const;
+  // A record of this time must wait until know() brings the decision; a close may come to held_until().
+  bool must_wait(RecordTime time) const {
+    const auto held = held_until();
+    return held && time >= *held;
+  }
+
+  // Those that the slice which is filling is counted by.
+  const RuleSet& rules() const;
+
   // R; before the first record, the beginning of time.
   RecordTime log_time() const;
 
@@ -112,6 +129,8 @@ class IngestPartition {
   // Requires: nothing was applied yet.
   bool restore(std::string_view key, std::string_view value);
   bool resume(std::string_view position, std::int64_t next_offset);
+  // By which epoch's rules a partition of that position is to be made; nothing where it can't be read.
+  static std::optional<std::int64_t> epoch_of(std::string_view position);
 
   const StreamTotals& totals() const;
   const std::vector<AgentFigures>& agents() const;

@@ -72,6 +72,9 @@ void for_each_number(IngestPosition& position, Visit visit) {
   visit(position.identities);
   time(position.unkeyed.said);
   for (RecordTime& one : position.unkeyed.latest) time(one);
+  visit(position.epoch);
+  visit(position.promise.number);
+  time(position.promise.until);
 }
 
 template <class T>

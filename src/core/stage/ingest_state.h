@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "core/halt/halt_ledger.h"
+#include "core/stage/block.h"
 #include "core/stage/state_record.h"
 #include "core/stage/unkeyed_watch.h"
 #include "core/task/recent_identities.h"
@@ -45,6 +46,8 @@ struct IngestPosition {
   std::int64_t generation = 0;  // of recent identities
   std::int64_t identities = 0;
   UnkeyedWatch unkeyed;
+  std::int64_t epoch = 0;  // of the rules that slices are counted by
+  Promise promise;
 };
 
 // Decimal numbers with a space between them, 512 bytes at most.

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/hash.h"
+#include "core/epoch/rule_epochs.h"
 #include "core/stage/evaluate_keys.h"
 #include "core/stage/stage_wire.h"
 
@@ -16,6 +17,7 @@ constexpr Duration distinct_kept = 62min;
 constexpr std::size_t most_contributions = 24;
 constexpr Duration contributions_kept = 24h;
 
+constexpr std::uint64_t since_version = 1;
 constexpr std::uint64_t series_version = 1;
 
 // After this long a series holds nothing but zeros.
@@ -93,12 +95,78 @@ std::vector<std::string> Series::examples_since(RecordTime from) const {
   return ids;
 }
 
-SeriesTable::SeriesTable(const RuleSet& rules)
-    : rules_(rules),
-      tables_(rules.aggregates.size()),
-      overflow_(rules.aggregates.size()),
-      overflowed_(rules.aggregates.size(), false) {
-  for (const Aggregate& aggregate : rules.aggregates) names_.push_back(to_hex(hash_parts({aggregate.canonical()})));
+SeriesTable::SeriesTable(const RuleSet& rules) : rules_(&rules) {
+  read_rules();
+}
+
+void SeriesTable::read_rules() {
+  const std::size_t count = rules_->aggregates.size();
+  names_.clear();
+  for (const Aggregate& aggregate : rules_->aggregates) names_.push_back(to_hex(hash_parts({aggregate.canonical()})));
+  tables_ = decltype(tables_)(count);
+  overflow_ = decltype(overflow_)(count);
+  overflowed_.assign(count, false);
+  counted_since_.assign(count, beginning_of_time);
+}
+
+void SeriesTable::store_since(std::uint32_t aggregate, std::vector<StateRecord>& out) const {
+  wire::Writer writer;
+  writer.number(since_version);
+  RecordTime since = counted_since_[aggregate];
+  wire::pass(writer, since);
+  out.push_back({std::string(since_prefix) + names_[aggregate], writer.take()});
+}
+
+bool SeriesTable::restore_since(std::string_view key, std::string_view value) {
+  const auto name = std::find(names_.begin(), names_.end(), key.substr(since_prefix.size()));
+  if (name == names_.end() || value.empty()) return true;
+  wire::Reader reader(value);
+  std::uint64_t version = 0;
+  reader.number(version);
+  RecordTime since;
+  wire::pass(reader, since);
+  if (version != since_version || !reader.read_all()) return false;
+  counted_since_[static_cast<std::size_t>(name - names_.begin())] = since;
+  return true;
+}
+
+void SeriesTable::change_rules(const RuleSet& rules, RecordTime since, std::vector<StateRecord>& out) {
+  const RuleSet* const old_rules = rules_;
+  const auto old_names = std::move(names_);
+  const auto old_since = std::move(counted_since_);
+  auto old_tables = std::move(tables_);
+  auto old_overflow = std::move(overflow_);
+  rules_ = &rules;
+  read_rules();
+  for (std::uint32_t old = 0; old < old_names.size(); ++old) {
+    const auto found = std::find(names_.begin(), names_.end(), old_names[old]);
+    if (found == names_.end()) {
+      for (const auto& [group, series] : old_tables[old]) {
+        out.push_back({std::string(series_prefix) + old_names[old] + "/" + group, {}});
+      }
+      out.push_back({std::string(since_prefix) + old_names[old], {}});
+      continue;
+    }
+    const auto now = static_cast<std::uint32_t>(found - names_.begin());
+    counted_since_[now] = old_since[old];
+    overflow_[now] = std::move(old_overflow[old]);
+    tables_[now] = std::move(old_tables[old]);
+    const HistoryReach reach = rules.aggregates[now].reach;
+    if (old_rules->aggregates[old].reach == reach) continue;
+    for (auto& [group, series] : tables_[now]) {
+      wire::Writer writer;
+      series->history.write_to(writer);
+      series->history = History(reach);
+      const std::string bytes = writer.take();
+      wire::Reader reader(bytes);
+      series->history.read_from(reader);
+    }
+  }
+  for (std::uint32_t now = 0; now < names_.size(); ++now) {
+    if (std::find(old_names.begin(), old_names.end(), names_[now]) != old_names.end()) continue;
+    counted_since_[now] = since;
+    store_since(now, out);
+  }
 }
 
 std::string SeriesTable::key_of(std::uint32_t aggregate, const GroupKey& group) const {
@@ -107,7 +175,7 @@ std::string SeriesTable::key_of(std::uint32_t aggregate, const GroupKey& group) 
 
 void SeriesTable::fold(const std::vector<Cell>& cells, RecordTime begin) {
   for (const Cell& cell : cells) {
-    const Aggregate& aggregate = rules_.aggregates[cell.aggregate];
+    const Aggregate& aggregate = rules_->aggregates[cell.aggregate];
     auto& table = tables_[cell.aggregate];
     Series* series = nullptr;
     const auto found = table.find(cell.group);
@@ -156,7 +224,7 @@ std::vector<std::uint32_t> SeriesTable::take_overflowed() {
 
 void SeriesTable::forget(RecordTime now, std::vector<StateRecord>& out) {
   for (std::uint32_t i = 0; i < tables_.size(); ++i) {
-    const Duration age = kept(rules_.aggregates[i].reach);
+    const Duration age = kept(rules_->aggregates[i].reach);
     std::erase_if(tables_[i], [&](const auto& entry) {
       if (entry.second->history.last_added() + age >= now) return false;
       out.push_back({key_of(i, entry.first), {}});
@@ -202,7 +270,7 @@ bool SeriesTable::restore(std::string_view key, std::string_view value) {
   std::uint64_t version = 0;
   reader.number(version);
   if (version != series_version) return false;
-  auto series = std::make_unique<Series>(rules_.aggregates[aggregate].reach);
+  auto series = std::make_unique<Series>(rules_->aggregates[aggregate].reach);
   wire::pass(reader, series->stored);
   series->history.read_from(reader);
   series->distinct.read_from(reader);
@@ -223,7 +291,7 @@ std::size_t SeriesTable::size() const {
 
 std::size_t SeriesTable::cap() const {
   std::size_t cap = 0;
-  for (const Aggregate& aggregate : rules_.aggregates) cap += aggregate.max_series;
+  for (const Aggregate& aggregate : rules_->aggregates) cap += aggregate.max_series;
   return cap;
 }
 

@@ -53,6 +53,13 @@ class SeriesTable {
   // Requires: `rules` lives longer than this.
   explicit SeriesTable(const RuleSet& rules);
 
+  // Other rules from now on: series of aggregates that stay go on, the others end. `since`: the grid time from which
+  // on what is new is counted. Requires: `rules` lives longer than this.
+  void change_rules(const RuleSet& rules, RecordTime since, std::vector<StateRecord>& out);
+
+  // Before this grid time nothing of the aggregate was counted; the beginning of time where it always was.
+  RecordTime counted_since(std::uint32_t aggregate) const { return counted_since_[aggregate]; }
+
   // Puts the cells of one slice into their series. `begin`: of the slice. Cells must come in by aggregate and
   // group; a new series beyond its aggregate's cap goes into `_overflow`.
   void fold(const std::vector<Cell>& cells, RecordTime begin);
@@ -75,6 +82,7 @@ class SeriesTable {
   void store(RecordTime grid, std::vector<StateRecord>& out);
   // False where the record can't be read. One of an aggregate that no rule has any more is passed over.
   bool restore(std::string_view key, std::string_view value);
+  bool restore_since(std::string_view key, std::string_view value);
 
   std::size_t size() const;
   std::size_t cap() const;
@@ -83,8 +91,12 @@ class SeriesTable {
  private:
   std::string key_of(std::uint32_t aggregate, const GroupKey& group) const;
 
-  const RuleSet& rules_;
+  void read_rules();
+  void store_since(std::uint32_t aggregate, std::vector<StateRecord>& out) const;
+
+  const RuleSet* rules_;
   std::vector<std::string> names_;  // of the aggregates, in keys
+  std::vector<RecordTime> counted_since_;
   std::vector<std::map<GroupKey, std::unique_ptr<Series>>> tables_;
   std::vector<std::unique_ptr<Series>> overflow_;
   std::vector<bool> overflowed_;

@@ -273,6 +273,8 @@ struct Slice::State {
 };
 
 Slice::Slice(const RuleSet& rules, std::size_t most_groups) : state_(std::make_unique<State>(rules, most_groups)) {}
+Slice::Slice(Slice&&) noexcept = default;
+Slice& Slice::operator=(Slice&&) noexcept = default;
 Slice::~Slice() = default;
 int Slice::add(const EventFields& event) {
   return state_->add(event);

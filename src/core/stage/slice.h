@@ -21,6 +21,8 @@ class Slice {
  public:
   // Requires: `rules` lives longer than this.
   Slice(const RuleSet& rules, std::size_t most_groups);
+  Slice(Slice&&) noexcept;
+  Slice& operator=(Slice&&) noexcept;
   ~Slice();
 
   // Adds the event to every series it belongs to. Returns how many groups were skipped because the event lacks

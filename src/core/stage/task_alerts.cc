@@ -230,6 +230,33 @@ void TaskAlerts::advance(const std::vector<const TaskNews*>& news, RecordTime no
   });
 }
 
+void TaskAlerts::end_all(RecordTime now, const std::string& reason, std::vector<AlertChange>& out) {
+  std::vector<Changed> changed;
+  for (auto& [group, alert] : alerts_) {
+    AlertChange change = alert.change;
+    change.at = now;
+    change.firing = false;
+    change.reason = reason;
+    change.sends_page = false;
+    PageGroup& page = pages_[alert.page_group];
+    --page.firing;
+    page.last_used = now;
+    changed_alerts_.insert(group);
+    changed_pages_.insert(alert.page_group);
+    changed.push_back({group, alert.page_group, std::move(change)});
+  }
+  alerts_.clear();
+  if (rule_.actions.page && !changed.empty()) fold_pages(changed);
+  for (Changed& one : changed) out.push_back(std::move(one.change));
+}
+
+void TaskAlerts::take_all(std::vector<StateRecord>& out) {
+  for (const auto& [group, alert] : alerts_) changed_alerts_.insert(group);
+  for (const auto& [group, page] : pages_) changed_pages_.insert(group);
+  for (const auto& [group, episode] : episodes_) changed_episodes_.insert(group);
+  take_changes(out);
+}
+
 void TaskAlerts::take_changes(std::vector<StateRecord>& out) {
   // Each part that is still there is written by `describe`; the record of one that is gone is empty.
   const auto take = [&](std::set<GroupKey>& changed, auto& parts, std::string_view prefix, std::uint64_t form,

@@ -28,6 +28,11 @@ class TaskAlerts {
   // What became of tasks in the slice that ends at `now`, and what ends by itself then.
   void advance(const std::vector<const TaskNews*>& news, RecordTime now, std::vector<AlertChange>& out);
 
+  // Its rule is taken away, or changes what its groups are: whatever fires ends, for this reason.
+  void end_all(RecordTime now, const std::string& reason, std::vector<AlertChange>& out);
+  // All that there is, as take_changes() gives it.
+  void take_all(std::vector<StateRecord>& out);
+
   // What outlives the process: all that changed since the last call. restore(): false where the record can't be read.
   void take_changes(std::vector<StateRecord>& out);
   void drop_changes() {

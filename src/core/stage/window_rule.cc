@@ -106,6 +106,9 @@ WindowRule::Measured WindowRule::measure(const GroupKey& key, Group& group, Reco
     const NamedValue& value = rule_.values[i];
     const Series* series = group.series[i];
     const Aggregate::Kind kind = rules_.aggregates[value.aggregate].kind;
+    // At the beginning of everything all windows are short; an aggregate that came later knows that it is.
+    const RecordTime counted = series_.counted_since(value.aggregate);
+    if (counted > known_since && measured.begin < counted) measured.is_covered = false;
     if (i > 0 && series != nullptr) measured.totals[i] = series->history.window(now, measured.window);
     if (kind == Aggregate::Kind::distinct) {
       measured.values[i] =
@@ -149,7 +152,8 @@ BaselineFigures WindowRule::unfrozen_baseline(const GroupKey& key, Group& group,
 
   const auto figures_of = [&](BaselineRange part) {
     return baseline_of(config, value, rules_.aggregates[value.aggregate].kind, series->history, part,
-                       group.life.exclusions(), measured.window, known_since);
+                       group.life.exclusions(), measured.window,
+                       std::max(known_since, series_.counted_since(value.aggregate)));
   };
   BaselineFigures figures = figures_of(range);
   if (reset) {
@@ -239,7 +243,10 @@ void WindowRule::evaluate_group(const GroupKey& key, Group& group, RecordTime no
   const auto& variables = rule_.when.variables();
   inputs_.resize(variables.size());
   for (std::size_t i = 0; i < variables.size(); ++i) inputs_[i] = input(variables[i], measured);
-  const bool enough = measured.totals[0].count >= rule_.min_samples;
+  // A bound that the spec declares holds for a short window as well.
+  if (!measured.is_covered && !measured.declared_baseline) measured.warming = true;
+  const bool enough =
+      measured.totals[0].count >= rule_.min_samples && (measured.is_covered || measured.declared_baseline);
   Truth truth = enough ? rule_.when.holds(inputs_.data()) : Truth::unknown;
   group.sight = measured.undeclared       ? Sight::undeclared
                 : measured.warming        ? Sight::warming
@@ -376,6 +383,49 @@ void WindowRule::take_changes(std::vector<StateRecord>& out) {
     out.push_back({rule_key(window_prefix, rule_.name, key), std::move(value)});
   }
   changed_.clear();
+}
+
+void WindowRule::end_all(RecordTime now, const std::string& reason, std::vector<AlertChange>& out) {
+  for (auto& [key, group] : groups_) {
+    const AlertLife::Mark before = group.life.mark();
+    if (group.firing) {
+      AlertChange change = *group.firing;
+      change.at = now;
+      change.firing = false;
+      change.reason = reason;
+      if (rule_.actions.page) change.page_id = page_id(change.alert_id, change.episode, false);
+      out.push_back(std::move(change));
+      group.life.resolve(now, timing_);
+      group.resolved = now;
+      group.firing.reset();
+      group.frozen.clear();
+    } else if (group.life.state() == AlertState::pending) {
+      group.life.update(Truth::no, now, timing_);
+    }
+    if (group.life.mark() != before) changed_.insert(key);
+  }
+}
+
+void WindowRule::take_all(std::vector<StateRecord>& out) {
+  for (const auto& [key, group] : groups_) {
+    if (group.life.mark() != AlertLife::Mark{}) changed_.insert(key);
+  }
+  take_changes(out);
+}
+
+void WindowRule::store_all() {
+  for (const auto& [key, group] : groups_) {
+    if (group.life.mark() != AlertLife::Mark{}) changed_.insert(key);
+  }
+}
+
+bool WindowRule::is_of_other_groups(std::string_view value) const {
+  wire::Reader reader(value);
+  std::uint64_t form = 0;
+  reader.number(form);
+  std::string text;
+  wire::pass(reader, text);
+  return !value.empty() && form == group_form && text != shape();
 }
 
 bool WindowRule::restore(const GroupKey& key, std::string_view value) {

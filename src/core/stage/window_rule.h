@@ -32,6 +32,11 @@ class WindowRule {
   // Evaluates every group at grid time `now`. `known_since`: before it nothing was counted anywhere.
   void evaluate(RecordTime now, RecordTime known_since, std::vector<AlertChange>& out);
 
+  // Its rule is taken away, or changes what its groups are: whatever fires ends, for this reason.
+  void end_all(RecordTime now, const std::string& reason, std::vector<AlertChange>& out);
+  // The groups whose alert has a past, as take_changes() gives them.
+  void take_all(std::vector<StateRecord>& out);
+
   // Drops groups whose series are gone and whose alert has no past.
   void forget();
 
@@ -41,6 +46,10 @@ class WindowRule {
   void take_changes(std::vector<StateRecord>& out);
   void drop_changes() { changed_.clear(); }
   bool restore(const GroupKey& key, std::string_view value);
+  // The record was made by a rule of that name with other groups.
+  bool is_of_other_groups(std::string_view value) const;
+  // All that was restored is stored once more: this rule's settings make something else of it.
+  void store_all();
   void resume();
 
   struct GroupSight {
@@ -77,6 +86,7 @@ class WindowRule {
     std::vector<double> values;
     std::vector<BaselineFigures> baselines;
     bool declared_baseline = false;
+    bool is_covered = true;  // everything in the window was counted
     bool warming = false;
     bool undeclared = false;
     std::string spec, spec_version;

@@ -1,7 +1,9 @@
 #include "core/task/task_tracker.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
+#include <utility>
 
 #include "base/hash.h"
 
@@ -58,14 +60,43 @@ GroupKey group_of(const std::vector<GroupField>& fields, const Task& task) {
 }  // namespace
 
 TaskTracker::TaskTracker(const RuleSet& rules, std::size_t most_tasks)
-    : rules_(rules), expire_(default_expire), tasks_(most_tasks) {
+    : rules_(&rules), expire_(default_expire), tasks_(most_tasks) {
+  read_rules();
+}
+
+void TaskTracker::read_rules() {
+  task_rules_.clear();
+  expire_ = default_expire;
   Duration longest{0};
-  for (std::uint32_t i = 0; i < rules.rules.size(); ++i) {
-    if (rules.rules[i].mode != RuleMode::task || task_rules_.size() == most_task_rules) continue;
-    task_rules_.push_back({i, &rules.rules[i], hash64(rules.rules[i].name)});
-    longest = std::max(longest, rules.rules[i].expire);
+  for (std::uint32_t i = 0; i < rules_->rules.size(); ++i) {
+    const Rule& rule = rules_->rules[i];
+    if (rule.mode != RuleMode::task || task_rules_.size() == most_task_rules) continue;
+    task_rules_.push_back({i, &rule, hash64(rule.name)});
+    longest = std::max(longest, rule.expire);
   }
   if (longest > 0s) expire_ = longest;
+}
+
+void TaskTracker::change_rules(const RuleSet& rules) {
+  const std::vector<TaskRule> before = std::move(task_rules_);
+  rules_ = &rules;
+  read_rules();
+  tasks_.for_each([&](TaskTable::Slot slot) {
+    Task& task = tasks_[slot];
+    std::uint32_t kept = 0;
+    int lost = std::popcount(task.fired_rules);
+    for (std::size_t old = 0; old < before.size(); ++old) {
+      if (((task.fired_rules >> old) & 1U) == 0) continue;
+      for (std::size_t i = 0; i < task_rules_.size(); ++i) {
+        if (task_rules_[i].name_hash != before[old].name_hash) continue;
+        kept |= 1U << i;
+        --lost;
+      }
+    }
+    task.fired_rules = kept;
+    if (lost > 0) note_change(slot);  // what is stored names rules that are gone, which may come again
+    schedule(slot);
+  });
 }
 
 TaskTracker::Note TaskTracker::apply(const EventFields& event, RecordTime now, bool is_unkeyed) {
@@ -155,8 +186,8 @@ void TaskTracker::finish(Task& task, EventTime at, RecordTime now) {
 
 double TaskTracker::wall_clock_of(const Task& task) const {
   if (task.wall_clock) return seconds(*task.wall_clock);
-  const auto bound =
-      rules_.specs.bound(task.field(StringField::spec), task.field(StringField::spec_version), SpecBound::wall_clock);
+  const auto bound = rules_->specs.bound(task.field(StringField::spec), task.field(StringField::spec_version),
+                                         SpecBound::wall_clock);
   return bound.value_or(unknown_number);
 }
 
@@ -172,7 +203,7 @@ std::vector<double> TaskTracker::inputs_of(const TaskRule& rule, const Task& tas
       const auto bound = static_cast<SpecBound>(variable.index);
       value = bound == SpecBound::wall_clock
                   ? wall_clock_of(task)
-                  : rules_.specs.bound(task.field(StringField::spec), task.field(StringField::spec_version), bound)
+                  : rules_->specs.bound(task.field(StringField::spec), task.field(StringField::spec_version), bound)
                         .value_or(unknown_number);
     }
     inputs.push_back(value);

@@ -44,6 +44,10 @@ class TaskTracker {
   // call, by rule and group. `closed` gets the tasks that were given up; valid until the next call.
   void close(RecordTime grid, std::vector<TaskNews>& news, std::vector<Task>& closed);
 
+  // The limits of other rules hold from now on; what a rule that stays has said of a task is not said again.
+  // Requires: nothing was applied since the last close(); `rules` lives longer than this.
+  void change_rules(const RuleSet& rules);
+
   std::size_t open_tasks() const { return open_; }
 
   // Calls visit(correlation_id, const Task*, fired_rules) for each task that changed since the last call; null: it is
@@ -104,7 +108,9 @@ class TaskTracker {
   TaskNews news_of(const TaskRule& rule, const Task& task, TaskNews::Kind kind, EventTime at) const;
   void fire_due(TaskTable::Slot slot, RecordTime grid);
 
-  const RuleSet& rules_;
+  void read_rules();
+
+  const RuleSet* rules_;
   std::vector<TaskRule> task_rules_;
   Duration expire_;
   TaskTable tasks_;
