@@ -272,11 +272,11 @@ int run_demo(const DemoOptions& options) {
   const GeneratedRuns runs = generate_runs(generator);
 
   Diagnostics diagnostics;
-  RulesAndPatterns loaded;
-  std::vector<NamedText> rules(shipped_rules().begin(), shipped_rules().end());
-  rules.insert(rules.end(), shipped_demo_specs().begin(), shipped_demo_specs().end());
-  loaded.rules = load_rules(rules, diagnostics);
-  loaded.patterns = load_patterns(shipped_patterns(), diagnostics);
+  OwnRules own;
+  for (const auto shipped : {shipped_rules(), shipped_demo_specs(), shipped_patterns()}) {
+    own.files.insert(own.files.end(), shipped.begin(), shipped.end());
+  }
+  own.loaded = load_rules_and_patterns(own.files, diagnostics);
   const auto key = read_fingerprint_key({}, diagnostics);
   if (print(diagnostics)) return 2;
 
@@ -295,10 +295,13 @@ int run_demo(const DemoOptions& options) {
   pager.secrets = {"whsec_ZGVtbyBzaWduaW5nIGtleSwgbm8gc2VjcmV0"};  // of the demo alone; its receiver is this process
   pager.allow_cidrs = {"127.0.0.0/8"};
   config.receivers.push_back(pager);
-  auto embedded = Embedded::start(config, loaded, key, [](const std::string&, const DeliveryResult&) {});
+  const SayLine silent = [](bool, const std::string&) {};
+  auto embedded = Embedded::start(
+      config, own, key, [](const std::string&, const DeliveryResult&) {}, silent);
   if (!embedded && options.port != 0) {
     config.http_port = 0;  // somebody else has the usual port
-    embedded = Embedded::start(config, loaded, key, [](const std::string&, const DeliveryResult&) {});
+    embedded = Embedded::start(
+        config, own, key, [](const std::string&, const DeliveryResult&) {}, silent);
   }
   if (!embedded) {
     std::cerr << "tocsin demo: " << embedded.error() << '\n';

@@ -8,9 +8,10 @@
 
 namespace tocsin {
 
-Result<std::unique_ptr<Embedded>, std::string> Embedded::start(const Config& config, const RulesAndPatterns& loaded,
+Result<std::unique_ptr<Embedded>, std::string> Embedded::start(const Config& config, const OwnRules& own,
                                                                const std::vector<unsigned char>& fingerprint_key,
-                                                               const DeliverLoop::OnResult& on_result) {
+                                                               const DeliverLoop::OnResult& on_result,
+                                                               const SayLine& say) {
   std::unique_ptr<Embedded> self(new Embedded());
   const bool by_events = config.clock == ClockMode::events;
   MemoryLog::Options log_options;
@@ -28,6 +29,15 @@ Result<std::unique_ptr<Embedded>, std::string> Embedded::start(const Config& con
   const auto chains = delivery_chains(config.receivers);
   for (const auto& lanes : chains) self->log_->keep_for(Topic::outbox, "deliver/" + lanes.front().receiver);
 
+  RuleControl::Options control;
+  control.process = "embedded";
+  self->rules_ = std::make_unique<RuleControl>(control, control_log_of(*self->log_), self->clock_, own.files,
+                                               own.loaded.rules->hash, say);
+  self->rules_->wait_for_first([] { return false; });
+  self->rules_->on_change([log = self->log_.get()] { log->wake(); });
+  self->rules_thread_ = std::thread([me = self.get()] { me->rules_->run(me->stop_rules_); });
+  if (!by_events) self->rule_files_ = std::make_unique<RuleFiles>(config.rules, *self->rules_, say);
+
   Service::Options options;
   options.deployment = config.deployment();
   options.halts = config.halts;
@@ -35,9 +45,11 @@ Result<std::unique_ptr<Embedded>, std::string> Embedded::start(const Config& con
   options.shards = static_cast<std::int32_t>(std::max(1u, std::thread::hardware_concurrency()));
   options.clock_of_events = by_events;
   options.publish_events = config.publish_events;
-  self->service_ = std::make_unique<Service>(options, *self->log_, self->clock_, loaded.rules, loaded.patterns,
+  self->service_ = std::make_unique<Service>(options, *self->log_, self->clock_, *self->rules_,
                                              Fingerprinter(fingerprint_key), chains, receivers, on_result);
   HttpApi::Options api;
+  api.rule_files = self->rule_files_.get();
+  api.rule_control = self->rules_.get();
   api.token = config.http_token;
   api.partitions = config.partitions;
   self->api_ = std::make_unique<HttpApi>(api, *self->service_, *self->log_, self->clock_);
@@ -52,7 +64,10 @@ Result<std::unique_ptr<Embedded>, std::string> Embedded::start(const Config& con
 Embedded::~Embedded() {
   if (api_) api_->stop();
   if (server_) server_->stop();
+  rule_files_.reset();
   if (service_) service_->stop();
+  stop_rules_ = true;
+  if (rules_thread_.joinable()) rules_thread_.join();
   receivers_.clear();  // their last results go to a log that is still there
 }
 

@@ -79,24 +79,25 @@ std::string kind_of(const NamedText& file) {
   return "config";
 }
 
-RulesAndPatterns load_rules_and_patterns(const std::vector<std::string>& paths, Diagnostics& diagnostics) {
-  std::vector<NamedText> rules, patterns;
-  bool has_groups = false;
-  for (NamedText& file : read_yaml_files(paths, diagnostics)) {
+OwnRules load_own_rules(const std::vector<std::string>& paths, Diagnostics& diagnostics) {
+  OwnRules own;
+  own.files = read_yaml_files(paths, diagnostics);
+  bool has_groups = false, has_patterns = false;
+  for (const NamedText& file : own.files) {
     Diagnostics ignored;
     const auto root = parse_yaml(file, ignored);
     has_groups = has_groups || (root && root->find("groups") != nullptr);
-    const bool is_patterns = root && root->find("sanitize") != nullptr;
-    (is_patterns ? patterns : rules).push_back(std::move(file));
+    has_patterns = has_patterns || (root && root->find("sanitize") != nullptr);
   }
-  if (!has_groups && !diagnostics.has_errors()) {
-    rules.insert(rules.begin(), shipped_rules().begin(), shipped_rules().end());
-  }
-  if (patterns.empty()) patterns.assign(shipped_patterns().begin(), shipped_patterns().end());
-  RulesAndPatterns loaded;
-  loaded.rules = load_rules(rules, diagnostics);
-  loaded.patterns = load_patterns(patterns, diagnostics);
-  return loaded;
+  const auto add = [&](const auto& shipped) { own.files.insert(own.files.begin(), shipped.begin(), shipped.end()); };
+  if (!has_groups && !diagnostics.has_errors()) add(shipped_rules());
+  if (!has_patterns) add(shipped_patterns());
+  own.loaded = load_rules_and_patterns(own.files, diagnostics);
+  return own;
+}
+
+RulesAndPatterns load_rules_and_patterns(const std::vector<std::string>& paths, Diagnostics& diagnostics) {
+  return load_own_rules(paths, diagnostics).loaded;
 }
 
 bool print(const Diagnostics& diagnostics) {

@@ -8,8 +8,7 @@
 
 #include "base/diagnostic.h"
 #include "base/named_text.h"
-#include "core/rule/rule_set.h"
-#include "core/sanitize/pattern_library.h"
+#include "core/epoch/epoch_book.h"
 
 namespace tocsin {
 
@@ -20,13 +19,14 @@ std::vector<NamedText> read_yaml_files(const std::vector<std::string>& paths, Di
 // Which kind of file this is, by its top-level keys: "rules", "sanitize" or "config"; empty where none fits.
 std::string kind_of(const NamedText& file);
 
-struct RulesAndPatterns {
-  std::shared_ptr<const RuleSet> rules;
-  std::shared_ptr<const PatternLibrary> patterns;
+// Rules, specs and patterns as files and as what they mean.
+struct OwnRules {
+  std::vector<NamedText> files;
+  RulesAndPatterns loaded;  // null members after an error
 };
 
 // Loads rules, specs and patterns from `paths`. Without rules among them, those that ship; likewise patterns.
-// Null members after an error.
+OwnRules load_own_rules(const std::vector<std::string>& paths, Diagnostics& diagnostics);
 RulesAndPatterns load_rules_and_patterns(const std::vector<std::string>& paths, Diagnostics& diagnostics);
 
 // Prints diagnostics by file and position; true where there was an error.

@@ -165,8 +165,8 @@ void HttpApi::handle(HttpRequest request, Responder responder) {
   if (get && (is({"healthz"}) || is({"-", "healthy"}))) return responder.send(get_health(false));
   if (get && (is({"readyz"}) || is({"-", "ready"}))) return responder.send(get_health(true));
   if (get && is({"metrics"})) {
-    return responder.send(
-        text_response(200, metrics_text(service_, clock_), "text/plain; version=0.0.4; charset=utf-8"));
+    return responder.send(text_response(200, metrics_text(service_, clock_, options_.rule_control),
+                                        "text/plain; version=0.0.4; charset=utf-8"));
   }
   if (get && path.empty()) return responder.send(text_response(200, console_page(), "text/html; charset=utf-8"));
   if (!is_allowed(request)) {
@@ -177,8 +177,42 @@ void HttpApi::handle(HttpRequest request, Responder responder) {
     return get_topic(request, path[2], responder);
   if (get && is({"v1", "alerts"})) return responder.send(get_alerts());
   if (get && is({"v1", "status"})) return responder.send(get_status());
+  if (get && is({"v1", "rules"})) return responder.send(get_rules());
+  if (post && is({"-", "reload"})) return responder.send(reload_rules());
   if (auto response = ask_desk(request, path)) return responder.send(std::move(*response));
   responder.send(error_response(404, "there is no such door; GET / shows them"));
+}
+
+HttpResponse HttpApi::reload_rules() {
+  if (options_.rule_files == nullptr) {
+    return error_response(409, "rules can't be changed while the events' own times drive the clock; start it again");
+  }
+  const RuleFiles::Outcome outcome = options_.rule_files->reload("POST /-/reload");
+  if (!outcome.problems.empty()) {
+    return json_response(400, {{"error", "the rules in force stay; mend the files"}, {"problems", outcome.problems}});
+  }
+  // Every source partition has to answer first; GET /v1/rules tells when they are in force.
+  return json_response(outcome.is_new ? 202 : 200,
+                       {{"hash", outcome.hash}, {"state", outcome.is_new ? "proposed" : "in force"}});
+}
+
+HttpResponse HttpApi::get_rules() const {
+  nlohmann::ordered_json json;
+  if (options_.rule_control != nullptr) {
+    const RuleStatus status = options_.rule_control->status();
+    json["epoch"] = status.epoch;
+    json["hash"] = status.hash;
+    json["from"] =
+        status.epoch == 0 ? nlohmann::ordered_json() : nlohmann::ordered_json(to_rfc3339(as_event_time(status.from)));
+    json["own_hash"] = status.own_hash;
+    json["own_are_in_force"] = !status.files_differ && !status.is_waiting;
+    json["proposed"] = status.is_waiting;
+    if (!status.trouble.empty()) json["trouble"] = status.trouble;
+  }
+  nlohmann::ordered_json alerts = nlohmann::ordered_json::array();
+  for (const Rule& rule : service_.rules()->rules) alerts.push_back(rule.name);
+  json["alerts"] = std::move(alerts);
+  return json_response(200, json);
 }
 
 HttpResponse HttpApi::post_events(const HttpRequest& request) {

@@ -9,6 +9,8 @@
 //   GET  /v1/silences               what nobody is paged for, and for how long
 //   POST /v1/silences               {"matchers": ["agent=support"], "for" or "until", "by", "reason", "from"?}
 //   POST /v1/silences/expire        {"id", "by"}
+//   GET  /v1/rules                  which rules are in force, and how this process's files stand to them
+//   POST /-/reload                  reads the rule files again, and proposes them to all processes
 //   GET  /v1/alerts, /v1/status, /metrics, /healthz, /readyz, /-/healthy, /-/ready, /
 
 #pragma once
@@ -22,6 +24,7 @@
 
 #include "app/long_poll.h"
 #include "app/order_desk.h"
+#include "app/rule_files.h"
 #include "core/event/native_decoder.h"
 #include "edge/http/server.h"
 #include "runtime/service_view.h"
@@ -33,6 +36,8 @@ class HttpApi {
   struct Options {
     std::string token;  // asked for as a bearer where it is not empty; health and metrics stay open
     std::int32_t partitions = 1;
+    RuleFiles* rule_files = nullptr;  // null where rules can't be changed while it runs
+    const RuleControl* rule_control = nullptr;
     bool on_kafka = false;  // events and topics are Kafka's: the doors have those of people and agents only
   };
 
@@ -47,6 +52,8 @@ class HttpApi {
   HttpResponse post_events(const HttpRequest& request);
   // Halts, acknowledgements and silences; nothing where the path is none of them.
   std::optional<HttpResponse> ask_desk(const HttpRequest& request, const std::vector<std::string>& path);
+  HttpResponse reload_rules();
+  HttpResponse get_rules() const;
   HttpResponse get_alerts();
   HttpResponse get_status() const;
   HttpResponse get_health(bool readiness) const;

@@ -1,6 +1,9 @@
 #include "app/kafka_service.h"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <array>
 #include <map>
 #include <thread>
 #include <utility>
@@ -8,6 +11,16 @@
 #include "app/receiver_factory.h"
 
 namespace tocsin {
+
+namespace {
+
+// What this process is called among all, for people: its machine.
+std::string process_name() {
+  std::array<char, 256> name{};
+  return gethostname(name.data(), name.size() - 1) == 0 ? std::string(name.data()) : std::string("unknown");
+}
+
+}  // namespace
 
 Result<std::vector<DeliverWorker::Options>, std::string> KafkaService::make_receivers(const Config& config,
                                                                                       const SayLine& say) {
@@ -36,8 +49,9 @@ Result<std::vector<DeliverWorker::Options>, std::string> KafkaService::make_rece
 }
 
 Result<std::unique_ptr<KafkaService>, std::string> KafkaService::start(
-    const Config& config, Stages stages, TopicNames names, const RulesAndPatterns& loaded,
-    const std::vector<unsigned char>& fingerprint_key, const DeliverLoop::OnResult& on_result, const LogLine& log) {
+    const Config& config, Stages stages, TopicNames names, const OwnRules& own,
+    const std::vector<unsigned char>& fingerprint_key, const DeliverLoop::OnResult& on_result, const LogLine& log,
+    const std::function<bool()>& stop) {
   std::unique_ptr<KafkaService> self(new KafkaService());
   const SayLine say = [log](bool is_fault, const std::string& line) {
     log(is_fault ? LogLevel::error : LogLevel::info, line);
@@ -51,6 +65,14 @@ Result<std::unique_ptr<KafkaService>, std::string> KafkaService::start(
   if (!bus) return failure(bus.error());
   self->bus_ = std::move(bus.value());
 
+  RuleControl::Options control;
+  control.process = process_name();
+  self->rules_ = std::make_unique<RuleControl>(control, control_log_of(*self->bus_), self->clock_, own.files,
+                                               own.loaded.rules->hash, say);
+  if (!self->rules_->wait_for_first(stop))
+    return failure(std::string("stopped before the rules in force were known"));
+  self->rule_files_ = std::make_unique<RuleFiles>(config.rules, *self->rules_, say);
+
   BusService::Options options;
   options.stages = stages;
   options.deployment = config.deployment();
@@ -63,12 +85,16 @@ Result<std::unique_ptr<KafkaService>, std::string> KafkaService::start(
   options.heartbeat_every = config.heartbeat_every;
   options.receivers = std::move(receivers.value());
   self->fingerprinter_ = std::make_unique<Fingerprinter>(fingerprint_key);
-  self->service_ = std::make_unique<BusService>(std::move(options), *self->bus_, self->clock_, loaded.rules,
-                                                loaded.patterns, *self->fingerprinter_, on_result, say);
+  self->service_ = std::make_unique<BusService>(std::move(options), *self->bus_, self->clock_, *self->rules_,
+                                                *self->fingerprinter_, on_result, say);
+  self->rules_->on_change([service = self->service_.get()] { service->wake(); });
+  self->rules_thread_ = std::thread([me = self.get()] { me->rules_->run(me->stop_rules_); });
   self->log_ = std::make_unique<BusLog>(*self->bus_, self->clock_);
   HttpApi::Options api;
   api.token = config.http_token;
   api.on_kafka = true;
+  api.rule_files = self->rule_files_.get();
+  api.rule_control = self->rules_.get();
   self->api_ = std::make_unique<HttpApi>(api, *self->service_, *self->log_, self->clock_);
   auto server = open_door(config, *self->api_);
   if (!server) return failure(server.error());
@@ -83,6 +109,9 @@ KafkaService::~KafkaService() {
   if (server_) server_->stop();
   server_.reset();
   api_.reset();  // it wakes the log once more
+  rule_files_.reset();
+  stop_rules_ = true;
+  if (rules_thread_.joinable()) rules_thread_.join();
   if (service_) service_->stop();
   receivers_.clear();  // their last results go to workers that are still there
   if (log_) log_->stop();

@@ -2,8 +2,11 @@
 
 #pragma once
 
+#include <atomic>
+#include <functional>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "app/bus_log.h"
@@ -12,6 +15,7 @@
 #include "app/heartbeat_ping.h"
 #include "app/http_api.h"
 #include "app/open_door.h"
+#include "app/rule_files.h"
 #include "base/result.h"
 #include "edge/clock/system_clock.h"
 #include "edge/http/server.h"
@@ -22,16 +26,21 @@ namespace tocsin {
 
 class KafkaService {
  public:
-  // Starts everything, back to front. `names` as check_topics() saw them. The error is for people.
+  // Starts everything, back to front. `names` as check_topics() saw them; `stop` ends the wait for the first rules.
+  // The error is for people.
   static Result<std::unique_ptr<KafkaService>, std::string> start(const Config& config, Stages stages,
-                                                                  TopicNames names, const RulesAndPatterns& loaded,
+                                                                  TopicNames names, const OwnRules& own,
                                                                   const std::vector<unsigned char>& fingerprint_key,
                                                                   const DeliverLoop::OnResult& on_result,
-                                                                  const LogLine& log);
+                                                                  const LogLine& log,
+                                                                  const std::function<bool()>& stop);
   // Stops front to back.
   ~KafkaService();
 
   std::string url() const;
+  RuleFiles& rule_files() { return *rule_files_; }
+  // Why it can't go on; empty where it can.
+  std::string fatal() const { return rules_->status().fatal; }
 
  private:
   KafkaService() = default;
@@ -42,6 +51,10 @@ class KafkaService {
   std::vector<std::unique_ptr<Receiver>> receivers_;
   std::unique_ptr<HeartbeatPing> heartbeat_;
   std::unique_ptr<Fingerprinter> fingerprinter_;
+  std::unique_ptr<RuleControl> rules_;
+  std::unique_ptr<RuleFiles> rule_files_;
+  std::atomic<bool> stop_rules_{false};
+  std::thread rules_thread_;
   std::unique_ptr<BusService> service_;
   std::unique_ptr<BusLog> log_;
   std::unique_ptr<HttpApi> api_;

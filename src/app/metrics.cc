@@ -151,9 +151,25 @@ void add_bus(MetricPage& page, const BusFigures& bus, const EvaluateView& evalua
                number(evaluate.blocks_refused));
 }
 
+void add_rule_status(MetricPage& page, const RuleStatus& status) {
+  page.gauge("tocsin_rules_epoch", "The number of the rules in force: the same in all processes.", {},
+             number(status.epoch));
+  page.gauge("tocsin_rules_info", "The rules in force and those of this process's files, by hash; always 1.",
+             {{"in_force", status.hash}, {"files", status.own_hash}}, 1);
+  page.gauge("tocsin_rules_files_differ",
+             "1 while this process's files are not the rules in force: reload to propose them.", {},
+             status.files_differ ? 1 : 0);
+  page.gauge("tocsin_rules_reload_success", "1 where the files had no mistake when they were last read.", {},
+             status.trouble.empty() ? 1 : 0);
+  page.counter("tocsin_rules_reloads_total", "Times that the files were read again, by what came of it.",
+               {{"result", "good"}}, number(status.reloads - status.reloads_failed));
+  page.counter("tocsin_rules_reloads_total", "Times that the files were read again, by what came of it.",
+               {{"result", "bad"}}, number(status.reloads_failed));
+}
+
 }  // namespace
 
-std::string metrics_text(const ServiceView& service, const Clock& clock) {
+std::string metrics_text(const ServiceView& service, const Clock& clock, const RuleControl* rules) {
   MetricPage page;
   const IngestView ingest = service.ingest();
   const auto evaluate = service.evaluate();
@@ -194,7 +210,8 @@ std::string metrics_text(const ServiceView& service, const Clock& clock) {
   page.gauge("tocsin_ready", "1 while the service can do its work.", {}, service.not_ready() ? 0 : 1);
   if (bus) add_bus(page, *bus, *evaluate);
   page.gauge("tocsin_rules_loaded", "Rules in force.", {},
-             number(static_cast<std::int64_t>(service.rules().rules.size())));
+             number(static_cast<std::int64_t>(service.rules()->rules.size())));
+  if (rules != nullptr) add_rule_status(page, rules->status());
   page.gauge("tocsin_build_info", "The version that runs; always 1.", {{"version", TOCSIN_VERSION}}, 1);
   return page.text();
 }

@@ -6,10 +6,12 @@
 
 #include "ports/clock.h"
 #include "ports/log.h"
+#include "runtime/rule_control.h"
 #include "runtime/service_view.h"
 
 namespace tocsin {
 
-std::string metrics_text(const ServiceView& service, const Clock& clock);
+// `rules`: null where rules never change.
+std::string metrics_text(const ServiceView& service, const Clock& clock, const RuleControl* rules = nullptr);
 
 }  // namespace tocsin

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <functional>
 #include <iostream>
 
 #include "app/embedded.h"
@@ -40,24 +41,39 @@ void say_rules(const Config& config, const RulesAndPatterns& loaded) {
                config.halts.enforce ? "enforce" : "dry_run");
 }
 
-int run_embedded(const Config& config, const RulesAndPatterns& loaded, const std::vector<unsigned char>& key) {
-  auto embedded = Embedded::start(config, loaded, key, log_delivery);
+void log_line(LogLevel level, const std::string& line) {
+  constexpr std::array levels{spdlog::level::debug, spdlog::level::info, spdlog::level::warn, spdlog::level::err};
+  spdlog::log(levels[static_cast<std::size_t>(level)], "{}", line);
+}
+
+// SIGHUP reads the rule files again; the other signals stop. `is_over` ends the wait as well.
+void wait_until_stopped(RuleFiles* files, const std::function<bool()>& is_over) {
+  while (!is_over()) {
+    const int signal = signal_within(std::chrono::milliseconds{500});
+    if (signal == SIGHUP && files != nullptr) files->reload("SIGHUP");
+    if (signal == SIGHUP && files == nullptr) spdlog::warn("rules can't be changed while events drive the clock");
+    if (signal != 0 && signal != SIGHUP) return;
+  }
+}
+
+int run_embedded(const Config& config, const OwnRules& own, const std::vector<unsigned char>& key) {
+  const SayLine say = [](bool is_fault, const std::string& line) {
+    log_line(is_fault ? LogLevel::error : LogLevel::info, line);
+  };
+  auto embedded = Embedded::start(config, own, key, log_delivery, say);
   if (!embedded) {
     std::cerr << "tocsin run: " << embedded.error() << '\n';
     return 2;
   }
-  say_rules(config, loaded);
+  say_rules(config, own.loaded);
   spdlog::info("listening on {}: POST /v1/events, /metrics, /healthz", embedded.value()->url());
-  wait_for_stop_signal();
+  RuleFiles* const files = embedded.value()->rule_files();
+  if (files != nullptr) files->watch();
+  wait_until_stopped(files, [] { return false; });
   spdlog::info("stopping");
   embedded.value().reset();
   spdlog::info("stopped");
   return 0;
-}
-
-void log_line(LogLevel level, const std::string& line) {
-  constexpr std::array levels{spdlog::level::debug, spdlog::level::info, spdlog::level::warn, spdlog::level::err};
-  spdlog::log(levels[static_cast<std::size_t>(level)], "{}", line);
 }
 
 // What the cluster's topics look like, once it answers; nothing where a stop came first, or where they are not good.
@@ -78,7 +94,7 @@ std::optional<TopicNames> wait_for_topics(const RunOptions& options, const Kafka
   }
 }
 
-int run_on_kafka(const RunOptions& options, const Config& config, const RulesAndPatterns& loaded,
+int run_on_kafka(const RunOptions& options, const Config& config, const OwnRules& own,
                  const std::vector<unsigned char>& key) {
   int status = 0;
   auto names = wait_for_topics(options, *config.kafka, status);
@@ -88,29 +104,40 @@ int run_on_kafka(const RunOptions& options, const Config& config, const RulesAnd
            std::find(options.stages.begin(), options.stages.end(), stage) != options.stages.end();
   };
   const Stages stages{has("ingest"), has("evaluate"), has("deliver")};
-  auto service = KafkaService::start(config, stages, *std::move(names), loaded, key, log_delivery, log_line);
+  auto service = KafkaService::start(config, stages, *std::move(names), own, key, log_delivery, log_line,
+                                     [] { return stop_signal_within(std::chrono::milliseconds{0}); });
   if (!service) {
     std::cerr << "tocsin run: " << service.error() << '\n';
     return 2;
   }
-  say_rules(config, loaded);
+  say_rules(config, own.loaded);
   spdlog::info("listening on {}: /metrics, /readyz, /v1/status", service.value()->url());
-  wait_for_stop_signal();
+  service.value()->rule_files().watch();
+  wait_until_stopped(&service.value()->rule_files(), [&] { return !service.value()->fatal().empty(); });
+  const std::string fatal = service.value()->fatal();
   spdlog::info("stopping");
   service.value().reset();
   spdlog::info("stopped");
-  return 0;
+  if (fatal.empty()) return 0;
+  std::cerr << "tocsin run: " << fatal << '\n';
+  return 1;
 }
 
 }  // namespace
 
-bool stop_signal_within(Duration time) {
+int signal_within(Duration time) {
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGINT);
   sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGHUP);
   const timespec within{time.count() / 1'000, (time.count() % 1'000) * 1'000'000};
-  return sigtimedwait(&signals, nullptr, &within) > 0;
+  return std::max(0, sigtimedwait(&signals, nullptr, &within));
+}
+
+bool stop_signal_within(Duration time) {
+  const int signal = signal_within(time);
+  return signal != 0 && signal != SIGHUP;  // there is nothing to read again yet
 }
 
 void block_stop_signals() {
@@ -118,6 +145,7 @@ void block_stop_signals() {
   sigemptyset(&signals);
   sigaddset(&signals, SIGINT);
   sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGHUP);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
 }
@@ -159,7 +187,7 @@ int run_service(const RunOptions& options) {
     diagnostics.error("command line", {}, "bad-value", "'clock: events' is for the embedded bus");
   }
   if (config.clock == ClockMode::events) config.partitions = 1;
-  const RulesAndPatterns loaded = load_rules_and_patterns(config.rules, diagnostics);
+  const OwnRules own = load_own_rules(config.rules, diagnostics);
   const auto key = read_fingerprint_key(config.fingerprint_key_file, diagnostics);
   if (print(diagnostics)) {
     std::cerr << "tocsin run: not started; mend what is listed above\n";
@@ -174,7 +202,7 @@ int run_service(const RunOptions& options) {
   }
   if (config.receivers.empty()) spdlog::warn("no receivers: pages go to the topic 'outbox' and wake nobody");
   block_stop_signals();
-  return options.embedded ? run_embedded(config, loaded, key) : run_on_kafka(options, config, loaded, key);
+  return options.embedded ? run_embedded(config, own, key) : run_on_kafka(options, config, own, key);
 }
 
 }  // namespace tocsin

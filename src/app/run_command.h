@@ -22,11 +22,13 @@ struct RunOptions {
 
 int run_service(const RunOptions& options);
 
-// Blocks SIGINT and SIGTERM in this thread and those it starts, to be waited for.
+// Blocks SIGINT, SIGTERM and SIGHUP in this thread and those it starts, to be waited for.
 // Requires: called before any thread is started.
 void block_stop_signals();
 void wait_for_stop_signal();
 // True where one came in time.
 bool stop_signal_within(Duration time);
+// The same of SIGHUP as well, which asks for the rule files to be read again; 0 where none came.
+int signal_within(Duration time);
 
 }  // namespace tocsin

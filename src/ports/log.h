@@ -35,8 +35,9 @@ enum class Topic : std::uint8_t {
   page_status,  // compacted; what became of each page at each receiver
   silences,     // compacted; what people do not want to be paged for
   heartbeat,    // records of Tocsin's own, which pass through all stages as a source's do
+  control,      // compacted; which rules are in force, from which grid time on
 };
-inline constexpr std::size_t topic_count = 16;
+inline constexpr std::size_t topic_count = 17;
 
 // Key and value of the outbox's record which says that a heartbeat has gone through ingest and evaluate.
 inline constexpr std::string_view heartbeat_key = "heartbeat";

@@ -19,10 +19,9 @@ void stop_all(std::atomic<bool>& stop, Workers& workers, std::vector<std::thread
 
 }  // namespace
 
-BusService::BusService(Options options, Bus& bus, const Clock& clock, std::shared_ptr<const RuleSet> rules,
-                       std::shared_ptr<const PatternLibrary> patterns, const Fingerprinter& fingerprinter,
-                       const DeliverLoop::OnResult& on_result, const SayLine& say)
-    : options_(std::move(options)), bus_(bus), rules_(std::move(rules)) {
+BusService::BusService(Options options, Bus& bus, const Clock& clock, RuleSource& rules,
+                       const Fingerprinter& fingerprinter, const DeliverLoop::OnResult& on_result, const SayLine& say)
+    : options_(std::move(options)), bus_(bus), rules_(rules) {
   if (options_.stages.deliver) {
     for (DeliverWorker::Options& receiver : options_.receivers) {
       deliver_.push_back(std::make_unique<DeliverWorker>(std::move(receiver), bus, clock, on_result, say));
@@ -46,8 +45,7 @@ BusService::BusService(Options options, Bus& bus, const Clock& clock, std::share
     own.closes_when_idle = options_.closes_when_idle;
     own.heartbeat_from = options_.heartbeat_from;
     own.heartbeat_every = options_.heartbeat_every;
-    ingest_.push_back(
-        std::make_unique<IngestWorker>(std::move(own), bus, clock, rules_, patterns, fingerprinter, say));
+    ingest_.push_back(std::make_unique<IngestWorker>(std::move(own), bus, clock, rules_, fingerprinter, say));
   }
   for (auto& worker : deliver_) deliver_threads_.emplace_back([this, w = worker.get()] { w->run(stop_deliver_); });
   for (auto& worker : evaluate_) evaluate_threads_.emplace_back([this, w = worker.get()] { w->run(stop_evaluate_); });
@@ -74,6 +72,11 @@ void BusService::watch_lag() {
     }
     waiting_ = waiting;
   }
+}
+
+void BusService::wake() {
+  for (auto& worker : ingest_) worker->wake();
+  for (auto& worker : evaluate_) worker->wake();
 }
 
 BusService::~BusService() {

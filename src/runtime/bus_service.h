@@ -46,10 +46,12 @@ class BusService final : public ServiceView {
   };
 
   // Requires: references and receivers live longer than this.
-  BusService(Options options, Bus& bus, const Clock& clock, std::shared_ptr<const RuleSet> rules,
-             std::shared_ptr<const PatternLibrary> patterns, const Fingerprinter& fingerprinter,
+  BusService(Options options, Bus& bus, const Clock& clock, RuleSource& rules, const Fingerprinter& fingerprinter,
              const DeliverLoop::OnResult& on_result, const SayLine& say);
   ~BusService() override;
+
+  // Ends the waits of the workers, as there are other rules. Thread: any.
+  void wake();
 
   // Stops all threads; idempotent.
   void stop();
@@ -61,7 +63,7 @@ class BusService final : public ServiceView {
   bool is_idle() const override;
   std::optional<std::string> not_ready() const override;
   std::optional<BusFigures> bus() const override { return bus_.figures(); }
-  const RuleSet& rules() const override { return *rules_; }
+  std::shared_ptr<const RuleSet> rules() const override { return rules_.epochs()->newest().rules; }
   const std::string& deployment() const override { return options_.deployment; }
   const HaltPolicy& halts() const override { return options_.halts; }
   bool clock_of_events() const override { return false; }
@@ -72,7 +74,7 @@ class BusService final : public ServiceView {
 
   Options options_;
   Bus& bus_;
-  std::shared_ptr<const RuleSet> rules_;
+  RuleSource& rules_;
   std::vector<std::unique_ptr<IngestWorker>> ingest_;
   std::vector<std::unique_ptr<EvaluateWorker>> evaluate_;
   std::vector<std::unique_ptr<DeliverWorker>> deliver_;

@@ -19,8 +19,26 @@ constexpr std::size_t kept_changes = 1'000;
 }  // namespace
 
 EvaluateLoop::EvaluateLoop(EvaluateOptions options, bool clock_of_events, Log& log, const Clock& clock,
-                           std::shared_ptr<const RuleSet> rules)
-    : clock_of_events_(clock_of_events), log_(log), clock_(clock), partition_(std::move(options), std::move(rules)) {}
+                           RuleSource& rules)
+    : clock_of_events_(clock_of_events),
+      log_(log),
+      clock_(clock),
+      rules_(rules),
+      epochs_(rules.epochs()),
+      promises_(options.source_partitions),
+      partition_(std::move(options), epochs_->at(beginning_of_time).rules) {
+  partition_.know(epochs_);
+}
+
+void EvaluateLoop::refresh_rules() {
+  auto now = rules_.epochs();
+  if (now != epochs_) {
+    epochs_ = std::move(now);
+    partition_.know(epochs_);
+  }
+  if (!epochs_->open()) return;
+  if (const auto from = promises_.decision(*epochs_->open())) rules_.decide(*epochs_->open(), *from);
+}
 
 template <class Apply>
 std::size_t EvaluateLoop::read(Topic topic, std::int64_t& next, Apply apply) {
@@ -46,9 +64,23 @@ std::size_t EvaluateLoop::read_all() {
     acks_.apply_halt(record.key, record.value, record.time.value_or(clock_.now()));
     if (const auto release = release_from_json(record.value)) partition_.apply(*release, changes_);
   });
+  read(Topic::control, control_next_, [&](const LogRecord& record) {
+    if (!record.key.starts_with(control_trouble_prefix)) return;
+    const auto trouble = trouble_from_json(record.value);
+    if (trouble) {
+      troubles_.insert_or_assign(record.key, *trouble);
+    } else {
+      troubles_.erase(record.key);
+    }
+  });
   count += read(Topic::halt_acks, acks_next_, [&](const LogRecord& record) { acks_.apply_ack(record.value); });
   count += read(Topic::blocks, blocks_next_, [&](const LogRecord& record) {
-    if (auto block = decode_block(record.value)) partition_.apply(std::move(*block), changes_);
+    auto block = decode_block(record.value);
+    if (!block) return;
+    // Who made it has seen its rules, so they are there to be seen.
+    if (partition_.must_wait(*block)) refresh_rules();
+    promises_.note(*block);
+    partition_.apply(std::move(*block), changes_);
   });
   return count;
 }
@@ -59,6 +91,7 @@ void EvaluateLoop::run(const std::atomic<bool>& stop) {
   bool is_published = false;
   publish();
   while (!stop.load(std::memory_order_relaxed)) {
+    refresh_rules();
     const std::size_t count = read_all();
     if (count > 0) {
       commit({});
@@ -97,6 +130,9 @@ void EvaluateLoop::commit(std::vector<Page> due) {
 
 void EvaluateLoop::advance() {
   if (!clock_of_events_) partition_.apply(acks_.advance(now()), now(), changes_);
+  std::vector<RuleTrouble> troubles;
+  for (const auto& [process, trouble] : troubles_) troubles.push_back(trouble);
+  partition_.apply(troubles, now(), changes_);
   std::vector<Page> due = withheld_.advance(now(), silences_);
   if (!changes_.empty() || !due.empty()) commit(std::move(due));
 }

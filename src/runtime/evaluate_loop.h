@@ -9,12 +9,14 @@
 
 #include "core/alert/silence_book.h"
 #include "core/alert/withheld_pages.h"
+#include "core/epoch/promise_watch.h"
 #include "core/halt/ack_watch.h"
 #include "core/halt/halt_book.h"
 #include "core/stage/evaluate_stage.h"
 #include "ports/clock.h"
 #include "ports/log.h"
 #include "runtime/mailbox.h"
+#include "runtime/rule_source.h"
 #include "runtime/views.h"
 
 namespace tocsin {
@@ -23,8 +25,7 @@ class EvaluateLoop {
  public:
   // `clock_of_events`: halts and silences end by the stream's time, else by the machine's. Nobody waits for
   // acknowledgements then: what is played back has no agents.
-  EvaluateLoop(EvaluateOptions options, bool clock_of_events, Log& log, const Clock& clock,
-               std::shared_ptr<const RuleSet> rules);
+  EvaluateLoop(EvaluateOptions options, bool clock_of_events, Log& log, const Clock& clock, RuleSource& rules);
 
   // Runs until `stop` is set. Thread: evaluate's.
   void run(const std::atomic<bool>& stop);
@@ -36,6 +37,7 @@ class EvaluateLoop {
   template <class Apply>
   std::size_t read(Topic topic, std::int64_t& next, Apply apply);
   std::size_t read_all();
+  void refresh_rules();
   // What changed, with the pages that are due, as records; and how far was read.
   void commit(std::vector<Page> due);
   // What comes with time alone: unacknowledged halts, and pages whose silence has ended.
@@ -53,6 +55,9 @@ class EvaluateLoop {
   WithheldPages withheld_;
   Log& log_;
   const Clock& clock_;
+  RuleSource& rules_;
+  std::shared_ptr<const RuleEpochs> epochs_;  // as the partition knows them
+  PromiseWatch promises_;
   EvaluatePartition partition_;
   std::vector<LogRecord> batch_;
   std::vector<AlertChange> changes_;
@@ -62,6 +67,8 @@ class EvaluateLoop {
   std::int64_t halts_next_ = 0;
   std::int64_t acks_next_ = 0;
   std::int64_t silences_next_ = 0;
+  std::int64_t control_next_ = 0;
+  std::map<std::string, RuleTrouble> troubles_;  // by process
   std::int64_t fired_ = 0;
   std::int64_t resolved_ = 0;
   std::int64_t unreadable_ = 0;

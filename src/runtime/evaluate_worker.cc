@@ -26,14 +26,23 @@ constexpr std::size_t kept_changes = 1'000;
 // A transaction takes tens of milliseconds: while catching up, it holds many grid times.
 constexpr std::size_t most_changes = 10'000;
 
+// The two parts of a position's metadata; nothing where they can't be read.
+std::optional<std::pair<std::int64_t, std::string_view>> split_metadata(std::string_view text) {
+  std::int64_t first = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), first);
+  const auto used = static_cast<std::size_t>(end - text.data());
+  if (error != std::errc{} || used >= text.size() || text[used] != ' ') return std::nullopt;
+  return std::pair(first, text.substr(used + 1));
+}
+
 }  // namespace
 
-EvaluateWorker::EvaluateWorker(Options options, Bus& bus, const Clock& clock, std::shared_ptr<const RuleSet> rules,
-                               SayLine say)
+EvaluateWorker::EvaluateWorker(Options options, Bus& bus, const Clock& clock, RuleSource& rules, SayLine say)
     : options_(std::move(options)),
       bus_(bus),
       clock_(clock),
-      rules_(std::move(rules)),
+      rules_(rules),
+      promises_(options_.evaluate.source_partitions),
       say_(say),
       membership_("evaluate", {Topic::blocks, Topic::findings}, options_.name, bus, clock, std::move(say)) {
   options_.evaluate.keeps_state = true;
@@ -50,6 +59,7 @@ void EvaluateWorker::run(const std::atomic<bool>& stop) {
       membership_.wait(100ms);
       continue;
     }
+    refresh_rules();
     if (is_new && !adopt(assigned, stop)) continue;
     bool any = read_people();
     for (const Duration until = clock_.monotonic() + 50ms; read_some() && clock_.monotonic() < until;) any = true;
@@ -85,7 +95,20 @@ bool EvaluateWorker::adopt(const std::vector<Assigned>& assigned, const std::ato
     if (one.of.topic != Topic::blocks) continue;
     Owned owned;
     owned.number = one.of.partition;
-    owned.partition = std::make_unique<EvaluatePartition>(options_.evaluate, rules_);
+    const RuleEpoch* epoch = &epochs_->at(beginning_of_time);
+    if (one.next_offset) {
+      const auto position = split_metadata(one.metadata);
+      const auto number = position ? EvaluatePartition::epoch_of(position->second) : std::nullopt;
+      epoch = number ? epochs_->numbered(*number) : nullptr;
+    }
+    if (epoch == nullptr) {
+      membership_.leave("blocks partition " + std::to_string(owned.number) +
+                        " stands at rules that are not known here yet");
+      drop_all();
+      return false;
+    }
+    owned.partition = std::make_unique<EvaluatePartition>(options_.evaluate, epoch->rules);
+    owned.partition->know(epochs_);
     if (one.next_offset && !restore(owned, one, stop)) {
       if (!stop.load(std::memory_order_relaxed) && !membership_.member().assignment_changed()) {
         membership_.leave("the state of blocks partition " + std::to_string(owned.number) + " could not be restored");
@@ -112,7 +135,7 @@ bool EvaluateWorker::adopt(const std::vector<Assigned>& assigned, const std::ato
 
 // Before anything is decided: a silence that nobody has read yet would let its pages go.
 bool EvaluateWorker::catch_up_with_people(const std::atomic<bool>& stop) {
-  if (!people_) people_ = bus_.tail({Topic::halts, Topic::halt_acks, Topic::silences});
+  if (!people_) people_ = bus_.tail({Topic::halts, Topic::halt_acks, Topic::silences, Topic::control});
   while (people_ && !people_->caught_up()) {
     people_->read([&](const BusRecord& record) { read_person(record); }, Duration{100});
     membership_.member().serve();
@@ -143,25 +166,24 @@ bool EvaluateWorker::restore(Owned& owned, const Assigned& from, const std::atom
   if (!readable) say_(true, "the topic of states holds a record that this version can't read");
   if (outcome != ReadOutcome::complete || !readable) return false;
 
-  std::int64_t first = 0;
-  const std::string& text = from.metadata;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), first);
-  const std::size_t used = static_cast<std::size_t>(end - text.data());
-  if (error != std::errc{} || used >= text.size() || text[used] != ' ' ||
-      !owned.partition->begin_resume(std::string_view(text).substr(used + 1))) {
+  const auto position = split_metadata(from.metadata);
+  if (!position || !owned.partition->begin_resume(position->second)) {
     say_(true, "the position of blocks partition " + std::to_string(owned.number) + " can't be read");
     return false;
   }
   const auto again = bus_.read_range(
-      from.of, first, *from.next_offset,
+      from.of, position->first, *from.next_offset,
       [&](const BusRecord& record) {
         auto block = decode_block(record.value);
         if (!block) return;
+        // Who committed this position knew these rules.
+        readable = readable && !owned.partition->must_wait(*block);
+        if (owned.number == 0) promises_.note(*block);
         note_offset(owned, block->grid, record.offset);
         owned.partition->resume(*std::move(block));
       },
       keep_going);
-  if (again != ReadOutcome::complete) return false;
+  if (again != ReadOutcome::complete || !readable) return false;
   owned.partition->end_resume(owned.changes);
   return true;
 }
@@ -176,6 +198,17 @@ bool EvaluateWorker::read_people() {
 void EvaluateWorker::read_person(const BusRecord& record) {
   if (record.from.topic == Topic::silences) {
     silences_.apply(record.key, record.value);
+    return;
+  }
+  if (record.from.topic == Topic::control) {
+    if (!record.key.starts_with(control_trouble_prefix)) return;
+    const std::string process(record.key.substr(control_trouble_prefix.size()));
+    const auto trouble = trouble_from_json(record.value);
+    if (trouble) {
+      troubles_.insert_or_assign(process, *trouble);
+    } else {
+      troubles_.erase(process);
+    }
     return;
   }
   if (record.from.topic == Topic::halt_acks) {
@@ -202,7 +235,23 @@ void EvaluateWorker::watch_acknowledgements() {
       return hash64(one.scope) % count != static_cast<std::uint64_t>(owned.number);
     });
     owned.partition->apply(own, clock_.now(), owned.changes);
+    std::vector<RuleTrouble> troubles;
+    for (const auto& [process, trouble] : troubles_) {
+      if (hash64(process) % count == static_cast<std::uint64_t>(owned.number)) troubles.push_back(trouble);
+    }
+    owned.partition->apply(troubles, clock_.now(), owned.changes);
   }
+}
+
+void EvaluateWorker::refresh_rules() {
+  auto now = rules_.epochs();
+  if (now != epochs_) {
+    epochs_ = std::move(now);
+    for (Owned& owned : owned_) owned.partition->know(epochs_);
+  }
+  const bool is_first = std::any_of(owned_.begin(), owned_.end(), [](const Owned& one) { return one.number == 0; });
+  if (!is_first || !epochs_->open()) return;
+  if (const auto from = promises_.decision(*epochs_->open())) rules_.decide(*epochs_->open(), *from);
 }
 
 bool EvaluateWorker::read_some() {
@@ -212,8 +261,16 @@ bool EvaluateWorker::read_some() {
     // Findings first: they are ahead of their blocks.
     any |= membership_.member().read({Topic::findings, owned.number}, most_read,
                                      [&](const BusRecord& record) { apply_finding(owned, record); }) > 0;
-    any |= membership_.member().read({Topic::blocks, owned.number}, most_read,
-                                     [&](const BusRecord& record) { apply_block(owned, record); }) > 0;
+    while (!owned.waiting.empty() && !owned.partition->must_wait(owned.waiting.front().second)) {
+      auto [offset, block] = std::move(owned.waiting.front());
+      owned.waiting.pop_front();
+      apply_block(owned, offset, std::move(block));
+      any = true;
+    }
+    if (owned.waiting.empty()) {
+      any |= membership_.member().read({Topic::blocks, owned.number}, most_read,
+                                       [&](const BusRecord& record) { apply_block(owned, record); }) > 0;
+    }
     is_dirty_ = is_dirty_ || !owned.changes.empty() || owned.partition->evaluated() > owned.committed_grid;
     changes += owned.changes.size();
   }
@@ -235,8 +292,22 @@ void EvaluateWorker::apply_finding(Owned& owned, const BusRecord& record) {
 void EvaluateWorker::apply_block(Owned& owned, const BusRecord& record) {
   auto block = decode_block(record.value);
   if (!block) return note_unreadable("slice");
-  note_offset(owned, block->grid, record.offset);
-  owned.partition->apply(*std::move(block), owned.changes);
+  if (!owned.waiting.empty() || owned.partition->must_wait(*block)) {
+    owned.waiting.emplace_back(record.offset, *std::move(block));
+    return;
+  }
+  apply_block(owned, record.offset, *std::move(block));
+}
+
+void EvaluateWorker::apply_block(Owned& owned, std::int64_t offset, Block block) {
+  if (owned.number == 0) promises_.note(block);
+  note_offset(owned, block.grid, offset);
+  owned.partition->apply(std::move(block), owned.changes);
+}
+
+std::int64_t EvaluateWorker::next_block_of(const Owned& owned) {
+  if (!owned.waiting.empty()) return owned.waiting.front().first;
+  return membership_.member().reached({Topic::blocks, owned.number});
 }
 
 void EvaluateWorker::note_unreadable(const char* what) {
@@ -291,8 +362,8 @@ bool EvaluateWorker::commit() {
       member.send({Topic::outbox, by_key, std::string(heartbeat_key), std::string(heartbeat_key)});
     }
     const TopicPartition blocks{Topic::blocks, owned.number}, findings{Topic::findings, owned.number};
-    if (member.reached(blocks) >= 0)
-      positions.push_back({blocks, member.reached(blocks), metadata_of(owned, member.reached(blocks))});
+    const std::int64_t next_block = next_block_of(owned);
+    if (next_block >= 0) positions.push_back({blocks, next_block, metadata_of(owned, next_block)});
     if (member.reached(findings) >= 0) positions.push_back({findings, member.reached(findings), {}});
   }
   if (positions.empty()) return true;

@@ -18,6 +18,7 @@
 
 #include "core/alert/silence_book.h"
 #include "core/alert/withheld_pages.h"
+#include "core/epoch/promise_watch.h"
 #include "core/halt/ack_watch.h"
 #include "core/halt/halt_book.h"
 #include "core/stage/evaluate_stage.h"
@@ -25,6 +26,7 @@
 #include "ports/clock.h"
 #include "runtime/mailbox.h"
 #include "runtime/membership.h"
+#include "runtime/rule_source.h"
 #include "runtime/views.h"
 
 namespace tocsin {
@@ -37,7 +39,7 @@ class EvaluateWorker {
   };
 
   // Requires: references live longer than this.
-  EvaluateWorker(Options options, Bus& bus, const Clock& clock, std::shared_ptr<const RuleSet> rules, SayLine say);
+  EvaluateWorker(Options options, Bus& bus, const Clock& clock, RuleSource& rules, SayLine say);
 
   // Runs until `stop` is set. Thread: the worker's.
   void run(const std::atomic<bool>& stop);
@@ -55,6 +57,8 @@ class EvaluateWorker {
     RecordTime committed_grid;
     std::vector<AlertChange> changes;  // decided and not committed
     WithheldPages withheld;
+    // Read, and of rules that are not known here yet. The first one's offset is where the position stays.
+    std::deque<std::pair<std::int64_t, Block>> waiting;
   };
 
   bool adopt(const std::vector<Assigned>& assigned, const std::atomic<bool>& stop);
@@ -65,8 +69,11 @@ class EvaluateWorker {
   bool read_people();
   void read_person(const BusRecord& record);
   void watch_acknowledgements();
+  void refresh_rules();
   bool read_some();
   void apply_block(Owned& owned, const BusRecord& record);
+  void apply_block(Owned& owned, std::int64_t offset, Block block);
+  std::int64_t next_block_of(const Owned& owned);
   void apply_finding(Owned& owned, const BusRecord& record);
   void note_unreadable(const char* what);
   static void note_offset(Owned& owned, RecordTime grid, std::int64_t offset);
@@ -80,13 +87,16 @@ class EvaluateWorker {
   Options options_;
   Bus& bus_;
   const Clock& clock_;
-  std::shared_ptr<const RuleSet> rules_;
+  RuleSource& rules_;
+  std::shared_ptr<const RuleEpochs> epochs_;  // as the partitions know them
+  PromiseWatch promises_;                     // of the source partitions, as the first blocks partition sees them
   SayLine say_;
   Membership membership_;
   std::vector<Owned> owned_;
   std::unique_ptr<Tail> people_;  // what people and agents wrote: halts, releases, acknowledgements, silences
   HaltBook halts_;
   AckWatch acks_;
+  std::map<std::string, RuleTrouble> troubles_;  // by process
   SilenceBook silences_;
   InFlight tombstones_;
   std::vector<StateRecord> state_changes_;

@@ -16,14 +16,16 @@ constexpr Duration publish_every = 200ms;
 
 }  // namespace
 
-IngestLoop::IngestLoop(Options options, Log& log, const Clock& clock, std::shared_ptr<const RuleSet> rules,
-                       std::shared_ptr<const PatternLibrary> patterns, const Fingerprinter& fingerprinter)
-    : options_(std::move(options)), log_(log), clock_(clock) {
+IngestLoop::IngestLoop(Options options, Log& log, const Clock& clock, const RuleSource& rules,
+                       const Fingerprinter& fingerprinter)
+    : options_(std::move(options)), log_(log), clock_(clock), rules_(rules), epochs_(rules.epochs()) {
+  const RuleEpoch& newest = epochs_->newest();
   for (const std::int32_t number : options_.partitions) {
     IngestOptions own = options_.ingest;
     own.partition = number;
     owned_.push_back({number, log_.position("ingest", Topic::source, number),
-                      std::make_unique<IngestPartition>(own, rules, patterns, fingerprinter)});
+                      std::make_unique<IngestPartition>(own, newest.rules, newest.patterns, fingerprinter)});
+    owned_.back().partition->know(epochs_);
   }
 }
 
@@ -34,6 +36,7 @@ void IngestLoop::run(const std::atomic<bool>& stop) {
   publish();
   while (!stop.load(std::memory_order_relaxed)) {
     bool any = false;
+    refresh_rules();
     for (Owned& owned : owned_) {
       if (read_some(owned)) {
         any = true;
@@ -53,9 +56,16 @@ void IngestLoop::run(const std::atomic<bool>& stop) {
   publish();
 }
 
+void IngestLoop::refresh_rules() {
+  auto now = rules_.epochs();
+  if (now == epochs_) return;
+  epochs_ = std::move(now);
+  for (Owned& owned : owned_) owned.partition->know(epochs_);
+}
+
 bool IngestLoop::read_some(Owned& owned) {
   batch_.clear();
-  const std::int64_t next = log_.fetch(Topic::source, owned.number, owned.next_offset, batch_records, batch_);
+  std::int64_t next = log_.fetch(Topic::source, owned.number, owned.next_offset, batch_records, batch_);
   if (batch_.empty()) return false;
   out_.clear();
   for (const LogRecord& record : batch_) {
@@ -64,12 +74,17 @@ bool IngestLoop::read_some(Owned& owned) {
     raw.value = record.value;
     raw.time = record.time;
     raw.offset = record.offset;
+    if (record.time && owned.partition->must_wait(*record.time)) {
+      next = record.offset;  // it is read again when new rules are decided
+      break;
+    }
     owned.partition->apply(raw, out_);
     if (!out_.halts.empty() || !out_.findings.empty()) give_out_urgent();
   }
+  const bool any = next != owned.next_offset;
   owned.next_offset = next;
-  commit(owned);
-  return true;
+  if (any) commit(owned);
+  return any;
 }
 
 void IngestLoop::close_idle(Owned& owned) {
@@ -79,7 +94,7 @@ void IngestLoop::close_idle(Owned& owned) {
   const RecordTime until = floor_to(now - options_.idle_grace, slice_length);
   if (until <= owned.partition->log_time()) return;
   out_.clear();
-  owned.partition->close_until(until, out_);
+  owned.partition->close_until(owned.partition->must_wait(until) ? *owned.partition->held_until() : until, out_);
   commit(owned);
 }
 

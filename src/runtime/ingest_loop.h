@@ -13,6 +13,7 @@
 #include "ports/clock.h"
 #include "ports/log.h"
 #include "runtime/mailbox.h"
+#include "runtime/rule_source.h"
 #include "runtime/views.h"
 
 namespace tocsin {
@@ -26,8 +27,8 @@ class IngestLoop {
     Duration idle_grace = std::chrono::seconds{3};
   };
 
-  IngestLoop(Options options, Log& log, const Clock& clock, std::shared_ptr<const RuleSet> rules,
-             std::shared_ptr<const PatternLibrary> patterns, const Fingerprinter& fingerprinter);
+  IngestLoop(Options options, Log& log, const Clock& clock, const RuleSource& rules,
+             const Fingerprinter& fingerprinter);
 
   // Runs until `stop` is set. Thread: the shard's.
   void run(const std::atomic<bool>& stop);
@@ -41,6 +42,7 @@ class IngestLoop {
     std::unique_ptr<IngestPartition> partition;
   };
 
+  void refresh_rules();
   // True where something was read.
   bool read_some(Owned& owned);
   void close_idle(Owned& owned);
@@ -52,6 +54,8 @@ class IngestLoop {
   Options options_;
   Log& log_;
   const Clock& clock_;
+  const RuleSource& rules_;
+  std::shared_ptr<const RuleEpochs> epochs_;  // as the partitions know them
   std::vector<Owned> owned_;
   IngestOutput out_;
   std::vector<LogRecord> batch_;

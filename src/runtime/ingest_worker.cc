@@ -30,14 +30,12 @@ constexpr Duration last_commit_within = 3s;
 
 }  // namespace
 
-IngestWorker::IngestWorker(Options options, Bus& bus, const Clock& clock, std::shared_ptr<const RuleSet> rules,
-                           std::shared_ptr<const PatternLibrary> patterns, const Fingerprinter& fingerprinter,
-                           SayLine say)
+IngestWorker::IngestWorker(Options options, Bus& bus, const Clock& clock, const RuleSource& rules,
+                           const Fingerprinter& fingerprinter, SayLine say)
     : options_(std::move(options)),
       bus_(bus),
       clock_(clock),
-      rules_(std::move(rules)),
-      patterns_(std::move(patterns)),
+      rules_(rules),
       fingerprinter_(fingerprinter),
       say_(say),
       membership_("ingest", {Topic::source}, options_.name, bus, clock, std::move(say)) {
@@ -57,6 +55,7 @@ void IngestWorker::run(const std::atomic<bool>& stop) {
       membership_.wait(100ms);
       continue;
     }
+    refresh_rules();
     if (is_new && !adopt(assigned, stop)) continue;
     const bool any = read_some();
     give_out_urgent();
@@ -109,7 +108,16 @@ bool IngestWorker::adopt(const std::vector<Assigned>& assigned, const std::atomi
     own.source = owned.topic;
     own.expects_keys = !owned.is_heartbeat;
     own.is_heartbeat = owned.is_heartbeat;
-    owned.partition = std::make_unique<IngestPartition>(std::move(own), rules_, patterns_, fingerprinter_);
+    // A position stands in the epoch that its slice is counted by; one without a position begins with the newest.
+    const auto number = one.next_offset ? IngestPartition::epoch_of(one.metadata) : epochs_->newest().number;
+    const RuleEpoch* const epoch = number ? epochs_->numbered(*number) : nullptr;
+    if (epoch == nullptr) {
+      membership_.leave(owned.topic + " stands at rules that are not known here yet");
+      drop_all();
+      return false;
+    }
+    owned.partition =
+        std::make_unique<IngestPartition>(std::move(own), epoch->rules, epoch->patterns, fingerprinter_);
     if (one.next_offset && !restore(owned, one, stop)) {
       if (!stop.load(std::memory_order_relaxed) && !membership_.member().assignment_changed()) {
         membership_.leave("the state of " + owned.topic + " could not be restored");
@@ -117,6 +125,7 @@ bool IngestWorker::adopt(const std::vector<Assigned>& assigned, const std::atomi
       drop_all();
       return false;
     }
+    owned.partition->know(epochs_);
     owned_.push_back(std::move(owned));
   }
   restored_.store(true, std::memory_order_relaxed);
@@ -153,6 +162,25 @@ bool IngestWorker::restore(Owned& owned, const Assigned& from, const std::atomic
   return false;
 }
 
+void IngestWorker::refresh_rules() {
+  auto now = rules_.epochs();
+  if (now == epochs_) return;
+  epochs_ = std::move(now);
+  for (Owned& owned : owned_) owned.partition->know(epochs_);
+}
+
+// What waited for a decision, as far as it may go on. True where some did.
+bool IngestWorker::read_waiting(Owned& owned, RecordTime now) {
+  bool any = false;
+  while (!owned.waiting.empty() && !owned.partition->must_wait(owned.waiting.front().time)) {
+    const Owned::Waiting record = std::move(owned.waiting.front());
+    owned.waiting.pop_front();
+    read_record(owned, {{Topic::source, owned.number}, record.offset, record.key, record.value, record.time}, now);
+    any = true;
+  }
+  return any;
+}
+
 bool IngestWorker::read_some() {
   std::sort(owned_.begin(), owned_.end(), [](const Owned& a, const Owned& b) {
     const auto order = [](const Owned& one) { return std::pair(one.partition->log_time(), one.number); };
@@ -160,8 +188,15 @@ bool IngestWorker::read_some() {
   });
   for (Owned& owned : owned_) {
     const RecordTime now = clock_.now();
-    const std::size_t count = membership_.member().read(
-        {Topic::source, owned.number}, most_read, [&](const BusRecord& record) { read_record(owned, record, now); });
+    if (read_waiting(owned, now)) return true;
+    if (!owned.waiting.empty()) continue;
+    const std::size_t count =
+        membership_.member().read({Topic::source, owned.number}, most_read, [&](const BusRecord& record) {
+          if (owned.waiting.empty() && !owned.partition->must_wait(record.time)) {
+            return read_record(owned, record, now);
+          }
+          owned.waiting.push_back({record.offset, std::string(record.key), std::string(record.value), record.time});
+        });
     if (count > 0) return true;
   }
   return false;
@@ -177,7 +212,7 @@ void IngestWorker::read_record(Owned& owned, const BusRecord& record, RecordTime
   owned.partition->close_before(record.time, raw.time_is_ahead, out_);
   if (!out_.cuts.empty()) take_cuts(owned, record.offset);
   owned.partition->apply(raw, out_);
-  if (!out_.halts.empty() || !out_.findings.empty()) give_out_urgent();
+  if (!out_.halts.empty() || !out_.findings.empty()) give_out_urgent(&owned.partition->rules());
   for (const DeadLetter& letter : out_.dead_letters) {
     owned.pending.push_back(
         {Topic::dead_letters, by_key, {}, dead_letter_json(owned.topic, owned.number_in_topic, letter)});
@@ -193,7 +228,7 @@ void IngestWorker::take_cuts(Owned& owned, std::int64_t next_offset) {
   for (Cut& cut : out_.cuts) {
     ++filling_->cuts;
     std::int32_t q = 0;
-    for (Block& block : split(std::move(cut.block), *rules_, bus_.partitions(Topic::blocks))) {
+    for (Block& block : split(std::move(cut.block), *cut.rules, bus_.partitions(Topic::blocks))) {
       for (const Block& part : in_parts(std::move(block), most_block_bytes)) {
         std::string value = encode(part);
         owned.pending_bytes += value.size();
@@ -227,6 +262,7 @@ void IngestWorker::close_idle() {
   std::vector<TopicPartition> asked;
   for (Owned& owned : owned_) {
     if (until <= owned.partition->log_time() || monotonic - owned.asked_at < ask_ends_every) continue;
+    if (!owned.waiting.empty()) continue;  // it is not read to its end
     owned.asked_at = monotonic;
     due.push_back(&owned);
     asked.push_back({Topic::source, owned.number});
@@ -237,7 +273,8 @@ void IngestWorker::close_idle() {
   for (std::size_t i = 0; i < due.size(); ++i) {
     const std::int64_t reached = membership_.member().reached(asked[i]);
     if (reached != (*ends)[i]) continue;
-    due[i]->partition->close_until(until, out_);
+    IngestPartition& partition = *due[i]->partition;
+    partition.close_until(partition.must_wait(until) ? *partition.held_until() : until, out_);
     due[i]->taken_at = Duration{-1h};  // a close is taken, however lately the one before it was
     if (!out_.cuts.empty()) take_cuts(*due[i], reached);
   }
@@ -254,7 +291,8 @@ void IngestWorker::send_heartbeats() {
   }
 }
 
-void IngestWorker::give_out_urgent() {
+// `rules`: by which the findings in `out_` were made; needed where there are any.
+void IngestWorker::give_out_urgent(const RuleSet* rules) {
   for (const HaltRecord& halt : out_.halts) {
     bus_.send({Topic::halts, by_key, halt.key(), to_json(halt)}, halts_in_flight_);
     ++halts_;
@@ -262,7 +300,7 @@ void IngestWorker::give_out_urgent() {
   out_.halts.clear();
   const std::int32_t count = bus_.partitions(Topic::findings);
   for (const UrgentFinding& finding : out_.findings) {
-    findings_.push_back({Topic::findings, blocks_partition_of(finding, *rules_, count), finding.id, encode(finding)});
+    findings_.push_back({Topic::findings, blocks_partition_of(finding, *rules, count), finding.id, encode(finding)});
   }
   out_.findings.clear();
   if (halts_in_flight_.records.load(std::memory_order_acquire) > 0) return;

@@ -24,6 +24,7 @@
 #include "ports/clock.h"
 #include "runtime/mailbox.h"
 #include "runtime/membership.h"
+#include "runtime/rule_source.h"
 #include "runtime/views.h"
 
 namespace tocsin {
@@ -40,8 +41,8 @@ class IngestWorker {
   };
 
   // Requires: references live longer than this.
-  IngestWorker(Options options, Bus& bus, const Clock& clock, std::shared_ptr<const RuleSet> rules,
-               std::shared_ptr<const PatternLibrary> patterns, const Fingerprinter& fingerprinter, SayLine say);
+  IngestWorker(Options options, Bus& bus, const Clock& clock, const RuleSource& rules,
+               const Fingerprinter& fingerprinter, SayLine say);
 
   // Runs until `stop` is set. Thread: the worker's.
   void run(const std::atomic<bool>& stop);
@@ -63,6 +64,14 @@ class IngestWorker {
     Duration asked_at{0};  // whether it is read to its end
     bool is_heartbeat = false;
     Duration heartbeat_at{0};
+    // Read, and beyond what the partition may close before new rules are decided. At most one read's.
+    struct Waiting {
+      std::int64_t offset = 0;
+      std::string key;
+      std::string value;
+      RecordTime time;
+    };
+    std::deque<Waiting> waiting;
   };
   // What one transaction holds.
   struct Batch {
@@ -82,21 +91,23 @@ class IngestWorker {
   bool restore(Owned& owned, const Assigned& from, const std::atomic<bool>& stop);
   void drop_all();
 
+  void refresh_rules();
   bool read_some();
+  bool read_waiting(Owned& owned, RecordTime now);
   void read_record(Owned& owned, const BusRecord& record, RecordTime now);
   void take_cuts(Owned& owned, std::int64_t next_offset);
   void close_idle();
   void send_heartbeats();
   // Halts at once, findings when those are acknowledged.
-  void give_out_urgent();
+  void give_out_urgent(const RuleSet* rules = nullptr);
   bool commit();
   void publish();
 
   Options options_;
   Bus& bus_;
   const Clock& clock_;
-  std::shared_ptr<const RuleSet> rules_;
-  std::shared_ptr<const PatternLibrary> patterns_;
+  const RuleSource& rules_;
+  std::shared_ptr<const RuleEpochs> epochs_;  // as the partitions know them
   const Fingerprinter& fingerprinter_;
   SayLine say_;
   Membership membership_;

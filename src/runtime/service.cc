@@ -14,13 +14,12 @@ void join_all(std::vector<std::thread>& threads) {
 
 }  // namespace
 
-Service::Service(Options options, Log& log, const Clock& clock, std::shared_ptr<const RuleSet> rules,
-                 std::shared_ptr<const PatternLibrary> patterns, const Fingerprinter& fingerprinter,
+Service::Service(Options options, Log& log, const Clock& clock, RuleSource& rules, const Fingerprinter& fingerprinter,
                  const std::vector<std::vector<DeliverLane>>& chains, const ReceiversByName& receivers,
                  const DeliverLoop::OnResult& on_result)
     : options_(std::move(options)),
       log_(log),
-      rules_(std::move(rules)),
+      rules_(rules),
       evaluate_({options_.deployment, options_.partitions, options_.command_url}, options_.clock_of_events, log,
                 clock, rules_) {
   for (const std::vector<DeliverLane>& lanes : chains) {
@@ -34,7 +33,7 @@ Service::Service(Options options, Log& log, const Clock& clock, std::shared_ptr<
     own.ingest.publish_events = options_.publish_events;
     own.closes_when_idle = !options_.clock_of_events;
     for (std::int32_t p = shard; p < options_.partitions; p += shard_count) own.partitions.push_back(p);
-    shards_.push_back(std::make_unique<IngestLoop>(std::move(own), log, clock, rules_, patterns, fingerprinter));
+    shards_.push_back(std::make_unique<IngestLoop>(std::move(own), log, clock, rules_, fingerprinter));
   }
   for (auto& chain : chains_) {
     deliver_threads_.emplace_back([this, loop = chain.get()] { loop->run(stop_deliver_); });

@@ -38,8 +38,7 @@ class Service final : public ServiceView {
 
   // A deliver thread for each of `chains`: a receiver, with its fallbacks behind it.
   // Requires: `log`, `clock` and the receivers live longer than this; `receivers` has all that the chains name.
-  Service(Options options, Log& log, const Clock& clock, std::shared_ptr<const RuleSet> rules,
-          std::shared_ptr<const PatternLibrary> patterns, const Fingerprinter& fingerprinter,
+  Service(Options options, Log& log, const Clock& clock, RuleSource& rules, const Fingerprinter& fingerprinter,
           const std::vector<std::vector<DeliverLane>>& chains, const ReceiversByName& receivers,
           const DeliverLoop::OnResult& on_result);
   ~Service() override;
@@ -54,7 +53,7 @@ class Service final : public ServiceView {
   // More than a million records of a partition wait.
   std::optional<std::string> not_ready() const override;
   std::optional<BusFigures> bus() const override { return std::nullopt; }
-  const RuleSet& rules() const override { return *rules_; }
+  std::shared_ptr<const RuleSet> rules() const override { return rules_.epochs()->newest().rules; }
   const std::string& deployment() const override { return options_.deployment; }
   const HaltPolicy& halts() const override { return options_.halts; }
   bool clock_of_events() const override { return options_.clock_of_events; }
@@ -64,7 +63,7 @@ class Service final : public ServiceView {
 
   Options options_;
   Log& log_;
-  std::shared_ptr<const RuleSet> rules_;
+  RuleSource& rules_;
   std::vector<std::unique_ptr<IngestLoop>> shards_;
   EvaluateLoop evaluate_;
   std::vector<std::unique_ptr<DeliverLoop>> chains_;

@@ -33,7 +33,8 @@ class ServiceView {
   // Of the bus that joins several processes; nothing where it is in memory.
   virtual std::optional<BusFigures> bus() const = 0;
 
-  virtual const RuleSet& rules() const = 0;
+  // The newest ones.
+  virtual std::shared_ptr<const RuleSet> rules() const = 0;
   virtual const std::string& deployment() const = 0;
   virtual const HaltPolicy& halts() const = 0;
   virtual bool clock_of_events() const = 0;

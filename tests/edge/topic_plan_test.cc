@@ -54,7 +54,7 @@ TEST(TopicPlan, PartitionsThatBelongTogetherHaveTheSameCount) {
 
 TEST(TopicPlan, StateIsCompactedAndRecordsAreKeptAsLongAsARestartNeedsThem) {
   const auto plan = [](Topic topic) { return plan_topic(spec_of(topic), "t", {}, 3); };
-  for (const Topic topic : {Topic::tasks, Topic::states, Topic::halts, Topic::silences}) {
+  for (const Topic topic : {Topic::tasks, Topic::states, Topic::halts, Topic::silences, Topic::control}) {
     EXPECT_EQ(setting(plan(topic), "cleanup.policy"), "compact");
     EXPECT_EQ(setting(plan(topic), "retention.ms"), "");
   }

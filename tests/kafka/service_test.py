@@ -15,7 +15,7 @@ from support import ROOT, Receiver, generated
 
 RULES = f"rules: {json.dumps([str(ROOT / 'rules')])}"
 OUR_TOPICS = ["blocks", "findings", "halts", "halt-acks", "outbox", "events", "dead-letters", "investigations",
-              "spec-gaps", "eval-candidates", "tasks", "states", "page-status", "silences"]
+              "spec-gaps", "eval-candidates", "tasks", "states", "page-status", "silences", "control"]
 AIRLINE = pathlib.Path(os.environ.get("TOCSIN_DATA", ROOT.parent / "shared/data/airline/events.jsonl"))
 
 

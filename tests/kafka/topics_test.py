@@ -13,7 +13,7 @@ from broker import PASSWORD, USER, Broker
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TOCSIN = os.environ.get("TOCSIN", str(ROOT / "build/release/tocsin"))
 OURS = ("blocks", "findings", "halts", "halt-acks", "outbox", "events", "dead-letters", "investigations", "spec-gaps",
-        "eval-candidates", "tasks", "states", "page-status", "silences")
+        "eval-candidates", "tasks", "states", "page-status", "silences", "control")
 
 
 class Installation:

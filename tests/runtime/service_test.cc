@@ -79,7 +79,8 @@ class ServiceTest : public testing::Test {
     service.shards = 2;
     service.delivery.first_retry = 2ms;
     const std::vector<unsigned char> key(32, 1);
-    service_ = std::make_unique<Service>(service, *log_, clock_, rules, patterns, Fingerprinter(key),
+    rules_ = std::make_unique<FixedRules>(rules, patterns);
+    service_ = std::make_unique<Service>(service, *log_, clock_, *rules_, Fingerprinter(key),
                                          std::vector<std::vector<DeliverLane>>{lanes},
                                          ReceiversByName{{"test", &receiver_}, {"backup", &backup_}},
 
@@ -109,6 +110,7 @@ class ServiceTest : public testing::Test {
   FakeReceiver receiver_;
   FakeReceiver backup_;
   std::unique_ptr<MemoryLog> log_;
+  std::unique_ptr<FixedRules> rules_;
   std::unique_ptr<Service> service_;
   std::int32_t partitions_ = 1;
   std::int64_t posted_ = 0;

@@ -42,6 +42,8 @@ constexpr std::array<TopicSpec, topic_count - 1> table{{
      7 * day, "under 1", "deliver, when it gets a partition", "deliver"},
     {Topic::silences, "`silence/ID`", PartitionRule::one, Cleanup::compact, 0s, 0s, "under 1",
      "evaluate, `/v1/silences`", "the doors of silences"},
+    {Topic::control, "`file/1/HASH`, `propose/N/ID`, `decide/N/ID`, `trouble/PROCESS`", PartitionRule::one,
+     Cleanup::compact, 0s, 0s, "under 1", "every process", "every process"},
     {Topic::heartbeat, "none", PartitionRule::one, Cleanup::remove, 1h, 0s, "under 1", "ingest, as a source",
      "ingest"},
 }};

@@ -27,7 +27,7 @@ struct TopicState {
 };
 
 bool is_compacted(Topic topic) {
-  return topic == Topic::halts || topic == Topic::silences;
+  return topic == Topic::halts || topic == Topic::silences || topic == Topic::control;
 }
 
 std::deque<LogRecord>::const_iterator find_from(const std::deque<LogRecord>& records, std::int64_t offset) {
