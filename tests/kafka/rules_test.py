@@ -1,4 +1,5 @@
 """Rules that change under two running processes: one set in force everywhere, from one grid time on."""
+import datetime
 import json
 import signal
 import time
@@ -45,6 +46,9 @@ class RulesChange(service_test.KafkaTest):
                  + "".join(one.log()[-3000:] for one in processes))
         seen = [self.rules(one) for one in processes]
         self.assertEqual(len({(one["epoch"], one["hash"], one["from"]) for one in seen}), 1, seen)
+        # Decided a little ahead of the grid time from which on they count.
+        begins = datetime.datetime.fromisoformat(seen[0]["from"].replace("Z", "+00:00"))
+        time.sleep(max(0, (begins - datetime.datetime.now(datetime.timezone.utc)).total_seconds()) + 1)
         print(f"\nin force after {time.monotonic() - begun:.0f} s: {seen[0]}")
 
     def test_two_processes_change_together_and_a_mistake_changes_nothing(self):
