@@ -14,7 +14,8 @@ GROUP = """groups:
   rules:
 """
 CALLS = "  - {alert: Calls, from: step, value: count(), window: 5m, when: value > 3}\n"
-TOOLS = "  - {alert: Tools, from: tool.call, value: count(), window: 5m, when: value > 3}\n"
+# A new aggregate is warming until its window is covered.
+TOOLS = "  - {alert: Tools, from: tool.call, value: count(), window: 1m, when: value > 3}\n"
 STEPS = "  - {alert: Steps, from: step, value: count(), window: 5m, when: value > 2}\n"
 
 
@@ -72,6 +73,7 @@ class RulesChange(service_test.KafkaTest):
         self.assertFalse(self.rules(one)["own_are_in_force"])
         self.assertTrue(self.rules(two)["own_are_in_force"])
         self.assertIn(b"tocsin_rules_files_differ 1", one.call("GET", "/metrics")[1])
+        time.sleep(60)
         send(6, "tool.call")
         wait_for(lambda: self.pages("Tools", "firing"), 60, lambda: "no page for Tools\n" + two.log()[-4000:])
 
@@ -79,7 +81,7 @@ class RulesChange(service_test.KafkaTest):
         two_file.write_text(GROUP + CALLS + "  - {alert: Tools, form: tool.call, value: count(), when: value > 3}\n")
         status, answer = two.call("POST", "/-/reload")
         self.assertEqual(status, 400, answer)
-        self.assertIn("rules.yaml:5:", json.loads(answer)["problems"][0])
+        self.assertIn("rules.yaml:6:", json.loads(answer)["problems"][0])
         wait_for(lambda: self.pages("RulesNotLoaded", "firing"), 30, lambda: "no page\n" + two.log()[-4000:])
         self.assertIn(b"tocsin_rules_reload_success 0", two.call("GET", "/metrics")[1])
         self.assertEqual(sorted(self.rules(one)["alerts"]), ["Calls", "Tools"])

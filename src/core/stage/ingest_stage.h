@@ -98,9 +98,9 @@ class IngestPartition {
   void close_until(RecordTime now, IngestOutput& out);
 
   // Which rules are in force when, as far as it is known now. At the next cut after a proposal it promises to count
-  // nothing in the slice that begins at held_until(), nor to close any later one, before the decision; the rules change
-  // between the two slices where their epoch begins.
-  // Requires: the epochs that it was told before are among these.
+  // nothing in the slice that begins at held_until(), nor to close any later one, before the decision; the rules
+  // change between the two slices where their epoch begins. Requires: the epochs that it was told before are among
+  // these.
   void know(std::shared_ptr<const RuleEpochs> epochs);
   std::optional<RecordTime> held_until() const;
   // A record of this time must wait until know() brings the decision; a close may come to held_until().
