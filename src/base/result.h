@@ -1,10 +1,13 @@
 // Result<T, E>: a value, or the reason why there is none. The one header that names Boost.Outcome.
 //
 // An expected failure (bad bytes, a missing file) is a Result; a broken invariant stops the process.
+//
+// basic_result.hpp alone: result.hpp brings 2 s of compiling into nearly every file.
 
 #pragma once
 
-#include <boost/outcome/result.hpp>
+#include <boost/outcome/basic_result.hpp>
+#include <boost/outcome/policy/all_narrow.hpp>
 
 namespace tocsin {
 
