@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/json_version.h"
 #include "base/time_text.h"
 
 namespace tocsin {
@@ -148,8 +149,8 @@ DeskAnswer OrderDesk::acknowledge(const std::string& body, EventTime now) {
   const std::string id = json ? text_of(*json, "halt_id") : std::string{};
   const std::string scope = json ? text_of(*json, "scope") : std::string{};
   if (id.empty() || scope.empty()) return error(400, "'halt_id' and 'scope' are needed");
-  const Json ack{
-      {"kind", "halt_ack"}, {"halt_id", id}, {"scope", scope}, {"by", text_of(*json, "by")}, {"at", to_rfc3339(now)}};
+  const Json ack{{"kind", "halt_ack"},         {"halt_id", id},         {"scope", scope},
+                 {"by", text_of(*json, "by")}, {"at", to_rfc3339(now)}, {"version", json_version}};
   return answer(202, {{"acknowledged", id}}, {{Topic::halt_acks, 0, id, dump(ack)}});
 }
 

@@ -3,6 +3,11 @@
 //
 // One description of each type serves both directions: a Writer appends what a Reader takes back. A Reader refuses
 // what is cut short or says more than it holds, and never reads past the end.
+//
+// A record begins with the version of its form, 1 or more; another version can't be read. What a later release adds
+// under the same version stands in sections behind it, so that the release before reads past it: a record with
+// sections is a 0, the record of before as a text, and each section as a text, in the order in which releases
+// appended them. Whoever reads one with fewer sections than it knows takes defaults.
 
 #pragma once
 
@@ -184,6 +189,49 @@ bool read(std::string_view bytes, std::uint64_t version, T& value, Describe desc
   if (!reader.good() || found != version) return false;
   describe(reader, value);
   return reader.read_all();
+}
+
+struct Parts {
+  std::string_view record;    // as it is without sections
+  std::string_view sections;  // each as a text: what next_section() takes apart, and what can be kept as it is
+};
+
+// Takes the first section off; nothing where it is cut short.
+inline std::optional<std::string_view> next_section(std::string_view& sections) {
+  Reader reader(sections);
+  std::uint64_t size = 0;
+  reader.number(size);
+  if (!reader.good() || size > reader.left()) return std::nullopt;
+  const std::string_view section = sections.substr(sections.size() - reader.left(), size);
+  sections.remove_prefix(sections.size() - reader.left() + size);
+  return section;
+}
+
+// Nothing where a record with sections is cut short.
+inline std::optional<Parts> parts_of(std::string_view bytes) {
+  if (bytes.empty() || bytes.front() != 0) return Parts{bytes, {}};
+  bytes.remove_prefix(1);
+  const auto record = next_section(bytes);
+  if (!record) return std::nullopt;
+  for (std::string_view left = bytes; !left.empty();) {
+    if (!next_section(left)) return std::nullopt;
+  }
+  return Parts{*record, bytes};
+}
+
+// `sections`: as in Parts, or one that append_section() wrote.
+inline std::string join(std::string_view record, std::string_view sections) {
+  if (sections.empty()) return std::string(record);
+  Writer writer;
+  writer.number(0);
+  writer.text(std::string(record));
+  return writer.take().append(sections);
+}
+
+inline void append_section(std::string& sections, const std::string& section) {
+  Writer writer;
+  writer.text(section);
+  sections += writer.take();
 }
 
 }  // namespace tocsin::wire

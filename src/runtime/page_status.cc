@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/json_version.h"
 #include "base/time_text.h"
 
 namespace tocsin {
@@ -9,7 +10,8 @@ namespace tocsin {
 std::string to_json(const PageStatus& status, EventTime at) {
   return nlohmann::ordered_json{{"receiver", status.receiver}, {"settled_by", status.lane},
                                 {"page_id", status.page_id},   {"state", status.delivered ? "delivered" : "parked"},
-                                {"offset", status.offset},     {"at", to_rfc3339(at)}}
+                                {"offset", status.offset},     {"at", to_rfc3339(at)},
+                                {"version", json_version}}
       .dump();
 }
 
@@ -22,7 +24,7 @@ std::optional<PageStatus> page_status_from(std::string_view key, std::string_vie
   status.lane = key.substr(first + 1, second - first - 1);
   status.page_id = key.substr(second + 1);
   const auto json = nlohmann::json::parse(value, nullptr, false);
-  if (!json.is_object()) return std::nullopt;
+  if (!json.is_object() || !has_readable_version(json)) return std::nullopt;
   const auto state = json.find("state"), offset = json.find("offset");
   status.delivered = state != json.end() && *state == "delivered";
   if (offset != json.end() && offset->is_number_integer()) status.offset = offset->get<std::int64_t>();

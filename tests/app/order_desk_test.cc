@@ -45,8 +45,9 @@ TEST_F(OrderDeskTest, AnAcknowledgementIsARecordUnderItsHaltsId) {
   ASSERT_EQ(answer.records.size(), 1U);
   EXPECT_EQ(answer.records[0].topic, Topic::halt_acks);
   EXPECT_EQ(answer.records[0].key, "h");
-  EXPECT_EQ(answer.records[0].value,
-            R"({"kind":"halt_ack","halt_id":"h","scope":"task:1","by":"obey.py","at":"2026-01-05T00:00:05.000Z"})");
+  EXPECT_EQ(
+      answer.records[0].value,
+      R"({"kind":"halt_ack","halt_id":"h","scope":"task:1","by":"obey.py","at":"2026-01-05T00:00:05.000Z","version":1})");
   EXPECT_EQ(ask("POST", {"v1", "halt-acks"}, R"({"halt_id":"h"})").status, 400);
 }
 

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "base/hash.h"
+#include "base/json_version.h"
 #include "base/time_text.h"
 
 namespace tocsin {
@@ -109,7 +110,8 @@ std::string to_page_json(const AlertChange& change) {
   data["summary"] = summary;
   return dump({{"type", change.firing ? "alert.firing" : "alert.resolved"},
                {"timestamp", to_rfc3339(change.at)},
-               {"data", data}});
+               {"data", data},
+               {"version", json_version}});
 }
 
 std::string page_id_in(std::string_view page_json) {
@@ -125,6 +127,7 @@ std::string to_feed_json(const AlertChange& change, std::string_view feed) {
   json["feed"] = feed;
   json["time"] = to_rfc3339(change.at);
   json["dedup_key"] = change.dedup_key;
+  json["version"] = json_version;
   return dump(json);
 }
 

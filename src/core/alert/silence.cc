@@ -3,9 +3,11 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "base/hash.h"
+#include "base/json_version.h"
 #include "base/time_text.h"
 
 namespace tocsin {
@@ -19,6 +21,10 @@ constexpr std::size_t most_matchers = 32;
 constexpr std::size_t most_text_bytes = 512;
 constexpr Duration longest = std::chrono::days{366};
 constexpr std::size_t most_record_bytes = 128 << 10;
+constexpr std::size_t most_unknown_bytes = 4 << 10;  // of each of the silences in memory
+constexpr std::array<std::string_view, 11> known_members{"kind",       "silence_id", "matchers", "from",
+                                                         "until",      "by",         "reason",   "created_at",
+                                                         "expired_at", "expired_by", "version"};
 
 std::string text_of(const Json& json, const char* key) {
   const auto found = json.find(key);
@@ -98,6 +104,8 @@ std::string to_json(const Silence& silence) {
     json["expired_at"] = to_rfc3339(*silence.expired_at);
     json["expired_by"] = silence.expired_by;
   }
+  json["version"] = json_version;
+  if (!silence.unknown.empty()) json.update(Json::parse(silence.unknown));
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
@@ -106,7 +114,7 @@ std::optional<Silence> silence_from_json(std::string_view text) {
   // What lies deeper than a silence goes is left out: the parser itself has no bound.
   const Json json = Json::parse(
       text, [](int depth, Json::parse_event_t, const Json&) { return depth < 4; }, false);
-  if (!json.is_object() || text_of(json, "kind") != "silence") return std::nullopt;
+  if (!json.is_object() || text_of(json, "kind") != "silence" || !has_readable_version(json)) return std::nullopt;
   Silence silence;
   silence.id = text_of(json, "silence_id");
   silence.by = text_of(json, "by");
@@ -125,6 +133,13 @@ std::optional<Silence> silence_from_json(std::string_view text) {
   silence.until = *until;
   silence.created_at = parse_rfc3339(text_of(json, "created_at")).value_or(*from);
   silence.expired_at = parse_rfc3339(text_of(json, "expired_at"));
+  Json unknown = Json::object();
+  for (const auto& [name, value] : json.items()) {
+    if (std::find(known_members.begin(), known_members.end(), name) == known_members.end()) unknown[name] = value;
+  }
+  if (unknown.empty()) return silence;
+  silence.unknown = unknown.dump(-1, ' ', false, Json::error_handler_t::replace);
+  if (silence.unknown.size() > most_unknown_bytes) silence.unknown.clear();
   return silence;
 }
 

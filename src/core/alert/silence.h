@@ -26,6 +26,7 @@ struct Silence {
   EventTime created_at{};
   std::optional<EventTime> expired_at;  // by a person, before its time
   std::string expired_by;
+  std::string unknown;  // what a later release added to the record, as JSON: written again with it
 
   std::string key() const { return "silence/" + id; }
   EventTime ends_at() const { return expired_at && *expired_at < until ? *expired_at : until; }

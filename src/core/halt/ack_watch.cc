@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "base/json_version.h"
 #include "core/halt/halt_record.h"
 
 namespace tocsin {
@@ -58,7 +59,7 @@ bool AckWatch::apply_halt(std::string_view key, std::string_view value, RecordTi
 bool AckWatch::apply_ack(std::string_view value) {
   if (value.size() > most_ack_bytes) return false;
   const auto json = nlohmann::json::parse(value, nullptr, false);
-  if (!json.is_object() || text_of(json, "kind") != "halt_ack") return false;
+  if (!json.is_object() || text_of(json, "kind") != "halt_ack" || !has_readable_version(json)) return false;
   const std::string id = text_of(json, "halt_id"), scope = text_of(json, "scope");
   if (id.empty() || scope.empty()) return false;
   const std::string by = text_of(json, "by");

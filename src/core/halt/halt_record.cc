@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/hash.h"
+#include "base/json_version.h"
 #include "base/time_text.h"
 
 namespace tocsin {
@@ -22,7 +23,8 @@ EventTime time_of(const Json& json, const char* key) {
 
 std::optional<Json> object_of(std::string_view text) {
   Json json = Json::parse(text, nullptr, false);
-  if (!json.is_object() || text_of(json, "halt_id").empty() || text_of(json, "scope").empty()) return std::nullopt;
+  if (!json.is_object() || !has_readable_version(json)) return std::nullopt;
+  if (text_of(json, "halt_id").empty() || text_of(json, "scope").empty()) return std::nullopt;
   return json;
 }
 
@@ -61,7 +63,8 @@ std::string to_json(const HaltRecord& halt) {
                {"count", halt.count},
                {"first_at", to_rfc3339(halt.first_at)},
                {"last_at", to_rfc3339(halt.last_at)},
-               {"expires_at", to_rfc3339(halt.expires_at)}});
+               {"expires_at", to_rfc3339(halt.expires_at)},
+               {"version", json_version}});
 }
 
 std::string to_json(const HaltRelease& release) {
@@ -70,7 +73,8 @@ std::string to_json(const HaltRelease& release) {
                {"scope", release.scope},
                {"by", release.by},
                {"reason", release.reason},
-               {"at", to_rfc3339(release.at)}});
+               {"at", to_rfc3339(release.at)},
+               {"version", json_version}});
 }
 
 std::optional<HaltRecord> halt_from_json(std::string_view text) {

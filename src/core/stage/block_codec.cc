@@ -13,8 +13,9 @@ constexpr std::uint8_t finding_version = 3;
 
 template <class T>
 std::optional<T> read(std::string_view bytes, std::uint8_t version) {
+  const auto parts = wire::parts_of(bytes);
   T value;
-  if (!wire::read(bytes, version, value, wire::describe)) return std::nullopt;
+  if (!parts || !wire::read(parts->record, version, value, wire::describe)) return std::nullopt;
   return value;
 }
 

@@ -1,7 +1,8 @@
 // Blocks and findings as records of the topics between ingest and evaluate.
 //
-// Binary, little-endian base-128 varints (signed ones zigzag) and length-prefixed strings, after a version byte. A
-// decoder refuses what is cut short or says more than it holds; it never reads past the end.
+// Binary, little-endian base-128 varints (signed ones zigzag) and length-prefixed strings, after a version byte; the
+// sections that a later release appends (base/wire.h) are passed over, since nobody writes a block again. A decoder
+// refuses what is cut short or says more than it holds; it never reads past the end.
 
 #pragma once
 

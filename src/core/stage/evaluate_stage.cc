@@ -12,6 +12,7 @@
 #include "core/stage/event_alerts.h"
 #include "core/stage/series_table.h"
 #include "core/stage/task_alerts.h"
+#include "core/stage/unknown_sections.h"
 #include "core/stage/window_rule.h"
 
 namespace tocsin {
@@ -46,7 +47,8 @@ struct EvaluatePartition::State {
   RecordTime last_forgotten = before_all;
   bool saw_heartbeat = false;
   std::optional<RecordTime> resuming_to;  // grid times up to this one were evaluated before
-  std::vector<StateRecord> stored;        // of the parts that have their turns, since the last take_changes()
+  UnknownSections unknown;
+  std::vector<StateRecord> stored;  // of the parts that have their turns, since the last take_changes()
 
   State(EvaluateOptions given, std::shared_ptr<const RuleSet> rule_set)
       : options(std::move(given)),
@@ -466,7 +468,9 @@ bool EvaluatePartition::take_heartbeat() {
   return std::exchange(state_->saw_heartbeat, false);
 }
 void EvaluatePartition::take_changes(std::vector<StateRecord>& out) {
+  const std::size_t from = out.size();
   state_->take_changes(out);
+  state_->unknown.put_back(out, from);
 }
 std::string EvaluatePartition::position() const {
   return state_->position();
@@ -475,7 +479,8 @@ RecordTime EvaluatePartition::needs_blocks_after() const {
   return state_->resuming_to.value_or(state_->evaluated) - folded_again;
 }
 bool EvaluatePartition::restore(std::string_view key, std::string_view value) {
-  return state_->restore(key, value);
+  const auto record = state_->unknown.take_off(key, value);
+  return record && state_->restore(key, *record);
 }
 bool EvaluatePartition::begin_resume(std::string_view position) {
   return state_->begin_resume(position);

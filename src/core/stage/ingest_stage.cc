@@ -13,6 +13,7 @@
 #include "core/sanitize/sanitized_event_json.h"
 #include "core/stage/slice.h"
 #include "core/stage/unkeyed_watch.h"
+#include "core/stage/unknown_sections.h"
 #include "core/task/recent_identities.h"
 #include "core/task/task_tracker.h"
 
@@ -90,6 +91,7 @@ struct IngestPartition::State {
   int leaps_in_a_row = 0;
   UnkeyedWatch unkeyed;
   std::int64_t records_in_slice = 0;
+  UnknownSections unknown;
   std::vector<UrgentFinding> findings_in_slice;
   std::vector<Sighting> sightings;
   std::unordered_set<std::uint64_t> sighted;  // of this slice: agent, field and value
@@ -663,7 +665,9 @@ std::optional<std::int64_t> IngestPartition::epoch_of(std::string_view position)
 }
 
 void IngestPartition::take_changes(std::vector<StateRecord>& out) {
+  const std::size_t from = out.size();
   state_->take_changes(out);
+  state_->unknown.put_back(out, from);
 }
 
 std::string IngestPartition::position() const {
@@ -671,7 +675,8 @@ std::string IngestPartition::position() const {
 }
 
 bool IngestPartition::restore(std::string_view key, std::string_view value) {
-  return state_->restore(key, value);
+  const auto record = state_->unknown.take_off(key, value);
+  return record && state_->restore(key, *record);
 }
 
 bool IngestPartition::resume(std::string_view position, std::int64_t next_offset) {

@@ -50,7 +50,8 @@ struct IngestPosition {
   Promise promise;
 };
 
-// Decimal numbers with a space between them, 512 bytes at most.
+// Decimal numbers with a space between them, 512 bytes at most. What a later release appends is passed over and not
+// written again: a position is of one cut, so a number that another release left for an older cut would be wrong.
 std::string to_text(const IngestPosition& position);
 std::optional<IngestPosition> read_position(std::string_view text);
 
