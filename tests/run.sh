@@ -18,15 +18,25 @@ fi
 # Said outright: the quickstart leaves both out, and the cache would remember that.
 cmake --preset release -DTOCSIN_TESTS=ON -DTOCSIN_BENCH=ON >/dev/null
 cmake --build --preset release
+
+sanitizers=
+if [[ "${1:-}" != "--quick" ]]; then
+  # End-to-end tests wait more than they work: the sanitizers' builds go on beside them, and make way.
+  (
+    cmake --preset fuzz >/dev/null
+    nice -n 15 cmake --build --preset fuzz --target tocsin_tests tocsin_fuzz -- --quiet
+    cmake --preset tsan >/dev/null
+    nice -n 15 cmake --build --preset tsan --target tocsin_tests -- --quiet
+  ) &
+  sanitizers=$!
+  trap 'kill "$sanitizers" 2>/dev/null || true' EXIT
+fi
 ctest --preset release -j "$jobs" --no-tests=error
 
-if [[ "${1:-}" != "--quick" ]]; then
-  cmake --preset asan >/dev/null
-  cmake --build --preset asan --target tocsin_tests
-  ctest --preset asan -j "$jobs" -LE end_to_end --no-tests=error
-
+if [[ -n "$sanitizers" ]]; then
+  wait "$sanitizers"
+  trap - EXIT
+  ctest --preset fuzz -j "$jobs" -LE end_to_end --no-tests=error
   # Threads are in runtime, edge and app; the core has none.
-  cmake --preset tsan >/dev/null
-  cmake --build --preset tsan --target tocsin_tests
   ctest --preset tsan -j "$jobs" -L threads --no-tests=error
 fi

@@ -1,0 +1,101 @@
+// Telemetry: whatever comes is an event or a reason, and what leaves the sanitizer holds no planted secret.
+
+#include <nlohmann/json.hpp>
+
+#include <memory>
+#include <string>
+
+#include "app/shipped_files.h"
+#include "base/json_text.h"
+#include "core/event/decimal.h"
+#include "core/event/json_string.h"
+#include "core/event/native_decoder.h"
+#include "core/sanitize/event_sanitizer.h"
+#include "core/sanitize/redaction.h"
+#include "core/sanitize/sanitized_event_json.h"
+#include "fuzz/target.h"
+
+namespace tocsin::fuzz {
+
+namespace {
+
+std::shared_ptr<const PatternLibrary> patterns() {
+  static const auto loaded = [] {
+    Diagnostics diagnostics;
+    auto library = load_patterns(shipped_patterns(), diagnostics);
+    must_hold(!diagnostics.has_errors(), "the patterns that ship load");
+    return library;
+  }();
+  return loaded;
+}
+
+// Random, never issued. Put together at run time, so that scanners of repositories pass by.
+const std::string secret = std::string("AKIA") + "ODZDOCIS" + "2JHTLGMX";
+constexpr std::string_view mark = "CANARY";
+
+// `text` with a secret wherever it says CANARY: so a mutated input moves it where it likes.
+std::string planted(std::string_view text) {
+  std::string out;
+  for (;;) {
+    const std::size_t at = text.find(mark);
+    out += text.substr(0, at);
+    if (at == std::string_view::npos) return out;
+    out += " " + secret + " ";
+    text.remove_prefix(at + mark.size());
+  }
+}
+
+void event(std::string_view input) {
+  static NativeDecoder decoder;
+  static EventSanitizer sanitizer(patterns(), Fingerprinter(std::vector<unsigned char>(32, 7)));
+  const std::string record = planted(input);
+  const auto decoded = decoder.decode(record, "key");
+  if (!decoded) {
+    must_hold(!name_of(decoded.error()).empty(), "a refusal has a name");
+    return;
+  }
+  const AgentEvent& event = *decoded.value();
+  const SanitizedEvent& sanitized = sanitizer.sanitize(event);
+  const std::string out = to_json(sanitized, sanitizer.reference(event, TextPlace::content),
+                                  sanitizer.reference(event, TextPlace::argument));
+  must_hold(out.find(secret) == std::string::npos, "no planted secret leaves");
+  must_hold(out.find('\n') == std::string::npos, "a sanitized event is one line");
+  must_hold(nlohmann::json::accept(out), "a sanitized event is JSON");
+  for (std::size_t i = 0; i < string_field_count; ++i) {
+    const auto field = static_cast<StringField>(i);
+    must_hold(sanitized.fields().get(field).find(secret) == std::string_view::npos,
+              "no field holds a planted secret");
+  }
+  // What goes out can come in again, as a source of its own would have it.
+  const auto again = decoder.decode(out, "key");
+  must_hold(again.has_value(), "a sanitized event is an event");
+}
+
+void scan(std::string_view input) {
+  static Scanner scanner(patterns());
+  const std::string text = planted(input);
+  std::size_t last = 0;
+  for (const Match& match : scanner.scan(text)) {
+    must_hold(match.begin < match.end && match.end <= text.size(), "a match lies in its text");
+    must_hold(match.pattern < scanner.library().patterns().size(), "a match is of a pattern");
+    last = std::max<std::size_t>(last, match.end);
+  }
+  if (input.find(mark) != std::string_view::npos) must_hold(last > 0, "a planted secret is found");
+}
+
+void decimal(std::string_view input) {
+  if (input.empty()) return;
+  const int scale = static_cast<unsigned char>(input.front()) % 10;
+  const ScaledDecimal number = parse_scaled_decimal(input.substr(1), scale);
+  if (number.error != DecimalError::none) return;
+  const ScaledDecimal again = parse_scaled_decimal(std::to_string(number.value), 0);
+  must_hold(again.error == DecimalError::none && again.value == number.value, "a decimal's digits are itself");
+}
+
+}  // namespace
+
+std::vector<Target> event_targets() {
+  return {{"event", event}, {"scan", scan}, {"decimal", decimal}};
+}
+
+}  // namespace tocsin::fuzz
