@@ -93,8 +93,6 @@ class Member {
   // nothing may be sent. wait() ends when there is a result.
   virtual void start_commit(const std::vector<BusPosition>& positions) = 0;
   virtual std::optional<bool> commit_result() = 0;
-  // Positions alone, without a transaction.
-  virtual bool commit_positions(const std::vector<BusPosition>& positions) = 0;
 
   // Whether something outside may be done for the partitions that are assigned: nobody else can own them yet, as the
   // group has heard of us lately. Time counts while the machine is suspended, too.

@@ -110,7 +110,6 @@ bool DeliverWorker::adopt(const std::vector<Assigned>& assigned, const std::atom
 bool DeliverWorker::read_statuses(Owned& owned, const std::atomic<bool>& stop) {
   const std::string& name = options_.lanes[0].receiver;
   std::map<std::string, std::int64_t> parked;
-  Duration served = clock_.monotonic();
   const auto outcome = bus_.read_to_end(
       {Topic::page_status, owned.number}, 0,
       [&](const BusRecord& record) {
@@ -124,13 +123,7 @@ bool DeliverWorker::read_statuses(Owned& owned, const std::atomic<bool>& stop) {
           owned.settled[status->page_id] = status->offset;
         }
       },
-      [&] {
-        if (clock_.monotonic() - served > 200ms) {
-          membership_.member().serve();
-          served = clock_.monotonic();
-        }
-        return !stop.load(std::memory_order_relaxed) && !membership_.member().assignment_changed();
-      });
+      [&] { return membership_.still_ours(stop); });
   return outcome == ReadOutcome::complete;
 }
 

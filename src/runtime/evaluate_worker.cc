@@ -138,22 +138,14 @@ bool EvaluateWorker::catch_up_with_people(const std::atomic<bool>& stop) {
   if (!people_) people_ = bus_.tail({Topic::halts, Topic::halt_acks, Topic::silences, Topic::control});
   while (people_ && !people_->caught_up()) {
     people_->read([&](const BusRecord& record) { read_person(record); }, Duration{100});
-    membership_.member().serve();
-    if (stop.load(std::memory_order_relaxed) || membership_.member().assignment_changed()) return false;
+    if (!membership_.still_ours(stop)) return false;
   }
   return people_ != nullptr;
 }
 
 bool EvaluateWorker::restore(Owned& owned, const Assigned& from, const std::atomic<bool>& stop) {
   bool readable = true;
-  Duration served = clock_.monotonic();
-  const auto keep_going = [&] {
-    if (clock_.monotonic() - served > 200ms) {
-      membership_.member().serve();
-      served = clock_.monotonic();
-    }
-    return readable && !stop.load(std::memory_order_relaxed) && !membership_.member().assignment_changed();
-  };
+  const auto keep_going = [&] { return readable && membership_.still_ours(stop); };
   const auto outcome = bus_.read_to_end(
       {Topic::states, owned.number}, 0,
       [&](const BusRecord& record) {

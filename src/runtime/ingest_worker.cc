@@ -139,14 +139,7 @@ bool IngestWorker::adopt(const std::vector<Assigned>& assigned, const std::atomi
 
 bool IngestWorker::restore(Owned& owned, const Assigned& from, const std::atomic<bool>& stop) {
   bool readable = true;
-  Duration served = clock_.monotonic();
-  const auto keep_going = [&] {
-    if (clock_.monotonic() - served > 200ms) {
-      membership_.member().serve();
-      served = clock_.monotonic();
-    }
-    return readable && !stop.load(std::memory_order_relaxed) && !membership_.member().assignment_changed();
-  };
+  const auto keep_going = [&] { return readable && membership_.still_ours(stop); };
   const auto outcome = bus_.read_to_end(
       {Topic::tasks, owned.number}, 0,
       [&](const BusRecord& record) { readable = owned.partition->restore(record.key, record.value) && readable; },

@@ -11,6 +11,8 @@ using namespace std::chrono_literals;
 
 constexpr Duration first_back_off = 200ms;
 constexpr Duration longest_back_off = 5s;
+// A member is to be served each second.
+constexpr Duration serve_every = 200ms;
 
 }  // namespace
 
@@ -62,6 +64,15 @@ bool Membership::serve(std::vector<Assigned>& assigned, bool& is_new) {
     said_ = false;
   }
   return true;
+}
+
+bool Membership::still_ours(const std::atomic<bool>& stop) {
+  const Duration now = clock_.monotonic();
+  if (now - served_at_ >= serve_every) {
+    member_->serve();
+    served_at_ = now;
+  }
+  return !stop.load(std::memory_order_relaxed) && !member_->assignment_changed();
 }
 
 void Membership::leave(const std::string& why) {

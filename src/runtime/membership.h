@@ -33,6 +33,10 @@ class Membership {
   // Only while serve() said yes.
   Member& member() { return *member_; }
 
+  // For long work on what is assigned, restoring above all: takes part in the group now and then, and says whether
+  // to go on. False: the partitions are another's now, or `stop` is set. Requires: serve() said yes.
+  bool still_ours(const std::atomic<bool>& stop);
+
   // Gives the membership up, to begin anew. Why, for people.
   void leave(const std::string& why);
   // Without a word, at the end.
@@ -64,6 +68,7 @@ class Membership {
   Member* awake_ = nullptr;
   Duration next_join_{0};
   Duration back_off_;
+  Duration served_at_{0};
   bool said_ = false;
   // Relaxed: a look from outside, nothing hangs on its order.
   std::atomic<bool> has_assignment_{false};

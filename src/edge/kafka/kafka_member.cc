@@ -375,11 +375,4 @@ bool KafkaMember::may_act() const {
   return boot_time_ms() - counters_.last_contact_ms < settings_.session_timeout.count() / 2;
 }
 
-bool KafkaMember::commit_positions(const std::vector<BusPosition>& positions) {
-  const KafkaPartitions list = list_of(positions);
-  const auto code = rd_kafka_commit(consumer_.get(), list.get(), 0);
-  if (code != RD_KAFKA_RESP_ERR_NO_ERROR) lose(rd_kafka_err2str(code));
-  return code == RD_KAFKA_RESP_ERR_NO_ERROR;
-}
-
 }  // namespace tocsin

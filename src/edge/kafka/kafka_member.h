@@ -61,7 +61,6 @@ class KafkaMember final : public Member {
   bool commit(const std::vector<BusPosition>& positions) override;
   void start_commit(const std::vector<BusPosition>& positions) override;
   std::optional<bool> commit_result() override;
-  bool commit_positions(const std::vector<BusPosition>& positions) override;
   bool may_act() const override;
 
  private:
