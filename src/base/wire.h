@@ -58,6 +58,11 @@ class Reader {
   explicit Reader(std::string_view bytes) : bytes_(bytes) {}
 
   void number(std::uint64_t& value) {
+    if (!bytes_.empty() && static_cast<unsigned char>(bytes_.front()) < 0x80) {  // most are
+      value = static_cast<unsigned char>(bytes_.front());
+      bytes_.remove_prefix(1);
+      return;
+    }
     value = 0;
     for (unsigned shift = 0; shift < 64; shift += 7) {
       if (bytes_.empty()) return fail();

@@ -313,6 +313,7 @@ struct EvaluatePartition::State {
     last_forgotten = position->last_forgotten;
     resuming_to = position->evaluated;
     epoch = position->epoch;
+    series.end_restore();
     return true;
   }
 

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <memory>
 #include <string>
@@ -29,7 +28,7 @@ class DistinctHistory {
   void read_from(wire::Reader& reader);
 
  private:
-  std::deque<std::pair<RecordTime, DistinctSet>> minutes_;
+  std::vector<std::pair<RecordTime, DistinctSet>> minutes_;  // most series have none
 };
 
 struct Series {
@@ -80,16 +79,30 @@ class SeriesTable {
   // What came after that is folded from the blocks again: fold() leaves out what a stored series has already.
   // Requires: called at every grid time, after fold().
   void store(RecordTime grid, std::vector<StateRecord>& out);
-  // False where the record can't be read. One of an aggregate that no rule has any more is passed over.
+  // False where the record can't be read. One of an aggregate that no rule has any more is passed over. What was
+  // restored is there after end_restore(), and until then nothing else may be called.
   bool restore(std::string_view key, std::string_view value);
   bool restore_since(std::string_view key, std::string_view value);
+  void end_restore();
 
   std::size_t size() const;
   std::size_t cap() const;
   std::size_t bytes() const;
 
  private:
+  using Table = std::map<GroupKey, std::unique_ptr<Series>>;
+  // In the order in which their first records came, with an index by hash: a topic that was not compacted yet holds
+  // several records of a series, and of all but the last nothing may stay.
+  struct Restored {
+    std::vector<std::pair<GroupKey, std::unique_ptr<Series>>> list;  // null: forgotten
+    std::vector<std::uint64_t> hashes;
+    std::vector<std::uint32_t> slots;  // place + 1; open addressing, a power of two, at most half full
+
+    std::unique_ptr<Series>& of(std::string_view group);
+  };
+
   std::string key_of(std::uint32_t aggregate, const GroupKey& group) const;
+  static void fill(Table& table, Restored restored);
 
   void read_rules();
   void store_since(std::uint32_t aggregate, std::vector<StateRecord>& out) const;
@@ -97,7 +110,8 @@ class SeriesTable {
   const RuleSet* rules_;
   std::vector<std::string> names_;  // of the aggregates, in keys
   std::vector<RecordTime> counted_since_;
-  std::vector<std::map<GroupKey, std::unique_ptr<Series>>> tables_;
+  std::vector<Table> tables_;
+  std::vector<Restored> restored_;
   std::vector<std::unique_ptr<Series>> overflow_;
   std::vector<bool> overflowed_;
 };

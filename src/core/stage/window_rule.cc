@@ -1,6 +1,7 @@
 #include "core/stage/window_rule.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "base/time_text.h"
@@ -32,6 +33,16 @@ std::vector<std::string_view> split(const GroupKey& key) {
 constexpr int gaps_of_silence = 8;
 
 constexpr std::uint64_t group_form = 1;  // version of the stored record
+
+// As an optional is written.
+template <class Coder>
+void pass_firing(Coder& coder, std::unique_ptr<AlertChange>& firing) {
+  bool has_value = firing != nullptr;
+  wire::pass(coder, has_value);
+  if (!has_value) return firing.reset();
+  if (!firing) firing = std::make_unique<AlertChange>();
+  wire::pass(coder, *firing);
+}
 
 }  // namespace
 
@@ -65,8 +76,11 @@ void WindowRule::find_new_groups() {
   if (known == known_series_) return;
   known_series_ = known;
   for (std::size_t i = 0; i < rule_.values.size(); ++i) {
+    auto next = groups_.begin();  // both are in order
     for (const auto& [key, series] : series_.of(rule_.values[i].aggregate)) {
-      Group& group = groups_[key];
+      const auto entry = groups_.try_emplace(next, key);
+      next = std::next(entry);
+      Group& group = entry->second;
       if (group.series.empty()) {
         group.series.assign(rule_.values.size(), nullptr);
         group.baselines.resize(rule_.values.size());
@@ -272,7 +286,7 @@ void WindowRule::evaluate_group(const GroupKey& key, Group& group, RecordTime no
                    "still warming)"
                  : "condition holds";
     if (silent) reason = "no_data";
-    group.firing = change_of(key, group, measured, now, true, reason);
+    group.firing = std::make_unique<AlertChange>(change_of(key, group, measured, now, true, reason));
     out.push_back(*group.firing);
   } else if (transition == AlertTransition::resolved) {
     if (reason.empty()) reason = "condition no longer holds";
@@ -377,7 +391,7 @@ void WindowRule::take_changes(std::vector<StateRecord>& out) {
       wire::pass(writer, group.last_sample);
       wire::pass(writer, group.usual_gap);
       wire::pass(writer, group.resolved);
-      wire::pass(writer, group.firing);
+      pass_firing(writer, group.firing);
       value = writer.take();
     }
     out.push_back({rule_key(window_prefix, rule_.name, key), std::move(value)});
@@ -446,7 +460,7 @@ bool WindowRule::restore(const GroupKey& key, std::string_view value) {
   wire::pass(reader, group.last_sample);
   wire::pass(reader, group.usual_gap);
   wire::pass(reader, group.resolved);
-  wire::pass(reader, group.firing);
+  pass_firing(reader, group.firing);
   if (!reader.read_all()) return false;
   if (text != shape()) return true;  // another rule of that name
   group.life = AlertLife(std::move(facts));

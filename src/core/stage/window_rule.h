@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -75,8 +76,8 @@ class WindowRule {
     RecordTime last_sample{Duration{INT64_MIN / 2}};
     Duration usual_gap{};  // between samples, as long as there were any
     Sight sight = Sight::blind;
-    std::optional<RecordTime> resolved;  // when the last episode ended
-    std::optional<AlertChange> firing;   // as it was announced
+    std::optional<RecordTime> resolved;   // when the last episode ended
+    std::unique_ptr<AlertChange> firing;  // as it was announced; most groups never had one
   };
   // What one evaluation measured.
   struct Measured {

@@ -173,19 +173,18 @@ void History::Ring::read_from(wire::Reader& reader) {
   wire::pass(reader, newest);
   reader.number(used);
   if (used > reader.left()) return reader.fail();
-  std::vector<std::pair<std::int64_t, Totals>> found;
+  if (used == 0) return;
+  newest_ = newest;
+  const std::size_t size = cells();
+  const std::size_t first = slot_of(newest, size);
   for (std::uint64_t i = 0; i < used && reader.good(); ++i) {
     std::uint64_t age = 0;
     Totals totals;
     reader.number(age);
     wire::pass(reader, totals.sum);
     wire::pass(reader, totals.count);
-    if (age < cells()) found.emplace_back(newest - static_cast<std::int64_t>(age), totals);
+    if (age < size) put(first >= age ? first - age : first + size - age, totals);
   }
-  for (auto one = found.rbegin(); reader.good() && one != found.rend(); ++one) {
-    add({one->first * length_}, one->second);
-  }
-  if (reader.good() && used > 0) add({newest * length_}, {});
 }
 
 void History::write_to(wire::Writer& writer) const {

@@ -84,7 +84,7 @@ class History {
   std::size_t bytes() const;
 
   // All that is in it, cells of zero left out. A reader's reach may be another than the writer's was: what it has no
-  // room for is dropped.
+  // room for is dropped. Requires, to read: nothing was added.
   void write_to(wire::Writer& writer) const;
   void read_from(wire::Reader& reader);
 
