@@ -60,7 +60,8 @@ std::string to_json(const HaltRelease& release);
 std::optional<HaltRecord> halt_from_json(std::string_view json);
 std::optional<HaltRelease> release_from_json(std::string_view json);
 
-// The id that one secret in one scope always has. `fingerprint`: of the secret, or the episode where there is none.
+// The id that one secret in one scope always has. `fingerprint`: of the secret; where there is none, ten minutes of
+// log time.
 std::string halt_id(std::string_view deployment, std::string_view rule, std::string_view scope,
                     std::string_view fingerprint);
 

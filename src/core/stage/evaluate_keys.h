@@ -22,7 +22,7 @@ inline constexpr std::string_view versions_prefix = "versions/";  // agent
 inline constexpr std::string_view window_prefix = "window/";      // rule NUL group
 inline constexpr std::string_view overrun_prefix = "overrun/";    // rule NUL group
 inline constexpr std::string_view folding_prefix = "folding/";    // rule NUL page group
-inline constexpr std::string_view episode_prefix = "episode/";    // rule NUL group
+inline constexpr std::string_view episode_prefix = "episode/";    // rule NUL group; outlives all else of its alert
 inline constexpr std::string_view event_prefix = "event/";        // rule NUL group
 
 inline std::string rule_key(std::string_view prefix, std::string_view rule, std::string_view group) {

@@ -98,7 +98,7 @@ struct EvaluatePartition::State {
     const auto old_rules = std::exchange(rules, due->rules);
     epoch = due->number;
     make_rules();
-    for (auto& [key, value] : std::exchange(orphans, {})) restore(key, value);
+    for (auto& [key, value] : std::exchange(orphans, {})) take_back(key, value);
     for (const StateRecord& record : all) restore(record.key, record.value);
     for (auto& rule : window_rules) {
       rule->resume();
@@ -218,7 +218,7 @@ struct EvaluatePartition::State {
       last_forgotten = grid;
       series.forget(grid, stored);
       versions.forget(grid, stored);
-      for (auto& rule : window_rules) rule->forget();
+      for (auto& rule : window_rules) rule->forget(grid);
     }
     if (options.keeps_state) {
       series.store(grid, stored);
@@ -254,9 +254,14 @@ struct EvaluatePartition::State {
       }
       return set_aside(key, value);
     }
+    if (const auto parts = split_rule_key(episode_prefix, key)) {
+      if (const auto restored = restore_episode(parts->first, GroupKey(parts->second), value)) return *restored;
+      // An event rule's, Tocsin's own, or of a rule that may come again.
+      if (rules->find(parts->first) == nullptr) set_aside(key, value);
+      return event_alerts.restore_episode(key.substr(episode_prefix.size()), value);
+    }
     for (const auto& [prefix, restore_part] : {std::pair(overrun_prefix, &TaskAlerts::restore_alert),
-                                               std::pair(folding_prefix, &TaskAlerts::restore_folding),
-                                               std::pair(episode_prefix, &TaskAlerts::restore_episode)}) {
+                                               std::pair(folding_prefix, &TaskAlerts::restore_folding)}) {
       const auto parts = split_rule_key(prefix, key);
       if (!parts) continue;
       for (auto& rule : task_rules) {
@@ -265,6 +270,28 @@ struct EvaluatePartition::State {
       return set_aside(key, value);
     }
     return false;
+  }
+
+  // Nothing where no window or task rule has that name.
+  std::optional<bool> restore_episode(std::string_view name, const GroupKey& group, std::string_view value) {
+    for (auto& rule : task_rules) {
+      if (rule->rule().name == name) return rule->restore_episode(group, value);
+    }
+    for (auto& rule : window_rules) {
+      if (rule->rule().name == name) return rule->restore_episode(group, value);
+    }
+    return std::nullopt;
+  }
+
+  // Event rules' episodes never left event_alerts, and may have gone on there.
+  void take_back(const std::string& key, const std::string& value) {
+    const auto episode = split_rule_key(episode_prefix, key);
+    if (!episode) {
+      restore(key, value);
+    } else if (!restore_episode(episode->first, GroupKey(episode->second), value) &&
+               rules->find(episode->first) == nullptr) {
+      set_aside(key, value);
+    }
   }
 
   bool set_aside(std::string_view key, std::string_view value) {
@@ -460,6 +487,9 @@ std::optional<std::int64_t> EvaluatePartition::epoch_of(std::string_view positio
 void EvaluatePartition::apply(const std::vector<RuleTrouble>& troubles, RecordTime now,
                               std::vector<AlertChange>& out) {
   state_->event_alerts.apply(troubles, now, out);
+}
+void EvaluatePartition::apply(const OwnCondition& condition, RecordTime now, std::vector<AlertChange>& out) {
+  state_->event_alerts.apply(condition, now, out);
 }
 
 RecordTime EvaluatePartition::evaluated() const {

@@ -25,6 +25,7 @@
 #include "core/halt/halt_record.h"
 #include "core/rule/rule_set.h"
 #include "core/stage/block.h"
+#include "core/stage/event_alerts.h"
 #include "core/stage/state_record.h"
 
 namespace tocsin {
@@ -85,6 +86,8 @@ class EvaluatePartition {
 
   // Which processes' rule files have a mistake, of those that this partition is to speak of: the same.
   void apply(const std::vector<RuleTrouble>& troubles, RecordTime now, std::vector<AlertChange>& out);
+  // A condition of Tocsin's own: an alert while it holds.
+  void apply(const OwnCondition& condition, RecordTime now, std::vector<AlertChange>& out);
 
   // The last grid time that was evaluated; the beginning of time before the first.
   RecordTime evaluated() const;

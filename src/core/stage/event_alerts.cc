@@ -18,6 +18,9 @@ using namespace std::chrono_literals;
 // What nobody resolved by hand ends with its halt, after seven days without a sign.
 constexpr Duration forgotten_after = 168h;
 constexpr Duration own_alerts_quiet = 1h;
+// Of those that do not fire; the quietest go first.
+constexpr std::size_t most_alerts = 100'000;
+constexpr std::size_t most_secrets = 1'000;  // that one alert tells apart
 const std::string not_acknowledged = "HaltNotAcknowledged";
 const std::string rules_not_loaded = "RulesNotLoaded";
 
@@ -33,6 +36,10 @@ std::string halt_word(HaltState state) {
       return "HELD";
   }
   return {};
+}
+
+std::string name_of_secret(const UrgentFinding& finding) {
+  return finding.fingerprint.empty() && finding.halt ? finding.halt->id : finding.fingerprint;
 }
 
 constexpr auto describe_alert = [](auto& coder, auto& alert) {
@@ -90,13 +97,13 @@ void EventAlerts::apply(const UrgentFinding& finding, std::vector<AlertChange>& 
   if (known == nullptr || known->mode != RuleMode::event) return;
   const Rule& rule = *known;
   const Key key{rule.name, finding.group};
-  Alert& alert = alerts_[key];
+  Alert& alert = alert_of(key);
   changed_.insert(key);
-  if (alert.accepted.contains(finding.fingerprint) && !finding.fingerprint.empty()) return;
-  if (finding.halt) alert.fingerprints[finding.halt->id] = finding.fingerprint;
+  if (const std::string secret = name_of_secret(finding); !secret.empty() && alert.accepted.contains(secret)) return;
+  if (finding.halt) note_halt(alert, finding);
   if (alert.firing) {
-    // A halt's record counts its arrivals; without one only what is later is no copy of what was answered.
-    if (finding.halt) {
+    // A secret's halt counts its arrivals; without one only what is later is no copy of what was answered.
+    if (finding.halt && !finding.fingerprint.empty()) {
       alert.times = std::max(alert.times, static_cast<std::int64_t>(finding.halt->count));
     } else if (finding.at > alert.last) {
       ++alert.times;
@@ -112,10 +119,24 @@ void EventAlerts::apply(const UrgentFinding& finding, std::vector<AlertChange>& 
   fire(alert, change_of(rule, finding), out);
 }
 
+EventAlerts::Alert& EventAlerts::alert_of(const Key& key) {
+  const auto [entry, is_new] = alerts_.try_emplace(key);
+  if (is_new) entry->second.episode = episodes_.take_out(rule_key({}, key.first, key.second));
+  return entry->second;
+}
+
+void EventAlerts::note_halt(Alert& alert, const UrgentFinding& finding) {
+  if (alert.fingerprints.size() < most_secrets || alert.fingerprints.contains(finding.halt->id)) {
+    alert.fingerprints[finding.halt->id] = name_of_secret(finding);
+  } else {
+    alert.fingerprints[{}] = {};
+  }
+}
+
 void EventAlerts::raise(const std::string& name, const Labels& labels, const std::string& summary, RecordTime at,
                         std::vector<AlertChange>& out) {
   const Key key{name, to_text(labels)};
-  Alert& alert = alerts_[key];
+  Alert& alert = alert_of(key);
   changed_.insert(key);
   alert.last = at;
   ++alert.times;
@@ -129,16 +150,15 @@ void EventAlerts::apply(const AckReport& report, RecordTime at, std::vector<Aler
   for (const Unacknowledged& one : report.overdue) {
     const Labels labels{{"scope", one.scope}};
     overdue.insert(to_text(labels));
-    Alert& alert = alerts_[{not_acknowledged, to_text(labels)}];
-    if (alert.firing) continue;
-    alert.last = at;
-    alert.times = 1;
-    alert.quiet_for = Duration{};
     const std::string of_agent = one.agent.empty() ? "" : " of agent " + one.agent;
-    raise(alert, not_acknowledged, labels,
-          "nobody has acknowledged the halt of " + one.scope + of_agent + " for " + to_text(AckWatch::patience) +
-              ": it may run on, as an agent that does not read halts is stopped by none; look at it, and stop it by "
-              "hand",
+    apply({.alert = not_acknowledged,
+           .labels = labels,
+           .holds = true,
+           .summary = "nobody has acknowledged the halt of " + one.scope + of_agent + " for " +
+                      to_text(AckWatch::patience) +
+                      ": it may run on, as an agent that does not read halts is stopped by none; look at it, and "
+                      "stop it by hand",
+           .over = {}},
           at, out);
   }
   for (auto& [key, alert] : alerts_) {
@@ -146,6 +166,7 @@ void EventAlerts::apply(const AckReport& report, RecordTime at, std::vector<Aler
     const auto ended = std::find_if(report.ended.begin(), report.ended.end(), [&](const auto& scope) {
       return to_text(Labels{{"scope", scope.first}}) == key.second;
     });
+    changed_.insert(key);
     resolve(alert, at, ended == report.ended.end() ? "no halt waits for an acknowledgement any more" : ended->second,
             out);
   }
@@ -156,15 +177,12 @@ void EventAlerts::apply(const std::vector<RuleTrouble>& troubles, RecordTime at,
   for (const RuleTrouble& trouble : troubles) {
     const Labels labels{{"process", trouble.process}};
     standing.insert(to_text(labels));
-    Alert& alert = alerts_[{rules_not_loaded, to_text(labels)}];
-    if (alert.firing) continue;
-    changed_.insert({rules_not_loaded, to_text(labels)});
-    alert.last = at;
-    alert.times = 1;
-    alert.quiet_for = Duration{};
-    raise(alert, rules_not_loaded, labels,
-          "the rule files of " + trouble.process +
-              " have a mistake, so the rules in force stay as they were: " + trouble.summary,
+    apply({.alert = rules_not_loaded,
+           .labels = labels,
+           .holds = true,
+           .summary = "the rule files of " + trouble.process +
+                      " have a mistake, so the rules in force stay as they were: " + trouble.summary,
+           .over = {}},
           at, out);
   }
   for (auto& [key, alert] : alerts_) {
@@ -172,6 +190,24 @@ void EventAlerts::apply(const std::vector<RuleTrouble>& troubles, RecordTime at,
     changed_.insert(key);
     resolve(alert, at, "the files can be read again", out);
   }
+}
+
+void EventAlerts::apply(const OwnCondition& condition, RecordTime at, std::vector<AlertChange>& out) {
+  const Key key{condition.alert, to_text(condition.labels)};
+  if (!condition.holds) {
+    const auto known = alerts_.find(key);
+    if (known == alerts_.end() || !known->second.firing) return;
+    resolve(known->second, at, condition.over, out);
+    changed_.insert(key);
+    return;
+  }
+  Alert& alert = alert_of(key);
+  alert.last = at;
+  if (alert.firing) return;
+  alert.times = 1;
+  alert.quiet_for = Duration{};
+  changed_.insert(key);
+  raise(alert, condition.alert, condition.labels, condition.summary, at, out);
 }
 
 void EventAlerts::raise(Alert& alert, const std::string& name, const Labels& labels, const std::string& summary,
@@ -271,6 +307,7 @@ void EventAlerts::release(const HaltRelease& release, std::vector<AlertChange>& 
     const auto halted = alert.fingerprints.find(release.id);
     if (halted == alert.fingerprints.end()) continue;
     alert.accepted.insert(halted->second);
+    if (alert.accepted.size() > most_secrets) alert.accepted.erase(alert.accepted.begin());
     changed_.insert(key);
     // Another secret of the same kind in the same task keeps the alert firing.
     const bool all_accepted = std::all_of(alert.fingerprints.begin(), alert.fingerprints.end(),
@@ -290,8 +327,27 @@ void EventAlerts::advance(RecordTime now, std::vector<AlertChange>& out) {
       resolve(alert, now, "expired", out);
     }
     const bool forget = !alert.firing && quiet >= forgotten_after;
-    if (forget) changed_.insert(entry->first);
+    if (forget) {
+      changed_.insert(entry->first);
+      episodes_.put_away(rule_key({}, entry->first.first, entry->first.second), alert.episode, now);
+    }
     entry = forget ? alerts_.erase(entry) : std::next(entry);
+  }
+  if (alerts_.size() > most_alerts) forget_quietest(now);
+}
+
+void EventAlerts::forget_quietest(RecordTime now) {
+  std::vector<std::pair<RecordTime, Key>> quiet;
+  for (const auto& [key, alert] : alerts_) {
+    if (!alert.firing) quiet.emplace_back(alert.last, key);
+  }
+  std::sort(quiet.begin(), quiet.end());
+  const std::size_t count = std::min(quiet.size(), alerts_.size() - most_alerts);
+  for (std::size_t i = 0; i < count; ++i) {
+    const Key& key = quiet[i].second;
+    changed_.insert(key);
+    episodes_.put_away(rule_key({}, key.first, key.second), alerts_.at(key).episode, now);
+    alerts_.erase(key);
   }
 }
 
@@ -303,6 +359,9 @@ void EventAlerts::take_changes(std::vector<StateRecord>& out) {
     out.push_back({rule_key(event_prefix, key.first, key.second), std::move(value)});
   }
   changed_.clear();
+  episodes_.take_changes([&](const std::string& key, std::string value) {
+    out.push_back({std::string(episode_prefix) + key, std::move(value)});
+  });
 }
 
 bool EventAlerts::restore(std::string_view rule, std::string_view group, std::string_view value) {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "core/alert/alert_change.h"
+#include "core/alert/episode_book.h"
 #include "core/epoch/control_record.h"
 #include "core/halt/ack_watch.h"
 #include "core/rule/rule_set.h"
@@ -21,6 +22,15 @@
 #include "core/stage/state_record.h"
 
 namespace tocsin {
+
+// A condition of Tocsin's own that lasts, as its owner sees it.
+struct OwnCondition {
+  std::string alert;
+  Labels labels;
+  bool holds = false;
+  std::string summary;  // why somebody should look, where it holds
+  std::string over;     // why it ended, where it does not
+};
 
 class EventAlerts {
  public:
@@ -44,6 +54,8 @@ class EventAlerts {
 
   // The same: RulesNotLoaded fires for each process whose files have a mistake.
   void apply(const std::vector<RuleTrouble>& troubles, RecordTime at, std::vector<AlertChange>& out);
+  // Fires while the condition holds.
+  void apply(const OwnCondition& condition, RecordTime at, std::vector<AlertChange>& out);
 
   void release(const HaltRelease& release, std::vector<AlertChange>& out);
 
@@ -52,8 +64,14 @@ class EventAlerts {
 
   // What outlives the process: all that changed since the last call. restore(): false where the record can't be read.
   void take_changes(std::vector<StateRecord>& out);
-  void drop_changes() { changed_.clear(); }
+  void drop_changes() {
+    changed_.clear();
+    episodes_.drop_changes();
+  }
   bool restore(std::string_view rule, std::string_view group, std::string_view value);
+  bool restore_episode(std::string_view rule_and_group, std::string_view value) {
+    return episodes_.restore(rule_and_group, value);
+  }
 
   struct Active {
     AlertChange change;
@@ -63,18 +81,26 @@ class EventAlerts {
   std::size_t firing(const std::string& alert) const;
 
  private:
+  using Key = std::pair<std::string, GroupKey>;
   struct Alert {
     bool firing = false;
     std::int64_t episode = 0;
     std::int64_t times = 0;
     RecordTime last;
     RecordTime resolved{Duration{INT64_MIN / 2}};
-    Duration quiet_for{};                             // resolves after it; zero: only by a person's word
-    std::set<std::string> accepted;                   // fingerprints
-    std::map<std::string, std::string> fingerprints;  // by halt id
+    Duration quiet_for{};  // resolves after it; zero: only by a person's word
+    // Fingerprints that a person accepted; where an event has none, the halt's id stands for it. Of more than a
+    // thousand some are forgotten, and page again.
+    std::set<std::string> accepted;
+    // The same of what it fires for, by halt id. Those beyond a thousand are one entry without a name, which nobody
+    // can accept: such an alert is not ended by releases.
+    std::map<std::string, std::string> fingerprints;
     AlertChange change;
   };
 
+  Alert& alert_of(const Key& key);
+  void note_halt(Alert& alert, const UrgentFinding& finding);
+  void forget_quietest(RecordTime now);
   void raise(Alert& alert, const std::string& name, const Labels& labels, const std::string& summary, RecordTime at,
              std::vector<AlertChange>& out);
   void fire(Alert& alert, AlertChange change, std::vector<AlertChange>& out);
@@ -85,9 +111,9 @@ class EventAlerts {
   std::string deployment_;
   std::string command_url_;
   const AgentVersions& versions_;
-  using Key = std::pair<std::string, GroupKey>;
   std::map<Key, Alert> alerts_;  // by rule and group
   std::set<Key> changed_;
+  EpisodeBook episodes_;  // of alerts that are forgotten, by rule NUL group
 };
 
 }  // namespace tocsin

@@ -31,6 +31,8 @@ constexpr int leaps_believed = 20;
 constexpr Duration promised_for = std::chrono::seconds{30};
 constexpr Duration remembered_silence = std::chrono::hours{9 * 24};
 
+constexpr Duration unnamed_halt_lasts = std::chrono::minutes{10};
+
 // More agents than this share one set of figures: metrics stay bounded whatever telemetry says.
 constexpr std::size_t most_agents = 10'000;
 
@@ -526,7 +528,11 @@ struct IngestPartition::State {
     if (scope.empty() || scope.back() == ':') return;  // nobody would know whom to stop
     HaltRecord record;
     record.scope = scope;
-    record.id = halt_id(options.deployment, rule.name, scope, urgent.fingerprint);
+    // What is no secret has nothing of its own to be known by: after ten minutes it is another halt, or one that was
+    // released would never be in force again.
+    const std::string what = urgent.fingerprint.empty() ? to_rfc3339(as_event_time(floor_to(now, unnamed_halt_lasts)))
+                                                        : urgent.fingerprint;
+    record.id = halt_id(options.deployment, rule.name, scope, what);
     record.rule = rule.name;
     record.pattern = urgent.pattern;
     record.fingerprint = urgent.fingerprint;

@@ -15,8 +15,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// Page groups are remembered for a week, so that their episodes go on counting.
-constexpr Duration remembered = 168h;
+// Page groups are remembered as long as there is room, so that their episodes go on counting.
+constexpr std::size_t most_pages = 100'000;
 constexpr std::size_t most_listed = 20;
 constexpr std::size_t most_episodes = 100'000;
 
@@ -218,11 +218,16 @@ void TaskAlerts::advance(const std::vector<const TaskNews*>& news, RecordTime no
   if (rule_.actions.page) fold_pages(changed);
   for (const Changed& one : changed) changed_pages_.insert(one.page_group);
   for (Changed& one : changed) out.push_back(std::move(one.change));
-  std::erase_if(pages_, [&](const auto& entry) {
-    const bool is_over = entry.second.firing == 0 && entry.second.last_used + remembered < now;
-    if (is_over) changed_pages_.insert(entry.first);
-    return is_over;
-  });
+  while (pages_.size() > most_pages) {
+    auto oldest = pages_.end();
+    for (auto page = pages_.begin(); page != pages_.end(); ++page) {
+      const bool is_over = page->second.firing == 0;
+      if (is_over && (oldest == pages_.end() || page->second.last_used < oldest->second.last_used)) oldest = page;
+    }
+    if (oldest == pages_.end()) break;
+    changed_pages_.insert(oldest->first);
+    pages_.erase(oldest);
+  }
   std::erase_if(episodes_, [&](const auto& entry) {
     const bool is_over = !alerts_.contains(entry.first) && episodes_.size() > most_episodes;
     if (is_over) changed_episodes_.insert(entry.first);

@@ -84,6 +84,10 @@ void WindowRule::find_new_groups() {
       if (group.series.empty()) {
         group.series.assign(rule_.values.size(), nullptr);
         group.baselines.resize(rule_.values.size());
+        AlertLife::Facts facts;
+        facts.episode = episodes_.take_out(key);
+        if (facts.episode > 0) changed_.insert(key);
+        group.life = AlertLife(std::move(facts));
       }
       group.series[i] = series.get();
     }
@@ -397,6 +401,9 @@ void WindowRule::take_changes(std::vector<StateRecord>& out) {
     out.push_back({rule_key(window_prefix, rule_.name, key), std::move(value)});
   }
   changed_.clear();
+  episodes_.take_changes([&](const std::string& key, std::string value) {
+    out.push_back({rule_key(episode_prefix, rule_.name, key), std::move(value)});
+  });
 }
 
 void WindowRule::end_all(RecordTime now, const std::string& reason, std::vector<AlertChange>& out) {
@@ -424,6 +431,7 @@ void WindowRule::take_all(std::vector<StateRecord>& out) {
   for (const auto& [key, group] : groups_) {
     if (group.life.mark() != AlertLife::Mark{}) changed_.insert(key);
   }
+  episodes_.take_all();
   take_changes(out);
 }
 
@@ -483,7 +491,7 @@ void WindowRule::resume() {
   }
 }
 
-void WindowRule::forget() {
+void WindowRule::forget(RecordTime now) {
   for (auto& [key, group] : groups_) {
     for (std::size_t i = 0; i < rule_.values.size(); ++i) {
       group.series[i] = series_.find(rule_.values[i].aggregate, key);
@@ -493,8 +501,11 @@ void WindowRule::forget() {
     const auto& series = entry.second.series;
     const bool is_over = entry.second.life.is_forgettable() &&
                          std::all_of(series.begin(), series.end(), [](const Series* s) { return s == nullptr; });
-    if (is_over && entry.second.life.version() > 0) changed_.insert(entry.first);
-    return is_over;
+    if (!is_over) return false;
+    const AlertLife& life = entry.second.life;
+    if (life.version() > 0 || life.episode() > 0) changed_.insert(entry.first);
+    episodes_.put_away(entry.first, life.episode(), now);
+    return true;
   });
   known_series_ = 0;
 }

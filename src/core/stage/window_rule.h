@@ -14,6 +14,7 @@
 
 #include "core/alert/alert_change.h"
 #include "core/alert/alert_life.h"
+#include "core/alert/episode_book.h"
 #include "core/rule/rule_set.h"
 #include "core/stage/agent_versions.h"
 #include "core/stage/series_table.h"
@@ -38,19 +39,23 @@ class WindowRule {
   // The groups whose alert has a past, as take_changes() gives them.
   void take_all(std::vector<StateRecord>& out);
 
-  // Drops groups whose series are gone and whose alert has no past.
-  void forget();
+  // Drops groups whose series are gone and whose alert has no past but how often it fired.
+  void forget(RecordTime now);
 
   // What outlives the process: each group whose alert changed since the last call. Groups that never had one come
   // back with their series; resume() finds the rest of what evaluate() knew. Requires for it: the series are
   // restored.
   void take_changes(std::vector<StateRecord>& out);
-  void drop_changes() { changed_.clear(); }
+  void drop_changes() {
+    changed_.clear();
+    episodes_.drop_changes();
+  }
   bool restore(const GroupKey& key, std::string_view value);
   // The record was made by a rule of that name with other groups.
   bool is_of_other_groups(std::string_view value) const;
   // All that was restored is stored once more: this rule's settings make something else of it.
   void store_all();
+  bool restore_episode(const GroupKey& key, std::string_view value) { return episodes_.restore(key, value); }
   void resume();
 
   struct GroupSight {
@@ -119,6 +124,7 @@ class WindowRule {
   AlertTiming timing_;
   std::map<GroupKey, Group> groups_;
   std::set<GroupKey> changed_;
+  EpisodeBook episodes_;  // of groups that were dropped
   std::size_t known_series_ = 0;
   std::vector<double> inputs_;  // of the condition; kept for its memory
 };
