@@ -38,6 +38,7 @@ class ConfigLoader {
     load_halts(reader);
     load_http(reader);
     if (const auto key = reader.text("fingerprint_key_file")) config_.fingerprint_key_file = resolved(*key);
+    if (const auto folder = reader.text("state_directory")) config_.state_directory = resolved(*folder);
     if (const auto clock = reader.choice("clock", {"wall", "events"})) config_.clock = static_cast<ClockMode>(*clock);
     config_.partitions = static_cast<std::int32_t>(reader.integer("partitions", 1, 64).value_or(1));
     if (config_.clock == ClockMode::events && config_.partitions > 1) {

@@ -38,6 +38,8 @@ struct Config {
   std::vector<ReceiverConfig> receivers;
   bool publish_events = true;
   std::string log_level = "info";
+  // Where what must outlive a process that is killed is kept. Nothing else is lost without it.
+  std::string state_directory = "/var/lib/tocsin";
   std::optional<KafkaSettings> kafka;  // absent: the bus is in memory
   // Called with GET after a record of Tocsin's own has gone through all stages; empty: no such record is written.
   std::string heartbeat_url;

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "app/receiver_factory.h"
+#include "edge/disk/attempt_file.h"
 
 namespace tocsin {
 
@@ -84,6 +85,13 @@ Result<std::unique_ptr<KafkaService>, std::string> KafkaService::start(
   options.heartbeat_from = heartbeat_from;
   options.heartbeat_every = config.heartbeat_every;
   options.receivers = std::move(receivers.value());
+  if (auto attempts = AttemptFile::open(config.state_directory)) {
+    self->attempts_ = std::move(attempts.value());
+    options.attempts = self->attempts_.get();
+  } else {
+    log(LogLevel::warning, "no state_directory (" + attempts.error() +
+                               "): a record that ends its process is read again after each restart, for ever");
+  }
   self->fingerprinter_ = std::make_unique<Fingerprinter>(fingerprint_key);
   self->service_ = std::make_unique<BusService>(std::move(options), *self->bus_, self->clock_, *self->rules_,
                                                 *self->fingerprinter_, on_result, say);

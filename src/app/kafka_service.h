@@ -55,6 +55,7 @@ class KafkaService {
   std::unique_ptr<RuleFiles> rule_files_;
   std::atomic<bool> stop_rules_{false};
   std::thread rules_thread_;
+  std::unique_ptr<Attempts> attempts_;
   std::unique_ptr<BusService> service_;
   std::unique_ptr<BusLog> log_;
   std::unique_ptr<HttpApi> api_;

@@ -1,6 +1,11 @@
 #include "runtime/bus_service.h"
 
+#include <cxxabi.h>
+
 #include <algorithm>
+#include <cstdlib>
+#include <exception>
+#include <typeinfo>
 #include <utility>
 
 namespace tocsin {
@@ -15,6 +20,31 @@ void stop_all(std::atomic<bool>& stop, Workers& workers, std::vector<std::thread
   for (auto& worker : workers) worker->wake();
   for (std::thread& thread : threads) thread.join();
   threads.clear();
+}
+
+// The type alone: what() may hold bytes of a record.
+std::string type_of(const std::exception& error) {
+  int status = 0;
+  char* const name = abi::__cxa_demangle(typeid(error).name(), nullptr, nullptr, &status);
+  std::string text = name != nullptr ? name : typeid(error).name();
+  std::free(name);
+  return text;
+}
+
+template <class Worker>
+void run_until(const std::atomic<bool>& stop, Worker& worker, const std::string& name, const SayLine& say) {
+  for (;;) {
+    std::string why = "an error of an unknown type";
+    try {
+      return worker.run(stop);
+    } catch (const std::exception& error) {
+      why = "an error of type " + type_of(error);
+    } catch (...) {
+    }
+    say(true, name + " stopped at " + why + "; it drops its partitions and begins anew");
+    worker.give_up(why);
+    if (stop) return;
+  }
 }
 
 }  // namespace
@@ -45,11 +75,18 @@ BusService::BusService(Options options, Bus& bus, const Clock& clock, RuleSource
     own.closes_when_idle = options_.closes_when_idle;
     own.heartbeat_from = options_.heartbeat_from;
     own.heartbeat_every = options_.heartbeat_every;
+    own.attempts = options_.attempts;
     ingest_.push_back(std::make_unique<IngestWorker>(std::move(own), bus, clock, rules_, fingerprinter, say));
   }
-  for (auto& worker : deliver_) deliver_threads_.emplace_back([this, w = worker.get()] { w->run(stop_deliver_); });
-  for (auto& worker : evaluate_) evaluate_threads_.emplace_back([this, w = worker.get()] { w->run(stop_evaluate_); });
-  for (auto& worker : ingest_) ingest_threads_.emplace_back([this, w = worker.get()] { w->run(stop_ingest_); });
+  const auto start = [&say](auto& workers, const char* name, const std::atomic<bool>& stop,
+                            std::vector<std::thread>& threads) {
+    for (auto& worker : workers) {
+      threads.emplace_back([&stop, name, say, w = worker.get()] { run_until(stop, *w, name, say); });
+    }
+  };
+  start(deliver_, "a deliver worker", stop_deliver_, deliver_threads_);
+  start(evaluate_, "an evaluate worker", stop_evaluate_, evaluate_threads_);
+  start(ingest_, "an ingest worker", stop_ingest_, ingest_threads_);
   lag_thread_ = std::thread([this] { watch_lag(); });
 }
 

@@ -5,7 +5,8 @@
 //   evaluate-0..N-1   blocks partitions
 //   deliver-RECEIVER  one thread a receiver
 //
-// Starts back to front and stops front to back.
+// Starts back to front and stops front to back. A worker that throws drops its partitions and begins anew, loudly;
+// the others go on.
 
 #pragma once
 
@@ -43,6 +44,7 @@ class BusService final : public ServiceView {
     std::int32_t heartbeat_from = INT32_MAX;  // source partitions from this number on hold heartbeats
     Duration heartbeat_every = std::chrono::seconds{30};
     std::vector<DeliverWorker::Options> receivers;
+    Attempts* attempts = nullptr;  // null: a record that ends its process is tried for ever
   };
 
   // Requires: references and receivers live longer than this.

@@ -45,6 +45,11 @@ class DeliverWorker {
 
   // Runs until `stop` is set. Thread: the worker's.
   void run(const std::atomic<bool>& stop);
+  // After run() threw: drops everything, so that run() begins anew. Thread: the worker's.
+  void give_up(const std::string& why) {
+    membership_.leave(why);
+    drop_all();
+  }
   // Thread: any.
   void wake() { membership_.wake(); }
   // One for each lane.

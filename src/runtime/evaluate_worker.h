@@ -43,6 +43,11 @@ class EvaluateWorker {
 
   // Runs until `stop` is set. Thread: the worker's.
   void run(const std::atomic<bool>& stop);
+  // After run() threw: drops everything, so that run() begins anew. Thread: the worker's.
+  void give_up(const std::string& why) {
+    membership_.leave(why);
+    drop_all();
+  }
   // Thread: any.
   void wake() { membership_.wake(); }
   std::shared_ptr<const EvaluateView> view() const { return view_.get(); }

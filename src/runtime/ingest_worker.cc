@@ -116,6 +116,10 @@ bool IngestWorker::adopt(const std::vector<Assigned>& assigned, const std::atomi
       drop_all();
       return false;
     }
+    owned.attempts =
+        options_.attempts != nullptr ? options_.attempts->mark_of(owned.topic, owned.number_in_topic) : nullptr;
+    if (owned.attempts == nullptr) owned.attempts = &own_marks_[owned.number];
+    owned.given_up = owned.attempts->given_up_from(0);
     owned.partition =
         std::make_unique<IngestPartition>(std::move(own), epoch->rules, epoch->patterns, fingerprinter_);
     if (one.next_offset && !restore(owned, one, stop)) {
@@ -204,7 +208,13 @@ void IngestWorker::read_record(Owned& owned, const BusRecord& record, RecordTime
   raw.time_is_ahead = record.time - now > most_ahead;
   owned.partition->close_before(record.time, raw.time_is_ahead, out_);
   if (!out_.cuts.empty()) take_cuts(owned, record.offset);
-  owned.partition->apply(raw, out_);
+  if (record.offset == owned.given_up) [[unlikely]] {
+    pass_over(owned, raw);
+  } else {
+    owned.attempts->begin(record.offset);
+    owned.partition->apply(raw, out_);
+    owned.attempts->end();
+  }
   if (!out_.halts.empty() || !out_.findings.empty()) give_out_urgent(&owned.partition->rules());
   for (const DeadLetter& letter : out_.dead_letters) {
     owned.pending.push_back(
@@ -215,6 +225,21 @@ void IngestWorker::read_record(Owned& owned, const BusRecord& record, RecordTime
     bus_.send_later({Topic::events, by_key, std::string(record.key), std::move(event)}, filling_->in_flight);
   }
   out_.published.clear();
+}
+
+void IngestWorker::pass_over(Owned& owned, const RawRecord& raw) {
+  const std::string name =
+      owned.topic + "/" + std::to_string(owned.number_in_topic) + "@" + std::to_string(raw.offset);
+  say_(true, "reading record " + name + " ended the process " + std::to_string(AttemptMark::most_deaths) +
+                 " times; it is passed over");
+  owned.partition->pass_over(raw, name, out_);
+  owned.given_up = owned.attempts->given_up_from(raw.offset + 1);
+}
+
+void IngestWorker::give_up(const std::string& why) {
+  for (const Owned& owned : owned_) owned.attempts->note_death();
+  membership_.leave(why);
+  drop_all();
 }
 
 void IngestWorker::take_cuts(Owned& owned, std::int64_t next_offset) {
@@ -331,6 +356,10 @@ bool IngestWorker::commit() {
     membership_.leave(membership_.member().lost().value_or("a transaction failed"));
     drop_all();
     return false;
+  }
+  for (const Owned& owned : owned_) {
+    const auto position = closing_->positions.find(owned.number);
+    if (position != closing_->positions.end()) owned.attempts->note_committed(position->second.next_offset);
   }
   cuts_ += closing_->cuts;
   closing_->clear();

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "core/stage/ingest_stage.h"
+#include "ports/attempts.h"
 #include "ports/bus.h"
 #include "ports/clock.h"
 #include "runtime/mailbox.h"
@@ -38,6 +39,7 @@ class IngestWorker {
     Duration idle_grace = std::chrono::seconds{3};
     std::int32_t heartbeat_from = INT32_MAX;  // source partitions from this number on hold heartbeats
     Duration heartbeat_every = std::chrono::seconds{30};
+    Attempts* attempts = nullptr;  // null: a record that ends its process is tried for ever
   };
 
   // Requires: references live longer than this.
@@ -46,6 +48,9 @@ class IngestWorker {
 
   // Runs until `stop` is set. Thread: the worker's.
   void run(const std::atomic<bool>& stop);
+  // After run() threw: drops everything, so that run() begins anew; the record that it was at has failed once more.
+  // Thread: the worker's.
+  void give_up(const std::string& why);
   // Thread: any.
   void wake() { membership_.wake(); }
   std::shared_ptr<const IngestView> view() const { return view_.get(); }
@@ -72,6 +77,8 @@ class IngestWorker {
       RecordTime time;
     };
     std::deque<Waiting> waiting;
+    AttemptMark* attempts = nullptr;
+    std::int64_t given_up = AttemptMark::none;  // the record that is passed over
   };
   // What one transaction holds.
   struct Batch {
@@ -95,6 +102,7 @@ class IngestWorker {
   bool read_some();
   bool read_waiting(Owned& owned, RecordTime now);
   void read_record(Owned& owned, const BusRecord& record, RecordTime now);
+  void pass_over(Owned& owned, const RawRecord& raw);
   void take_cuts(Owned& owned, std::int64_t next_offset);
   void close_idle();
   void send_heartbeats();
@@ -114,6 +122,7 @@ class IngestWorker {
   std::vector<Owned> owned_;
   IngestOutput out_;
   std::vector<StateRecord> changes_;
+  std::map<std::int32_t, AttemptMark> own_marks_;  // of partitions that have no lasting one
   InFlight halts_in_flight_;
   std::deque<NewRecord> findings_;  // wait for the halts before them
   Batch batches_[2];

@@ -31,8 +31,9 @@ enum class DecodeError : std::uint8_t {
   wrong_type,         // a known field holds a value of another type
   out_of_range,       // a number that its unit cannot hold, or a negative count
   trailing_data,      // bytes after the object
+  gave_up,            // each attempt to read it ended the process
 };
-inline constexpr std::size_t decode_error_count = 14;
+inline constexpr std::size_t decode_error_count = 15;
 
 // Stable and short, as metric labels and dead letters carry them: "not_json".
 std::string_view name_of(DecodeError error);

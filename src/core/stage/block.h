@@ -65,8 +65,9 @@ enum class Notice : std::uint8_t {
   halt_storm,        // more halts at once than the limits allow
   source_not_keyed,  // records come without their correlation id as key; `place` names the topic
   heartbeat,         // a record of Tocsin's own came by; raises nothing
+  poison_record,     // one was passed over, as reading it had ended the process each time; `place` says which
 };
-inline constexpr std::int64_t notice_count = 4;
+inline constexpr std::int64_t notice_count = 5;
 
 // As its alert is called; empty where it raises none.
 constexpr std::string_view name_of(Notice notice) {
@@ -75,6 +76,8 @@ constexpr std::string_view name_of(Notice notice) {
       return "HaltStorm";
     case Notice::source_not_keyed:
       return "SourceNotKeyed";
+    case Notice::poison_record:
+      return "PoisonRecord";
     case Notice::heartbeat:
     case Notice::none:
       break;

@@ -85,6 +85,11 @@ void EventAlerts::apply(const UrgentFinding& finding, std::vector<AlertChange>& 
                    "partitions and nothing can say when such a task runs too long: set the producer's key to the "
                    "correlation id (the Collector's Kafka exporter: partition_traces_by_id: true)",
                    finding.at, out);
+    case Notice::poison_record:
+      return raise(std::string(name_of(finding.notice)), {{"record", finding.place}},
+                   "reading this record ended the process three times; it is passed over, counts nowhere and stands "
+                   "among the dead letters: report it, with the record if you may",
+                   finding.at, out);
     case Notice::heartbeat:
       return;
     case Notice::none:

@@ -297,6 +297,21 @@ struct IngestPartition::State {
     findings_in_slice = {std::move(notice)};
   }
 
+  void pass_over(const RawRecord& record, const std::string& name, IngestOutput& out) {
+    ++totals.records;
+    advance_to(record, nullptr, out);
+    ++records_in_slice;
+    next_offset = record.offset + 1;
+    dead_letter(record, DecodeError::gave_up, out);
+    UrgentFinding notice;
+    notice.notice = Notice::poison_record;
+    notice.id = to_hex(hash_parts({"poison", options.deployment, name}));
+    notice.place = name;
+    notice.at = log_time;
+    notice.event_time = as_event_time(log_time);
+    findings_in_slice.push_back(std::move(notice));
+  }
+
   void note_unkeyed(IngestOutput& out) {
     ++totals.records_unkeyed;
     if (!unkeyed.note(now)) return;
@@ -646,6 +661,24 @@ IngestPartition::~IngestPartition() = default;
 
 void IngestPartition::apply(const RawRecord& record, IngestOutput& out) {
   state_->apply(record, out);
+}
+
+void IngestPartition::pass_over(const RawRecord& record, const std::string& name, IngestOutput& out) {
+  state_->pass_over(record, name, out);
+}
+
+void IngestPartition::begin_at(RecordTime begin, IngestOutput& out) {
+  state_->log_time = begin;
+  state_->next_grid = begin + slice_length;
+  state_->cut(begin, true, out);
+}
+
+void IngestPartition::lose_track() {
+  state_->tasks.lose_track();
+}
+
+void IngestPartition::expect_moves_until(RecordTime until) {
+  state_->moving_until = until;
 }
 
 void IngestPartition::close_before(RecordTime time, bool time_is_ahead, IngestOutput& out) {

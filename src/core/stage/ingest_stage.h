@@ -90,6 +90,11 @@ class IngestPartition {
   // Takes one record; first closes every grid time up to its own. Appends to `out`.
   void apply(const RawRecord& record, IngestOutput& out);
 
+  // Takes the place of apply() for a record that nobody survived reading: it counts in its slice, becomes a dead
+  // letter, and a notice in the slice's block. `name`: of the record, for people. Nothing of it is seen before the
+  // cut is committed, so that it is passed over once and for all, or tried again.
+  void pass_over(const RawRecord& record, const std::string& name, IngestOutput& out);
+
   // Closes what apply() of a record with this stamp would close first, so that its cuts can be committed before it.
   // Called or not, and however often, apply() then comes to the same.
   void close_before(RecordTime time, bool time_is_ahead, IngestOutput& out);

@@ -123,6 +123,7 @@ struct KafkaBus::State {
         break;
       }
       const ssize_t count = rd_kafka_consume_batch(topic.get(), number, 20, batch.data(), batch.size());
+      const KafkaMessages held(batch.data(), count);
       for (ssize_t i = 0; i < count; ++i) {
         rd_kafka_message_t* message = batch[static_cast<std::size_t>(i)];
         if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
@@ -134,7 +135,6 @@ struct KafkaBus::State {
         } else if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
           from = until;
         }
-        rd_kafka_message_destroy(message);
       }
       if (from >= until) {
         outcome = ReadOutcome::complete;
@@ -180,6 +180,7 @@ class KafkaTail final : public Tail {
       // One by one: a batch call would wait until it is full.
       rd_kafka_message_t* message = nullptr;
       if (rd_kafka_consume_batch_queue(queue_.get(), wait, &message, 1) < 1) return count;
+      const KafkaMessages held(&message, 1);
       TopicPartition from;
       for (Part& part : parts_) {
         if (part.topic.get() != message->rkt || part.partition != message->partition) continue;
@@ -193,7 +194,6 @@ class KafkaTail final : public Tail {
         on_record(record_of(message, from));
         ++count;
       }
-      rd_kafka_message_destroy(message);
       if (count >= 1'000) return count;
     }
   }

@@ -43,6 +43,21 @@ Result<KafkaHandle, std::string> make_kafka_client(rd_kafka_type_t type, const K
                                                    const std::map<std::string, std::string>& ours,
                                                    KafkaCallbacks& callbacks);
 
+// A batch of messages, given back however it is left: a client that is owed one can't be closed.
+class KafkaMessages {
+ public:
+  KafkaMessages(rd_kafka_message_t** first, ssize_t count) : first_(first), count_(count) {}
+  ~KafkaMessages() {
+    for (ssize_t i = 0; i < count_; ++i) rd_kafka_message_destroy(first_[i]);
+  }
+  KafkaMessages(const KafkaMessages&) = delete;
+  KafkaMessages& operator=(const KafkaMessages&) = delete;
+
+ private:
+  rd_kafka_message_t** first_;
+  ssize_t count_;
+};
+
 // Handles to every topic of ours, so that the producer knows their leaders before the first record: to find them out
 // then takes up to a second. Requires: destroyed before the producer.
 std::vector<KafkaTopic> warm_topics(rd_kafka_t* producer, const TopicNames& names);

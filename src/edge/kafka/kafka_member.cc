@@ -242,6 +242,7 @@ std::size_t KafkaMember::read(TopicPartition from, std::size_t most, const OnRec
   Owned& owned = found->second;
   batch_.resize(most);
   const ssize_t count = rd_kafka_consume_batch_queue(owned.queue.get(), 0, batch_.data(), most);
+  const KafkaMessages held(batch_.data(), count);
   std::size_t handed_over = 0;
   std::int64_t bytes = 0;
   for (ssize_t i = 0; i < count; ++i) {
@@ -267,7 +268,6 @@ std::size_t KafkaMember::read(TopicPartition from, std::size_t most, const OnRec
       bytes += static_cast<std::int64_t>(message->len + message->key_len);
       ++handed_over;
     }
-    rd_kafka_message_destroy(message);
   }
   if (bytes > 0) counters_.fetched_bytes.fetch_add(bytes, std::memory_order_relaxed);
   return handed_over;
