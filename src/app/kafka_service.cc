@@ -61,7 +61,6 @@ Result<std::unique_ptr<KafkaService>, std::string> KafkaService::start(
   if (!receivers) return failure(receivers.error());
 
   const KafkaSettings& settings = *config.kafka;
-  const std::int32_t heartbeat_from = settings.heartbeat ? names.sources().back().first : INT32_MAX;
   auto bus = KafkaBus::start(settings, std::move(names), log);
   if (!bus) return failure(bus.error());
   self->bus_ = std::move(bus.value());
@@ -82,7 +81,6 @@ Result<std::unique_ptr<KafkaService>, std::string> KafkaService::start(
   options.closes_when_idle = settings.idle_close;
   const auto cores = static_cast<std::int32_t>(std::max(1u, std::thread::hardware_concurrency()));
   options.threads = settings.threads > 0 ? settings.threads : cores;
-  options.heartbeat_from = heartbeat_from;
   options.heartbeat_every = config.heartbeat_every;
   options.receivers = std::move(receivers.value());
   if (auto attempts = AttemptFile::open(config.state_directory)) {

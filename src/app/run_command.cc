@@ -13,6 +13,7 @@
 #include "app/embedded.h"
 #include "app/kafka_service.h"
 #include "app/topics_command.h"
+#include "edge/kafka/source_numbers.h"
 
 namespace tocsin {
 
@@ -81,6 +82,19 @@ std::optional<TopicNames> wait_for_topics(const RunOptions& options, const Kafka
   for (bool said = false;; said = true) {
     TopicReport report = check_topics(settings, log_line);
     if (report.reachable()) {
+      const bool none_stops = std::all_of(report.problems.begin(), report.problems.end(),
+                                          [](const TopicProblem& problem) { return problem.is_of_added; });
+      Result<bool, std::string> was_read = success(false);
+      if (none_stops) was_read = number_sources(settings, report.names, log_line);
+      if (!was_read) {
+        if (!said) spdlog::warn("the positions of ingest can't be read: {}; trying again", was_read.error());
+        if (stop_signal_within(std::chrono::seconds{2})) return std::nullopt;
+        continue;
+      }
+      if (was_read.value()) {
+        report.warnings.insert(report.warnings.end(), report.problems.begin(), report.problems.end());
+        report.problems.clear();
+      }
       for (const TopicProblem& warning : report.warnings) spdlog::warn("{}", to_text(warning, options.config));
       if (report.problems.empty()) return std::move(report.names);
       for (const TopicProblem& problem : report.problems) std::cerr << to_text(problem, options.config) << '\n';

@@ -159,9 +159,18 @@ class Bus {
 
   // Requires: the topics were checked.
   virtual std::int32_t partitions(Topic topic) const = 0;
-  // What a partition's topic is called in the cluster, and its number there.
+  // What a partition's topic is called in the cluster, and its number there. Empty where a source's is there no more.
   virtual std::pair<std::string, std::int32_t> name_of(TopicPartition of) const = 0;
   virtual bool reachable() const = 0;
+
+  // Source topics may get more partitions while they are read. How many the topic of this source partition has by
+  // now; zero: not known.
+  virtual std::int32_t partitions_seen(TopicPartition /*of*/) const { return 0; }
+  // It was added to a topic that was read before.
+  virtual bool is_added(TopicPartition /*of*/) const { return false; }
+  // Source topics, each with how many of its partitions nobody of this process reads, as they were added since.
+  virtual std::vector<std::pair<std::string, std::int32_t>> unread_partitions() const { return {}; }
+
   virtual BusFigures figures() const = 0;
 };
 

@@ -62,6 +62,7 @@ BusService::BusService(Options options, Bus& bus, const Clock& clock, RuleSource
   for (std::int32_t i = 0; options_.stages.evaluate && i < evaluate_threads; ++i) {
     EvaluateWorker::Options own;
     own.name = "evaluate-" + std::to_string(i);
+    own.pages_stalls = options_.closes_when_idle;
     own.evaluate = {options_.deployment, bus.partitions(Topic::source), options_.command_url, true};
     evaluate_.push_back(std::make_unique<EvaluateWorker>(std::move(own), bus, clock, rules_, say));
   }
@@ -73,7 +74,6 @@ BusService::BusService(Options options, Bus& bus, const Clock& clock, RuleSource
     own.ingest.halts = options_.halts;
     own.ingest.publish_events = options_.publish_events;
     own.closes_when_idle = options_.closes_when_idle;
-    own.heartbeat_from = options_.heartbeat_from;
     own.heartbeat_every = options_.heartbeat_every;
     own.attempts = options_.attempts;
     ingest_.push_back(std::make_unique<IngestWorker>(std::move(own), bus, clock, rules_, fingerprinter, say));

@@ -40,8 +40,7 @@ class BusService final : public ServiceView {
     HaltPolicy halts;
     bool publish_events = true;
     bool closes_when_idle = true;
-    std::int32_t threads = 1;                 // of ingest, and of evaluate
-    std::int32_t heartbeat_from = INT32_MAX;  // source partitions from this number on hold heartbeats
+    std::int32_t threads = 1;  // of ingest, and of evaluate
     Duration heartbeat_every = std::chrono::seconds{30};
     std::vector<DeliverWorker::Options> receivers;
     Attempts* attempts = nullptr;  // null: a record that ends its process is tried for ever

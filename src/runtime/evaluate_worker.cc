@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/hash.h"
+#include "base/time_text.h"
 #include "core/halt/halt_record.h"
 #include "core/stage/block_codec.h"
 #include "runtime/change_records.h"
@@ -19,6 +20,8 @@ constexpr std::size_t most_read = 1'000;
 constexpr Duration publish_every = 200ms;
 constexpr Duration expire_every = 10s;
 constexpr Duration watch_every = 1s;
+constexpr Duration late_watch = 10s;    // it stood still, and has to read first what came in between
+constexpr std::size_t most_named = 10;  // source partitions on one page
 constexpr Duration stalled_after = 30s;
 constexpr std::string_view withheld_prefix = "withheld/";  // of keys in the topic of states; then the incident
 constexpr Duration offsets_grain = 5min;
@@ -62,6 +65,7 @@ void EvaluateWorker::run(const std::atomic<bool>& stop) {
     refresh_rules();
     if (is_new && !adopt(assigned, stop)) continue;
     bool any = read_people();
+    watch_ourselves();
     for (const Duration until = clock_.monotonic() + 50ms; read_some() && clock_.monotonic() < until;) any = true;
     if (is_dirty_ && !commit()) continue;
     const Duration now = clock_.monotonic();
@@ -121,6 +125,7 @@ bool EvaluateWorker::adopt(const std::vector<Assigned>& assigned, const std::ato
       if (item.release) owned.partition->apply(*item.release, owned.changes);
     }
     owned.committed_grid = owned.partition->evaluated();
+    owned.stalls.begin(clock_.monotonic());
     owned_.push_back(std::move(owned));
   }
   is_dirty_ = std::any_of(owned_.begin(), owned_.end(), [](const Owned& owned) { return !owned.changes.empty(); });
@@ -246,6 +251,53 @@ void EvaluateWorker::refresh_rules() {
   if (const auto from = promises_.decision(*epochs_->open())) rules_.decide(*epochs_->open(), *from);
 }
 
+void EvaluateWorker::watch_ourselves() {
+  const Duration now = clock_.monotonic();
+  if (now - watched_ourselves_at_ < watch_every) return;
+  const bool is_late = now - watched_ourselves_at_ > late_watch;
+  watched_ourselves_at_ = now;
+  for (Owned& owned : owned_) {
+    // While Kafka is away, and while this process was, nothing can be said of others.
+    if (is_late || !bus_.reachable()) owned.stalls.begin(now);
+    if (owned.number != 0) continue;
+    if (options_.pages_stalls) page_stalled_partitions(owned, now);
+    page_added_partitions(owned);
+    is_dirty_ = is_dirty_ || !owned.changes.empty();
+  }
+}
+
+void EvaluateWorker::page_stalled_partitions(Owned& owned, Duration now) {
+  std::vector<std::int32_t> all;
+  for (std::int32_t p = 0; p < bus_.partitions(Topic::source); ++p) {
+    if (!bus_.name_of({Topic::source, p}).first.empty()) all.push_back(p);
+  }
+  const auto partitions = owned.stalls.stalled(all, now);
+  if (partitions.empty() && !owned.stalls.all_seen(all)) return;
+  std::string list;
+  for (std::size_t i = 0; i < partitions.size() && i < most_named; ++i) {
+    const auto [topic, number] = bus_.name_of({Topic::source, partitions[i]});
+    list += (list.empty() ? "" : ", ") + topic + "/" + std::to_string(number);
+  }
+  OwnCondition stalled{"SourcePartitionsStalled", {}, !partitions.empty(), {}, "all source partitions close slices"};
+  stalled.summary = std::to_string(partitions.size()) + " source partitions have closed no slice for " +
+                    to_text(StallWatch::patience) + " (" + list + (partitions.size() > most_named ? ", ..." : "") +
+                    "): no ingest process reads them, or the one that does is restoring or can't keep up. Windowed "
+                    "conditions wait for them, and none of their alerts resolves";
+  owned.partition->apply(stalled, clock_.now(), owned.changes);
+}
+
+void EvaluateWorker::page_added_partitions(Owned& owned) {
+  for (const auto& [topic, unread] : bus_.unread_partitions()) {
+    OwnCondition added{"SourcePartitionsAdded", {{"topic", topic}}, unread > 0, {}, "all partitions are read"};
+    added.summary =
+        topic + " has " + std::to_string(unread) +
+        " partitions more than this process read at its start. They are read once tocsin is restarted, one "
+        "process after the other; if `tocsin topics` then names the topic of tasks, give it more partitions "
+        "first. Of tasks that were open meanwhile no overrun is raised";
+    owned.partition->apply(added, clock_.now(), owned.changes);
+  }
+}
+
 bool EvaluateWorker::read_some() {
   bool any = false;
   std::size_t changes = 0;
@@ -294,6 +346,7 @@ void EvaluateWorker::apply_block(Owned& owned, const BusRecord& record) {
 void EvaluateWorker::apply_block(Owned& owned, std::int64_t offset, Block block) {
   if (owned.number == 0) promises_.note(block);
   note_offset(owned, block.grid, offset);
+  owned.stalls.note_block(block.partition, clock_.monotonic());
   owned.partition->apply(std::move(block), owned.changes);
 }
 

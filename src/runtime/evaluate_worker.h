@@ -27,6 +27,7 @@
 #include "runtime/mailbox.h"
 #include "runtime/membership.h"
 #include "runtime/rule_source.h"
+#include "runtime/stall_watch.h"
 #include "runtime/views.h"
 
 namespace tocsin {
@@ -36,6 +37,8 @@ class EvaluateWorker {
   struct Options {
     std::string name;  // of the member, in its process
     EvaluateOptions evaluate;
+    // Silent source partitions are closed by the clock, so that one without blocks is a fault.
+    bool pages_stalls = true;
   };
 
   // Requires: references live longer than this.
@@ -64,6 +67,7 @@ class EvaluateWorker {
     WithheldPages withheld;
     // Read, and of rules that are not known here yet. The first one's offset is where the position stays.
     std::deque<std::pair<std::int64_t, Block>> waiting;
+    StallWatch stalls;
   };
 
   bool adopt(const std::vector<Assigned>& assigned, const std::atomic<bool>& stop);
@@ -75,6 +79,10 @@ class EvaluateWorker {
   void read_person(const BusRecord& record);
   void watch_acknowledgements();
   void refresh_rules();
+  // What is wrong with Tocsin itself: one evaluate partition's to page for.
+  void watch_ourselves();
+  void page_stalled_partitions(Owned& owned, Duration now);
+  void page_added_partitions(Owned& owned);
   bool read_some();
   void apply_block(Owned& owned, const BusRecord& record);
   void apply_block(Owned& owned, std::int64_t offset, Block block);
@@ -113,6 +121,7 @@ class EvaluateWorker {
   std::int64_t resolved_ = 0;
   Duration expired_at_{0};
   Duration watched_at_{0};
+  Duration watched_ourselves_at_{0};
   std::atomic<bool> restored_{false};
   Mailbox<EvaluateView> view_;
 };

@@ -27,6 +27,8 @@ constexpr Duration ask_ends_every = 500ms;
 // No clock that anybody looks after is wrong by more.
 constexpr Duration most_ahead = 60s;
 constexpr Duration last_commit_within = 3s;
+// Producers learn of added partitions within five minutes, by default.
+constexpr Duration moves_within = 10min;
 
 }  // namespace
 
@@ -57,6 +59,7 @@ void IngestWorker::run(const std::atomic<bool>& stop) {
     }
     refresh_rules();
     if (is_new && !adopt(assigned, stop)) continue;
+    note_added_partitions();
     const bool any = read_some();
     give_out_urgent();
     if (!any && options_.closes_when_idle) close_idle();
@@ -101,15 +104,16 @@ bool IngestWorker::adopt(const std::vector<Assigned>& assigned, const std::atomi
   for (const Assigned& one : assigned) {
     Owned owned;
     owned.number = one.of.partition;
-    owned.is_heartbeat = owned.number >= options_.heartbeat_from;
     IngestOptions own = options_.ingest;
     own.partition = owned.number;
     std::tie(owned.topic, owned.number_in_topic) = bus_.name_of(one.of);
+    owned.is_heartbeat = owned.topic == bus_.name_of({Topic::heartbeat, 0}).first;
+    owned.mark = {owned.number, bus_.partitions_seen(one.of), {}};
     own.source = owned.topic;
     own.expects_keys = !owned.is_heartbeat;
     own.is_heartbeat = owned.is_heartbeat;
     // A position stands in the epoch that its slice is counted by; one without a position begins with the newest.
-    const auto number = one.next_offset ? IngestPartition::epoch_of(one.metadata) : epochs_->newest().number;
+    const auto number = one.next_offset ? IngestPartition::epoch_of(split_mark(one.metadata).second) : epochs_->newest().number;
     const RuleEpoch* const epoch = number ? epochs_->numbered(*number) : nullptr;
     if (epoch == nullptr) {
       membership_.leave(owned.topic + " stands at rules that are not known here yet");
@@ -130,6 +134,7 @@ bool IngestWorker::adopt(const std::vector<Assigned>& assigned, const std::atomi
       return false;
     }
     owned.partition->know(epochs_);
+    if (!one.next_offset && bus_.is_added(one.of)) begin_added(owned);
     owned_.push_back(std::move(owned));
   }
   restored_.store(true, std::memory_order_relaxed);
@@ -142,6 +147,14 @@ bool IngestWorker::adopt(const std::vector<Assigned>& assigned, const std::atomi
 }
 
 bool IngestWorker::restore(Owned& owned, const Assigned& from, const std::atomic<bool>& stop) {
+  const auto [mark, position] = split_mark(from.metadata);
+  if (mark && mark->number != owned.number) {
+    say_(true, "source partition " + owned.topic + "/" + std::to_string(owned.number_in_topic) + " has number " +
+                   std::to_string(mark->number) + ", and this process took it for " + std::to_string(owned.number) +
+                   ": restart it");
+    return false;
+  }
+  if (mark) owned.mark = *mark;
   bool readable = true;
   const auto keep_going = [&] { return readable && membership_.still_ours(stop); };
   const auto outcome = bus_.read_to_end(
@@ -153,7 +166,10 @@ bool IngestWorker::restore(Owned& owned, const Assigned& from, const std::atomic
                    std::to_string(owned.number) + " waits");
   }
   if (outcome != ReadOutcome::complete || !readable) return false;
-  if (owned.partition->resume(from.metadata, *from.next_offset)) return true;
+  if (owned.partition->resume(position, *from.next_offset)) {
+    owned.partition->expect_moves_until(owned.mark.moving_until);
+    return true;
+  }
   say_(true, "the position of source partition " + std::to_string(owned.number) +
                  " and what the topic of tasks holds do not belong together; the partition waits");
   return false;
@@ -176,6 +192,34 @@ bool IngestWorker::read_waiting(Owned& owned, RecordTime now) {
     any = true;
   }
   return any;
+}
+
+// It joins at a slice that nobody can have evaluated yet, and says so ahead with an empty block: from there on
+// evaluate waits for it. What was written to it before counts in that slice.
+void IngestWorker::begin_added(Owned& owned) {
+  const RecordTime begin = ceil_to(clock_.now(), slice_length) + slice_length;
+  owned.mark.moving_until = begin + moves_within;
+  owned.partition->expect_moves_until(owned.mark.moving_until);
+  owned.partition->begin_at(begin, out_);
+  take_cuts(owned, 0);
+  say_(false, owned.topic + "/" + std::to_string(owned.number_in_topic) + " was added; it is source partition " +
+                  std::to_string(owned.number));
+}
+
+void IngestWorker::note_added_partitions() {
+  for (Owned& owned : owned_) {
+    const std::int32_t seen = bus_.partitions_seen({Topic::source, owned.number});
+    if (seen <= owned.mark.partitions) continue;
+    const bool is_first_look = owned.mark.partitions == 0;
+    owned.mark.partitions = seen;
+    if (is_first_look || owned.is_heartbeat) continue;
+    owned.mark.moving_until = std::max(owned.partition->log_time(), clock_.now()) + moves_within;
+    owned.partition->lose_track();
+    owned.partition->expect_moves_until(owned.mark.moving_until);
+    say_(false, owned.topic + " has " + std::to_string(seen) +
+                    " partitions now: of tasks that are open in its partition " +
+                    std::to_string(owned.number_in_topic) + " no overrun is raised");
+  }
 }
 
 bool IngestWorker::read_some() {
@@ -269,7 +313,8 @@ void IngestWorker::take_cuts(Owned& owned, std::int64_t next_offset) {
                  std::make_move_iterator(owned.pending.end()));
   owned.pending.clear();
   owned.pending_bytes = 0;
-  filling_->positions[owned.number] = {{Topic::source, owned.number}, next_offset, owned.partition->position()};
+  filling_->positions[owned.number] = {
+      {Topic::source, owned.number}, next_offset, owned.mark.to_text() + owned.partition->position()};
 }
 
 void IngestWorker::close_idle() {
@@ -305,7 +350,7 @@ void IngestWorker::send_heartbeats() {
       continue;
     }
     owned.heartbeat_at = now;
-    bus_.send({Topic::heartbeat, owned.number - options_.heartbeat_from, "heartbeat", "{}"}, filling_->in_flight);
+    bus_.send({Topic::heartbeat, owned.number_in_topic, "heartbeat", "{}"}, filling_->in_flight);
   }
 }
 

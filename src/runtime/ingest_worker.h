@@ -23,6 +23,7 @@
 #include "ports/attempts.h"
 #include "ports/bus.h"
 #include "ports/clock.h"
+#include "ports/source_mark.h"
 #include "runtime/mailbox.h"
 #include "runtime/membership.h"
 #include "runtime/rule_source.h"
@@ -37,7 +38,6 @@ class IngestWorker {
     IngestOptions ingest;  // its partition and source are set for each
     bool closes_when_idle = true;
     Duration idle_grace = std::chrono::seconds{3};
-    std::int32_t heartbeat_from = INT32_MAX;  // source partitions from this number on hold heartbeats
     Duration heartbeat_every = std::chrono::seconds{30};
     Attempts* attempts = nullptr;  // null: a record that ends its process is tried for ever
   };
@@ -62,6 +62,7 @@ class IngestWorker {
     std::int32_t number = 0;
     std::string topic;  // of the cluster, and the partition's number there
     std::int32_t number_in_topic = 0;
+    SourceMark mark;
     std::unique_ptr<IngestPartition> partition;
     std::vector<NewRecord> pending;  // of cuts that are not taken yet
     std::size_t pending_bytes = 0;
@@ -95,10 +96,13 @@ class IngestWorker {
   };
 
   bool adopt(const std::vector<Assigned>& assigned, const std::atomic<bool>& stop);
+  void begin_added(Owned& owned);
   bool restore(Owned& owned, const Assigned& from, const std::atomic<bool>& stop);
   void drop_all();
 
   void refresh_rules();
+  // A topic has more partitions than before: tasks of it may have events in others from now on.
+  void note_added_partitions();
   bool read_some();
   bool read_waiting(Owned& owned, RecordTime now);
   void read_record(Owned& owned, const BusRecord& record, RecordTime now);

@@ -99,6 +99,80 @@ TEST(TopicPlan, TheHeartbeatIsTheLastSourceAndOnlyThereWithAHeartbeat) {
   EXPECT_EQ(*names.native({Topic::heartbeat, 0}).first, "tocsin.heartbeat");
 }
 
+std::string numbers_of(const TopicNames& names) {
+  std::string text;
+  for (std::int32_t number = 0; number < names.partitions(Topic::source); ++number) {
+    const auto [topic, partition] = names.native({Topic::source, number});
+    text += *topic + "/" + std::to_string(partition) + (names.is_added({Topic::source, number}) ? "+ " : " ");
+  }
+  return text;
+}
+
+class SourceNumbers : public testing::Test {
+ protected:
+  SourceNumbers() : names(with_heartbeat()) {
+    count(3, 2);
+    names.set_partitions(Topic::tasks, 100);
+    for (std::int32_t n = 0; n < 6; ++n) {
+      const auto [topic, partition] = names.native({Topic::source, n});
+      committed[{*topic, partition}] = {n, *topic == "spans" ? 3 : *topic == "logs" ? 2 : 1};
+    }
+  }
+  static KafkaSettings with_heartbeat() {
+    KafkaSettings settings = some_settings();
+    settings.heartbeat = true;
+    return settings;
+  }
+  void count(std::int32_t spans, std::int32_t logs) {
+    names.set_source_partitions(0, spans);
+    names.set_source_partitions(1, logs);
+    names.set_source_partitions(2, 1);
+  }
+
+  TopicNames names;
+  TopicNames::Known committed;
+};
+
+TEST_F(SourceNumbers, GoThroughTheSourcesWhereNothingWasCommitted) {
+  EXPECT_EQ(numbers_of(names), "spans/0 spans/1 spans/2 logs/0 logs/1 tocsin.heartbeat/0 ");
+  EXPECT_EQ(names.known("logs", 1), (TopicPartition{Topic::source, 4}));
+  EXPECT_EQ(names.known("logs", 2), std::nullopt);
+}
+
+TEST_F(SourceNumbers, F23_AddedPartitionsComeBehindAllOthers) {
+  count(5, 3);
+  names.number_sources(committed);
+  EXPECT_EQ(numbers_of(names), "spans/0 spans/1 spans/2 logs/0 logs/1 tocsin.heartbeat/0 spans/3+ spans/4+ logs/2+ ");
+  EXPECT_EQ(names.known("logs", 2), (TopicPartition{Topic::source, 8}));
+  EXPECT_EQ(names.numbered("spans"), 5);
+  // Once they are committed they are partitions as any other.
+  committed[{"spans", 3}] = {6, 5};
+  committed[{"spans", 4}] = {7, 5};
+  count(5, 4);
+  names.number_sources(committed);
+  EXPECT_EQ(numbers_of(names),
+            "spans/0 spans/1 spans/2 logs/0 logs/1 tocsin.heartbeat/0 spans/3 spans/4 logs/2+ logs/3+ ");
+}
+
+TEST_F(SourceNumbers, APartitionThatWasNotCommittedYetKeepsItsPlace) {
+  committed.erase({"spans", 1});
+  committed.erase({"tocsin.heartbeat", 0});
+  names.number_sources(committed);
+  EXPECT_EQ(numbers_of(names), "spans/0 spans/1 spans/2 logs/0 logs/1 tocsin.heartbeat/0 ");
+  count(4, 2);
+  names.number_sources(committed);
+  EXPECT_EQ(numbers_of(names), "spans/0 spans/1 spans/2 logs/0 logs/1 tocsin.heartbeat/0 spans/3+ ");
+}
+
+TEST_F(SourceNumbers, F23_WithoutAPartnerAmongTheTasksAnAddedPartitionIsNotRead) {
+  count(5, 2);
+  names.set_partitions(Topic::tasks, 7);
+  names.number_sources(committed);
+  EXPECT_EQ(numbers_of(names), "spans/0 spans/1 spans/2 logs/0 logs/1 tocsin.heartbeat/0 spans/3+ ");
+  EXPECT_EQ(names.known("spans", 4), std::nullopt);
+  EXPECT_EQ(names.numbered("spans"), 4);
+}
+
 TEST(TopicPrint, CommandsHoldNamesPartitionsAndSettings) {
   const KafkaSettings settings = some_settings();
   PartitionCounts counts;

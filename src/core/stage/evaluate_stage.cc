@@ -22,6 +22,7 @@ namespace {
 constexpr RecordTime before_all{Duration{INT64_MIN / 4}};
 constexpr Duration forget_every = std::chrono::hours{1};
 constexpr std::int64_t position_form = 1;
+constexpr std::uint64_t sources_form = 1;
 
 }  // namespace
 
@@ -41,6 +42,7 @@ struct EvaluatePartition::State {
   // Blocks whose grid time some partition has not closed yet.
   std::map<RecordTime, std::map<std::int32_t, Block>> waiting;
   std::map<std::int32_t, RecordTime> reached;  // the last grid time of each partition
+  bool reached_changed = false;                // has another partition
   std::int64_t blocks_refused = 0;
   RecordTime evaluated = before_all;
   RecordTime known_since = before_all;
@@ -113,13 +115,16 @@ struct EvaluatePartition::State {
       ++blocks_refused;
       return;
     }
+    // A partition that was added: every grid time from here on waits for it.
+    if (evaluated != before_all && reached.try_emplace(block.partition, evaluated).second) reached_changed = true;
     if (block.grid <= evaluated) return;                                   // a second copy of what counted already
     if (resuming_to && block.grid <= *resuming_to - folded_again) return;  // stands in the records
     const std::int32_t partition = block.partition;
     const RecordTime grid = block.grid;
     if (!gather(std::move(block))) return;
-    RecordTime& own = reached.try_emplace(partition, before_all).first->second;
-    own = std::max(own, grid);
+    const auto [own, is_new] = reached.try_emplace(partition, before_all);
+    reached_changed = reached_changed || is_new;
+    own->second = std::max(own->second, grid);
     close_complete(out);
   }
 
@@ -192,7 +197,9 @@ struct EvaluatePartition::State {
 
   // Every partition has closed this grid time, or has begun only after it.
   bool is_complete(RecordTime grid) const {
-    return static_cast<std::int32_t>(reached.size()) >= options.source_partitions &&
+    const bool all_known =
+        evaluated != before_all || static_cast<std::int32_t>(reached.size()) >= options.source_partitions;
+    return all_known &&
            std::all_of(reached.begin(), reached.end(), [&](const auto& entry) { return entry.second >= grid; });
   }
 
@@ -237,9 +244,31 @@ struct EvaluatePartition::State {
     for (auto& rule : window_rules) rule->take_changes(out);
     for (auto& rule : task_rules) rule->take_changes(out);
     event_alerts.take_changes(out);
+    if (std::exchange(reached_changed, false)) {
+      wire::Writer writer;
+      writer.number(sources_form);
+      writer.number(reached.size());
+      for (const auto& [partition, grid] : reached) writer.number(static_cast<std::uint64_t>(partition));
+      out.push_back({std::string(sources_key), writer.take()});
+    }
+  }
+
+  bool restore_sources(std::string_view value) {
+    wire::Reader reader(value);
+    std::uint64_t form = 0, count = 0, partition = 0;
+    reader.number(form);
+    reader.number(count);
+    if (form != sources_form) return false;
+    reached.clear();
+    for (std::uint64_t i = 0; i < count && reader.good(); ++i) {
+      reader.number(partition);
+      reached.emplace(static_cast<std::int32_t>(partition), before_all);
+    }
+    return reader.read_all();
   }
 
   bool restore(std::string_view key, std::string_view value) {
+    if (key == sources_key) return restore_sources(value);
     if (key.starts_with(series_prefix)) return series.restore(key, value);
     if (key.starts_with(since_prefix)) return series.restore_since(key, value);
     if (key.starts_with(versions_prefix)) return versions.restore(key, value);
@@ -354,10 +383,11 @@ struct EvaluatePartition::State {
     resuming_to.reset();
     // Whatever was evaluated, every partition had closed.
     if (evaluated > before_all) {
-      for (std::int32_t p = 0; p < options.source_partitions; ++p) {
-        RecordTime& own = reached.try_emplace(p, evaluated).first->second;
-        own = std::max(own, evaluated);
-      }
+      // States of earlier versions do not say which there were.
+      for (std::int32_t p = 0; reached.empty() && p < options.source_partitions; ++p) reached.emplace(p, evaluated);
+      for (auto& [partition, grid] : reached) grid = std::max(grid, evaluated);
+    } else {
+      std::erase_if(reached, [](const auto& entry) { return entry.second == before_all; });
     }
     for (auto& rule : window_rules) rule->resume();
     // Blocks that another rule set could not read may be ours.
@@ -414,7 +444,8 @@ struct EvaluatePartition::State {
     for (const auto& [partition, grid] : reached) furthest = std::max(furthest, grid);
     const auto keep_up = std::count_if(reached.begin(), reached.end(),
                                        [&](const auto& entry) { return furthest - entry.second <= behind; });
-    return std::max<std::int64_t>(0, options.source_partitions - keep_up);
+    const auto all = std::max<std::int64_t>(options.source_partitions, static_cast<std::int64_t>(reached.size()));
+    return all - keep_up;
   }
 
   std::vector<RuleSight> sight() const {

@@ -92,6 +92,7 @@ struct IngestPartition::State {
   std::int64_t next_offset = 0;
   int leaps_in_a_row = 0;
   UnkeyedWatch unkeyed;
+  RecordTime moving_until = before_all;
   std::int64_t records_in_slice = 0;
   UnknownSections unknown;
   std::vector<UrgentFinding> findings_in_slice;
@@ -270,7 +271,7 @@ struct IngestPartition::State {
     }
     ++totals.events;
     SanitizedEvent& event = sanitizer->sanitize(raw);
-    const TaskTracker::Note note = tasks.apply(event.fields(), now, is_unkeyed);
+    const TaskTracker::Note note = tasks.apply(event.fields(), now, is_unkeyed || now < moving_until);
     if (note.not_tracked) ++totals.tasks_not_tracked;
     if (note.task != nullptr) {
       for (const StringField field : task_fields) event.fill(field, note.task->field(field));
@@ -670,6 +671,7 @@ void IngestPartition::pass_over(const RawRecord& record, const std::string& name
 void IngestPartition::begin_at(RecordTime begin, IngestOutput& out) {
   state_->log_time = begin;
   state_->next_grid = begin + slice_length;
+  state_->change_rules_for(begin);
   state_->cut(begin, true, out);
 }
 

@@ -117,6 +117,15 @@ class IngestPartition {
   // Those that the slice which is filling is counted by.
   const RuleSet& rules() const;
 
+  // Of a partition that was added to a topic: it begins at grid time `begin`, whatever its records' stamps say, and
+  // gives an empty block for it at once. Requires: nothing was applied.
+  void begin_at(RecordTime begin, IngestOutput& out);
+
+  // From here on events of tasks may be in other partitions: no open one, and none that has an event before `until`
+  // of log time, is ever said to be over a limit. The first is part of the state, the second is not.
+  void lose_track();
+  void expect_moves_until(RecordTime until);
+
   // R; before the first record, the beginning of time.
   RecordTime log_time() const;
 

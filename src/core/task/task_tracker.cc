@@ -184,6 +184,15 @@ void TaskTracker::finish(Task& task, EventTime at, RecordTime now) {
   --open_;
 }
 
+void TaskTracker::lose_track() {
+  tasks_.for_each([&](TaskTable::Slot slot) {
+    if (tasks_[slot].ended || tasks_[slot].is_unkeyed) return;
+    tasks_[slot].is_unkeyed = true;
+    note_change(slot);
+    schedule(slot);
+  });
+}
+
 double TaskTracker::wall_clock_of(const Task& task) const {
   if (task.wall_clock) return seconds(*task.wall_clock);
   const auto bound = rules_->specs.bound(task.field(StringField::spec), task.field(StringField::spec_version),

@@ -48,6 +48,9 @@ class TaskTracker {
   // Requires: nothing was applied since the last close(); `rules` lives longer than this.
   void change_rules(const RuleSet& rules);
 
+  // Events of the open tasks may be elsewhere: none of them is said to be over a limit from now on.
+  void lose_track();
+
   std::size_t open_tasks() const { return open_; }
 
   // Calls visit(correlation_id, const Task*, fired_rules) for each task that changed since the last call; null: it is

@@ -52,6 +52,8 @@ struct KafkaBus::State {
   std::atomic<bool> is_stopping{false};
   std::atomic<bool> reachable{false};
   std::vector<std::thread> threads;
+  // Of each source topic, as the cluster said last. Relaxed: a late look costs one turn of a loop.
+  std::map<std::string, std::atomic<std::int32_t>> seen;
 
   void serve(rd_kafka_t* producer) const {
     while (!stop.load(std::memory_order_relaxed)) rd_kafka_poll(producer, 100);
@@ -60,10 +62,18 @@ struct KafkaBus::State {
   // Says once that the cluster can't be reached, and once that it can.
   void watch() {
     bool said = false;
+    // The client's own topics are those that it is told of below.
+    std::vector<KafkaTopic> topics;
+    for (const auto& [name, count] : seen) topics.emplace_back(rd_kafka_topic_new(side.get(), name.c_str(), nullptr));
     while (!stop.load(std::memory_order_relaxed)) {
       const rd_kafka_metadata_t* metadata = nullptr;
       const bool ok =
           rd_kafka_metadata(side.get(), 0, nullptr, &metadata, side_timeout_ms) == RD_KAFKA_RESP_ERR_NO_ERROR;
+      for (int i = 0; metadata != nullptr && i < metadata->topic_cnt; ++i) {
+        const auto source = seen.find(metadata->topics[i].topic);
+        if (source == seen.end() || metadata->topics[i].err != RD_KAFKA_RESP_ERR_NO_ERROR) continue;
+        source->second.store(metadata->topics[i].partition_cnt, std::memory_order_relaxed);
+      }
       if (metadata != nullptr) rd_kafka_metadata_destroy(metadata);
       reachable = ok;
       if (ok) counters.last_contact_ms = boot_time_ms();
@@ -241,6 +251,7 @@ Result<std::unique_ptr<KafkaBus>, std::string> KafkaBus::start(KafkaSettings set
   state->side = std::move(side.value());
   for (KafkaTopic& topic : warm_topics(state->at_once.get(), state->names)) state->warm.push_back(std::move(topic));
   for (KafkaTopic& topic : warm_topics(state->later.get(), state->names)) state->warm.push_back(std::move(topic));
+  for (const TopicNames::Source& source : state->names.sources()) state->seen[source.name] = source.partitions;
   State* const self = state.get();
   state->threads.emplace_back([self] { self->serve(self->at_once.get()); });
   state->threads.emplace_back([self] { self->serve(self->later.get()); });
@@ -344,6 +355,23 @@ std::pair<std::string, std::int32_t> KafkaBus::name_of(TopicPartition of) const 
 
 bool KafkaBus::reachable() const {
   return state_->reachable;
+}
+
+std::int32_t KafkaBus::partitions_seen(TopicPartition of) const {
+  const auto source = state_->seen.find(name_of(of).first);
+  return source == state_->seen.end() ? 0 : source->second.load(std::memory_order_relaxed);
+}
+
+bool KafkaBus::is_added(TopicPartition of) const {
+  return state_->names.is_added(of);
+}
+
+std::vector<std::pair<std::string, std::int32_t>> KafkaBus::unread_partitions() const {
+  std::vector<std::pair<std::string, std::int32_t>> list;
+  for (const auto& [name, count] : state_->seen) {
+    list.emplace_back(name, std::max(0, count.load(std::memory_order_relaxed) - state_->names.numbered(name)));
+  }
+  return list;
 }
 
 BusFigures KafkaBus::figures() const {

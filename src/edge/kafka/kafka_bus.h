@@ -39,6 +39,9 @@ class KafkaBus final : public Bus {
   std::int32_t partitions(Topic topic) const override;
   std::pair<std::string, std::int32_t> name_of(TopicPartition of) const override;
   bool reachable() const override;
+  std::int32_t partitions_seen(TopicPartition of) const override;
+  bool is_added(TopicPartition of) const override;
+  std::vector<std::pair<std::string, std::int32_t>> unread_partitions() const override;
   BusFigures figures() const override;
 
  private:

@@ -49,26 +49,65 @@ std::vector<std::string> check_properties(const std::map<std::string, std::strin
 }
 
 TopicNames::TopicNames(const KafkaSettings& settings) {
-  for (const std::string& source : settings.sources) sources_.push_back({source, 0, 0});
+  for (const std::string& source : settings.sources) sources_.push_back({source, 0});
   for (std::size_t i = 0; i < topic_count; ++i) {
     names_[i] = settings.topic_prefix + std::string(name_of(static_cast<Topic>(i)));
   }
   // Last, so that no other partition changes its number when the heartbeat is turned on.
-  if (settings.heartbeat) sources_.push_back({name(Topic::heartbeat), 0, 0});
+  if (settings.heartbeat) sources_.push_back({name(Topic::heartbeat), 0});
 }
 
 std::int32_t TopicNames::partitions(Topic topic) const {
   if (topic != Topic::source) return counts_[static_cast<std::size_t>(topic)];
-  return sources_.empty() ? 0 : sources_.back().first + sources_.back().partitions;
+  return static_cast<std::int32_t>(places_.size());
 }
 
 void TopicNames::set_source_partitions(std::size_t source, std::int32_t count) {
   sources_[source].partitions = count;
-  std::int32_t first = 0;
-  for (Source& each : sources_) {
-    each.first = first;
-    first += each.partitions;
+  number_sources({});
+}
+
+void TopicNames::number_sources(const Known& known) {
+  places_.clear();
+  numbers_.clear();
+  added_.clear();
+  std::map<std::string, std::int32_t> had;  // partitions, by topic
+  const auto give = [&](Place place, std::int32_t number) {
+    if (static_cast<std::size_t>(number) >= places_.size()) places_.resize(static_cast<std::size_t>(number) + 1);
+    places_[static_cast<std::size_t>(number)] = place;
+    numbers_[place] = number;
+  };
+  const auto for_each = [&](auto visit) {
+    for (std::size_t i = 0; i < sources_.size(); ++i) {
+      for (std::int32_t p = 0; p < sources_[i].partitions; ++p) visit(Place{i, p});
+    }
+  };
+  for_each([&](Place place) {
+    const std::string& topic = sources_[place.source].name;
+    const auto found = known.find({topic, place.partition});
+    if (found == known.end()) return;
+    give(place, found->second.number);
+    had[topic] = std::max(had[topic], found->second.partitions);
+  });
+  std::int32_t next = 0;
+  const std::int32_t most = known.empty() ? INT32_MAX : partitions(Topic::tasks);
+  // What was there before it was ever committed had its number too: those of added ones come behind.
+  for (const bool is_added : {false, true}) {
+    for_each([&](Place place) {
+      const auto before = had.find(sources_[place.source].name);
+      if (numbers_.contains(place) || (before != had.end() && place.partition >= before->second) != is_added) return;
+      while (static_cast<std::size_t>(next) < places_.size() && places_[static_cast<std::size_t>(next)]) ++next;
+      if (next >= most) return;
+      give(place, next);
+      if (is_added) added_.insert(next);
+    });
   }
+}
+
+std::int32_t TopicNames::numbered(const std::string& source) const {
+  return static_cast<std::int32_t>(std::count_if(numbers_.begin(), numbers_.end(), [&](const auto& entry) {
+    return sources_[entry.first.source].name == source;
+  }));
 }
 
 std::vector<std::string> TopicNames::names_of(const std::vector<Topic>& topics) const {
@@ -85,16 +124,18 @@ std::vector<std::string> TopicNames::names_of(const std::vector<Topic>& topics) 
 
 std::pair<const std::string*, std::int32_t> TopicNames::native(TopicPartition of) const {
   if (of.topic != Topic::source) return {&name(of.topic), of.partition};
-  auto source = sources_.rbegin();
-  while (source->first > of.partition) ++source;
-  return {&source->name, of.partition - source->first};
+  const auto& place = places_[static_cast<std::size_t>(of.partition)];
+  static const std::string nowhere;
+  if (!place) return {&nowhere, -1};
+  return {&sources_[place->source].name, place->partition};
 }
 
 std::optional<TopicPartition> TopicNames::known(std::string_view wanted, std::int32_t partition) const {
-  for (const Source& source : sources_) {
-    if (source.name != wanted) continue;
-    if (partition >= source.partitions) return std::nullopt;
-    return TopicPartition{Topic::source, source.first + partition};
+  for (std::size_t i = 0; i < sources_.size(); ++i) {
+    if (sources_[i].name != wanted) continue;
+    const auto number = numbers_.find({i, partition});
+    if (number == numbers_.end()) return std::nullopt;
+    return TopicPartition{Topic::source, number->second};
   }
   for (std::size_t i = 0; i < topic_count; ++i) {
     if (names_[i] == wanted && i != static_cast<std::size_t>(Topic::source)) {

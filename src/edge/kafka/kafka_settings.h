@@ -7,8 +7,10 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "ports/bus.h"
@@ -42,9 +44,14 @@ class TopicNames {
  public:
   struct Source {
     std::string name;
-    std::int32_t first = 0;  // number of its partition 0
+    std::int32_t partitions = 0;  // in the cluster
+  };
+  // Of a partition of a topic: its number, and how many partitions its topic had when that was written.
+  struct Numbered {
+    std::int32_t number = 0;
     std::int32_t partitions = 0;
   };
+  using Known = std::map<std::pair<std::string, std::int32_t>, Numbered>;
 
   TopicNames() = default;
   TopicNames(const KafkaSettings& settings);
@@ -53,16 +60,33 @@ class TopicNames {
   const std::string& name(Topic topic) const { return names_[static_cast<std::size_t>(topic)]; }
   std::int32_t partitions(Topic topic) const;
   void set_partitions(Topic topic, std::int32_t count) { counts_[static_cast<std::size_t>(topic)] = count; }
+  // Numbers all anew, through the sources in their order.
   void set_source_partitions(std::size_t source, std::int32_t count);
+  // Known partitions keep their numbers; the others get what is free, in order, so that added ones come behind all
+  // others. Requires: the counts are set. A number that the topic of tasks has no partition for is given to none.
+  void number_sources(const Known& known);
   const std::vector<Source>& sources() const { return sources_; }  // the heartbeat's among them
 
   std::vector<std::string> names_of(const std::vector<Topic>& topics) const;
   std::pair<const std::string*, std::int32_t> native(TopicPartition of) const;
   // Nothing where it is no partition that was there at the start.
   std::optional<TopicPartition> known(std::string_view name, std::int32_t partition) const;
+  // The source had fewer partitions when others of it were read already.
+  bool is_added(TopicPartition of) const { return added_.contains(of.partition); }
+  // How many partitions of a source have a number.
+  std::int32_t numbered(const std::string& source) const;
 
  private:
+  struct Place {
+    std::size_t source = 0;
+    std::int32_t partition = 0;
+    friend auto operator<=>(const Place&, const Place&) = default;
+  };
+
   std::vector<Source> sources_;
+  std::vector<std::optional<Place>> places_;  // by number
+  std::map<Place, std::int32_t> numbers_;
+  std::set<std::int32_t> added_;
   std::array<std::string, topic_count> names_;
   std::array<std::int32_t, topic_count> counts_{};
 };

@@ -70,10 +70,10 @@ class Judge {
   const std::string& name(Topic topic) const { return report_.names.name(topic); }
   const SeenTopic& seen(Topic topic) const { return report_.cluster.topics[name(topic)]; }
   void fault(const std::string& topic, std::string text, std::string mend) {
-    report_.problems.push_back({topic, std::move(text), std::move(mend)});
+    report_.problems.push_back({topic, std::move(text), std::move(mend), false});
   }
   void warn(const std::string& topic, std::string text, std::string mend) {
-    report_.warnings.push_back({topic, std::move(text), std::move(mend)});
+    report_.warnings.push_back({topic, std::move(text), std::move(mend), false});
   }
 
   std::vector<const TopicSpec*> used() const {
@@ -229,6 +229,7 @@ class Judge {
           fmt::format("has {} partitions, and the sources have {}{}: each keeps its state in the one with its number",
                       tasks.partitions, needed, settings_.heartbeat ? ", with the heartbeat" : ""),
           add_partitions_command(settings_, name(Topic::tasks), std::max(needed, source_partitions_ + 1)));
+    report_.problems.back().is_of_added = true;
   }
 
   const KafkaSettings& settings_;

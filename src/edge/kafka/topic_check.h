@@ -15,6 +15,8 @@ struct TopicProblem {
   std::string topic;
   std::string text;  // what is wrong, and what comes of it
   std::string mend;  // a command
+  // Stops only partitions that were added to a source: what was read before is read on.
+  bool is_of_added = false;
 };
 
 struct TopicReport {
