@@ -166,6 +166,8 @@ class Bus {
   // Source topics may get more partitions while they are read. How many the topic of this source partition has by
   // now; zero: not known.
   virtual std::int32_t partitions_seen(TopicPartition /*of*/) const { return 0; }
+  // How many of them this process may read.
+  virtual std::int32_t partitions_read(TopicPartition /*of*/) const { return 0; }
   // It was added to a topic that was read before.
   virtual bool is_added(TopicPartition /*of*/) const { return false; }
   // Source topics, each with how many of its partitions nobody of this process reads, as they were added since.

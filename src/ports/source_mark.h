@@ -1,7 +1,7 @@
 // What stands in front of a source partition's position, for whoever goes on from there: under which number the
 // partition goes, which must be the same everywhere and for ever, and how many partitions its topic had.
 //
-// As text: "@NUMBER/PARTITIONS/UNTIL ", and behind it the position. Positions of earlier versions have none.
+// As text: "@NUMBER/READ/PARTITIONS/UNTIL ", and behind it the position. Positions of earlier versions have none.
 
 #pragma once
 
@@ -18,12 +18,13 @@ namespace tocsin {
 
 struct SourceMark {
   std::int32_t number = 0;
-  std::int32_t partitions = 0;  // of its topic
+  std::int32_t read = 0;        // of the partitions of its topic: the others came later
+  std::int32_t partitions = 0;  // of its topic, those that came later among them
   // Log time until which tasks may have events in another partition, as the topic got more partitions.
   RecordTime moving_until{Duration{INT64_MIN / 4}};
 
   std::string to_text() const {
-    return "@" + std::to_string(number) + "/" + std::to_string(partitions) + "/" +
+    return "@" + std::to_string(number) + "/" + std::to_string(read) + "/" + std::to_string(partitions) + "/" +
            std::to_string(moving_until.since_epoch.count()) + " ";
   }
 };
@@ -40,8 +41,8 @@ inline std::pair<std::optional<SourceMark>, std::string_view> split_mark(std::st
     at = next;
     return error == std::errc{};
   };
-  const bool good =
-      take('@', mark.number) && take('/', mark.partitions) && take('/', until) && at != end && *at == ' ';
+  const bool good = take('@', mark.number) && take('/', mark.read) && take('/', mark.partitions) &&
+                    take('/', until) && at != end && *at == ' ';
   if (!good) return {std::nullopt, metadata};
   mark.moving_until = RecordTime{Duration{until}};
   return {mark, metadata.substr(static_cast<std::size_t>(at + 1 - metadata.data()))};

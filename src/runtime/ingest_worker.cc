@@ -108,7 +108,9 @@ bool IngestWorker::adopt(const std::vector<Assigned>& assigned, const std::atomi
     own.partition = owned.number;
     std::tie(owned.topic, owned.number_in_topic) = bus_.name_of(one.of);
     owned.is_heartbeat = owned.topic == bus_.name_of({Topic::heartbeat, 0}).first;
-    owned.mark = {owned.number, bus_.partitions_seen(one.of), {}};
+    owned.mark.number = owned.number;
+    owned.mark.read = bus_.partitions_read(one.of);
+    owned.mark.partitions = bus_.partitions_seen(one.of);
     own.source = owned.topic;
     own.expects_keys = !owned.is_heartbeat;
     own.is_heartbeat = owned.is_heartbeat;
@@ -154,7 +156,10 @@ bool IngestWorker::restore(Owned& owned, const Assigned& from, const std::atomic
                    ": restart it");
     return false;
   }
-  if (mark) owned.mark = *mark;
+  if (mark) {
+    owned.mark.partitions = mark->partitions;
+    owned.mark.moving_until = mark->moving_until;
+  }
   bool readable = true;
   const auto keep_going = [&] { return readable && membership_.still_ours(stop); };
   const auto outcome = bus_.read_to_end(

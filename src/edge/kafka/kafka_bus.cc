@@ -362,6 +362,10 @@ std::int32_t KafkaBus::partitions_seen(TopicPartition of) const {
   return source == state_->seen.end() ? 0 : source->second.load(std::memory_order_relaxed);
 }
 
+std::int32_t KafkaBus::partitions_read(TopicPartition of) const {
+  return state_->names.numbered(name_of(of).first);
+}
+
 bool KafkaBus::is_added(TopicPartition of) const {
   return state_->names.is_added(of);
 }

@@ -40,6 +40,7 @@ class KafkaBus final : public Bus {
   std::pair<std::string, std::int32_t> name_of(TopicPartition of) const override;
   bool reachable() const override;
   std::int32_t partitions_seen(TopicPartition of) const override;
+  std::int32_t partitions_read(TopicPartition of) const override;
   bool is_added(TopicPartition of) const override;
   std::vector<std::pair<std::string, std::int32_t>> unread_partitions() const override;
   BusFigures figures() const override;

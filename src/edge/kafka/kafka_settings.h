@@ -46,7 +46,7 @@ class TopicNames {
     std::string name;
     std::int32_t partitions = 0;  // in the cluster
   };
-  // Of a partition of a topic: its number, and how many partitions its topic had when that was written.
+  // Of a partition of a topic: its number, and how many of its topic had one when that was written.
   struct Numbered {
     std::int32_t number = 0;
     std::int32_t partitions = 0;

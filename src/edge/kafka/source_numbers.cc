@@ -30,7 +30,7 @@ Result<bool, std::string> number_sources(const KafkaSettings& settings, TopicNam
     if (each.err != RD_KAFKA_RESP_ERR_NO_ERROR) return failure(std::string(rd_kafka_err2str(each.err)));
     if (each.metadata == nullptr) continue;
     const auto [mark, rest] = split_mark({static_cast<const char*>(each.metadata), each.metadata_size});
-    if (mark) known[{each.topic, each.partition}] = {mark->number, mark->partitions};
+    if (mark) known[{each.topic, each.partition}] = {mark->number, mark->read};
   }
   names.number_sources(known);
   return success(!known.empty());
