@@ -144,7 +144,7 @@ Cost bare(const std::string& brokers, const std::string& topic, std::int32_t par
 
 struct Parts {
   std::unique_ptr<KafkaBus> bus;
-  RulesAndPatterns loaded;
+  std::unique_ptr<FixedRules> rules;
   SystemClock clock;
   Fingerprinter fingerprinter{std::vector<unsigned char>(32, 1)};
 
@@ -170,7 +170,8 @@ Parts connect(const std::string& brokers, const std::string& source, const std::
   if (!report.is_good()) fail("the topics are not as they must be");
   Parts parts;
   Diagnostics diagnostics;
-  parts.loaded = load_rules_and_patterns({}, diagnostics);
+  const auto loaded = load_rules_and_patterns(std::vector<std::string>{}, diagnostics);
+  parts.rules = std::make_unique<FixedRules>(loaded.rules, loaded.patterns);
   auto bus = KafkaBus::start(settings, std::move(report.names), [](LogLevel, const std::string&) {});
   if (!bus) fail(bus.error());
   parts.bus = std::move(bus.value());
@@ -180,8 +181,8 @@ Parts connect(const std::string& brokers, const std::string& source, const std::
 Cost ingest(const std::string& brokers, const std::string& source, const std::string& prefix, std::size_t events,
             bool publishes) {
   Parts parts = connect(brokers, source, prefix);
-  IngestWorker worker(parts.options(publishes), *parts.bus, parts.clock, parts.loaded.rules, parts.loaded.patterns,
-                      parts.fingerprinter, [](bool is_fault, const std::string& line) {
+  IngestWorker worker(parts.options(publishes), *parts.bus, parts.clock, *parts.rules, parts.fingerprinter,
+                      [](bool is_fault, const std::string& line) {
                         if (is_fault) std::fprintf(stderr, "%s\n", line.c_str());
                       });
   std::atomic<bool> stop{false};
@@ -249,8 +250,8 @@ void latency(const std::string& brokers, const std::string& source, const std::s
   });
   auto options = parts.options(false);
   options.ingest.deployment = "bench";
-  IngestWorker worker(options, *parts.bus, parts.clock, parts.loaded.rules, parts.loaded.patterns,
-                      parts.fingerprinter, [](bool, const std::string&) {});
+  IngestWorker worker(options, *parts.bus, parts.clock, *parts.rules, parts.fingerprinter,
+                      [](bool, const std::string&) {});
   std::atomic<bool> stop{false};
   std::thread thread([&] { worker.run(stop); });
   while (!worker.is_working()) std::this_thread::sleep_for(10ms);
