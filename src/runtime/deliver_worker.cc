@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/safeguard.h"
 #include "runtime/page_status.h"
 
 namespace tocsin {
@@ -108,6 +109,7 @@ bool DeliverWorker::adopt(const std::vector<Assigned>& assigned, const std::atom
 }
 
 bool DeliverWorker::read_statuses(Owned& owned, const std::atomic<bool>& stop) {
+  if (!holds(Safeguard::statuses_read)) return true;
   const std::string& name = options_.lanes[0].receiver;
   std::map<std::string, std::int64_t> parked;
   const auto outcome = bus_.read_to_end(
@@ -184,7 +186,7 @@ bool DeliverWorker::read_some(Owned& owned) {
 
 bool DeliverWorker::start_attempts(Owned& owned) {
   // Nobody else may have this partition: an attempt can't be taken back.
-  may_act_ = membership_.member().may_act();
+  may_act_ = membership_.member().may_act() || !holds(Safeguard::attempts_by_owner_only);
   if (!may_act_) return false;
   bool any = false;
   while (auto attempt = owned.chain->next(clock_.monotonic())) {
@@ -218,7 +220,8 @@ bool DeliverWorker::commit() {
 bool DeliverWorker::try_commit() {
   std::vector<BusPosition> positions;
   for (Owned& owned : owned_) {
-    const std::int64_t next = owned.chain->committed(owned.next);
+    const std::int64_t next =
+        holds(Safeguard::delivered_before_position) ? owned.chain->committed(owned.next) : owned.next;
     if (next <= owned.committed && statuses_.empty()) continue;
     positions.push_back({{Topic::outbox, owned.number}, std::max(next, owned.committed), {}});
   }

@@ -5,6 +5,7 @@
 #include <tuple>
 #include <utility>
 
+#include "base/safeguard.h"
 #include "core/stage/block_codec.h"
 #include "core/stage/block_split.h"
 #include "runtime/dead_letter_json.h"
@@ -91,7 +92,7 @@ void IngestWorker::run(const std::atomic<bool>& stop) {
 
 void IngestWorker::drop_all() {
   for (const Owned& owned : owned_) totals_before_.add(owned.partition->totals());
-  owned_.clear();
+  if (holds(Safeguard::drop_after_abort)) owned_.clear();
   findings_.clear();
   out_.clear();
   for (Batch& batch : batches_) batch.clear();
@@ -102,6 +103,8 @@ void IngestWorker::drop_all() {
 
 bool IngestWorker::adopt(const std::vector<Assigned>& assigned, const std::atomic<bool>& stop) {
   for (const Assigned& one : assigned) {
+    const auto is_known = [&](const Owned& known) { return known.number == one.of.partition; };
+    if (!holds(Safeguard::drop_after_abort) && std::any_of(owned_.begin(), owned_.end(), is_known)) continue;
     Owned owned;
     owned.number = one.of.partition;
     IngestOptions own = options_.ingest;
@@ -254,7 +257,7 @@ void IngestWorker::read_record(Owned& owned, const BusRecord& record, RecordTime
   raw.value = record.value;
   raw.offset = record.offset;
   raw.time = record.time;
-  raw.time_is_ahead = record.time - now > most_ahead;
+  raw.time_is_ahead = record.time - now > most_ahead && holds(Safeguard::stamps_ahead_ignored);
   owned.partition->close_before(record.time, raw.time_is_ahead, out_);
   if (!out_.cuts.empty()) take_cuts(owned, record.offset);
   if (record.offset == owned.given_up) [[unlikely]] {
@@ -311,7 +314,12 @@ void IngestWorker::take_cuts(Owned& owned, std::int64_t next_offset) {
   changes_.clear();
   owned.partition->take_changes(changes_);
   for (StateRecord& change : changes_) {
-    owned.pending.push_back({Topic::tasks, owned.number, std::move(change.key), std::move(change.value)});
+    NewRecord record{Topic::tasks, owned.number, std::move(change.key), std::move(change.value)};
+    if (holds(Safeguard::one_origin)) {
+      owned.pending.push_back(std::move(record));
+    } else {
+      bus_.send_later(std::move(record), filling_->in_flight);
+    }
   }
   auto& records = filling_->records;
   records.insert(records.end(), std::make_move_iterator(owned.pending.begin()),
@@ -340,7 +348,7 @@ void IngestWorker::close_idle() {
   if (!ends) return;
   for (std::size_t i = 0; i < due.size(); ++i) {
     const std::int64_t reached = membership_.member().reached(asked[i]);
-    if (reached != (*ends)[i]) continue;
+    if (reached != (*ends)[i] && holds(Safeguard::read_to_end_before_idle)) continue;
     IngestPartition& partition = *due[i]->partition;
     partition.close_until(partition.must_wait(until) ? *partition.held_until() : until, out_);
     due[i]->taken_at = Duration{-1h};  // a close is taken, however lately the one before it was
@@ -371,7 +379,8 @@ void IngestWorker::give_out_urgent(const RuleSet* rules) {
     findings_.push_back({Topic::findings, blocks_partition_of(finding, *rules, count), finding.id, encode(finding)});
   }
   out_.findings.clear();
-  if (halts_in_flight_.records.load(std::memory_order_acquire) > 0) return;
+  const bool halts_wait = halts_in_flight_.records.load(std::memory_order_acquire) > 0;
+  if (halts_wait && holds(Safeguard::halts_before_findings)) return;
   for (NewRecord& finding : findings_) bus_.send(std::move(finding), filling_->in_flight);
   findings_.clear();
 }
@@ -392,7 +401,7 @@ bool IngestWorker::commit() {
   if (!is_committing_) {
     const bool is_acknowledged = findings_.empty() && halts_in_flight_.records.load(std::memory_order_acquire) == 0 &&
                                  closing_->in_flight.records.load(std::memory_order_acquire) == 0;
-    if (!is_acknowledged) return true;
+    if (!is_acknowledged && holds(Safeguard::outside_sends_acknowledged)) return true;
     for (NewRecord& record : closing_->records) membership_.member().send(std::move(record));
     std::vector<BusPosition> positions;
     for (auto& [number, position] : closing_->positions) positions.push_back(std::move(position));

@@ -7,6 +7,7 @@
 #include <map>
 #include <utility>
 
+#include "base/safeguard.h"
 #include "core/stage/agent_versions.h"
 #include "core/stage/evaluate_keys.h"
 #include "core/stage/event_alerts.h"
@@ -117,7 +118,8 @@ struct EvaluatePartition::State {
     }
     // A partition that was added: every grid time from here on waits for it.
     if (evaluated != before_all && reached.try_emplace(block.partition, evaluated).second) reached_changed = true;
-    if (block.grid <= evaluated) return;                                   // a second copy of what counted already
+    // A second copy of what counted already.
+    if (block.grid <= evaluated && holds(Safeguard::first_block_wins)) return;
     if (resuming_to && block.grid <= *resuming_to - folded_again) return;  // stands in the records
     const std::int32_t partition = block.partition;
     const RecordTime grid = block.grid;
@@ -134,7 +136,8 @@ struct EvaluatePartition::State {
     const auto [entry, is_new] = waiting[block.grid].try_emplace(block.partition, std::move(block));
     Block& known = entry->second;
     if (!is_new) {
-      if (block.part != known.part + 1 || block.parts != known.parts) return false;
+      const bool is_next = block.part == known.part + 1 && block.parts == known.parts;
+      if (!is_next && holds(Safeguard::first_block_wins)) return false;
       known.part = block.part;
       const auto append = [](auto& to, auto& from) {
         to.insert(to.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
@@ -151,7 +154,7 @@ struct EvaluatePartition::State {
     while (!waiting.empty() && is_complete(waiting.begin()->first)) {
       const auto first = waiting.begin();
       if (resuming_to && first->first > *resuming_to) return;
-      if (resuming_to) {
+      if (resuming_to || (!holds(Safeguard::every_grid_evaluated) && next_is_complete())) {
         fold_again(first->first, first->second);
       } else {
         close(first->first, first->second, out);
@@ -159,6 +162,8 @@ struct EvaluatePartition::State {
       waiting.erase(first);
     }
   }
+
+  bool next_is_complete() const { return waiting.size() > 1 && is_complete(std::next(waiting.begin())->first); }
 
   void fold_again(RecordTime grid, std::map<std::int32_t, Block>& blocks) {
     for (const auto& [partition, block] : blocks) {
@@ -197,6 +202,7 @@ struct EvaluatePartition::State {
 
   // Every partition has closed this grid time, or has begun only after it.
   bool is_complete(RecordTime grid) const {
+    if (!holds(Safeguard::every_partition_closed)) return true;
     const bool all_known =
         evaluated != before_all || static_cast<std::int32_t>(reached.size()) >= options.source_partitions;
     return all_known &&

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/safeguard.h"
 #include "base/time_text.h"
 #include "core/alert/silence.h"
 #include "core/stage/evaluate_keys.h"
@@ -357,6 +358,7 @@ void EventAlerts::forget_quietest(RecordTime now) {
 }
 
 void EventAlerts::take_changes(std::vector<StateRecord>& out) {
+  if (!holds(Safeguard::event_alerts_stored)) changed_.clear();
   for (const Key& key : changed_) {
     const auto found = alerts_.find(key);
     std::string value =

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/hash.h"
+#include "base/safeguard.h"
 #include "base/time_text.h"
 #include "core/event/native_decoder.h"
 #include "core/sanitize/event_sanitizer.h"
@@ -88,7 +89,8 @@ struct IngestPartition::State {
 
   RecordTime log_time = before_all;
   RecordTime next_grid = before_all;
-  RecordTime now = before_all;  // what the current record counts at: log time, once it is known
+  RecordTime furthest_event = before_all;  // kept where deadlines go by it alone
+  RecordTime now = before_all;             // what the current record counts at: log time, once it is known
   std::int64_t next_offset = 0;
   int leaps_in_a_row = 0;
   UnkeyedWatch unkeyed;
@@ -182,12 +184,17 @@ struct IngestPartition::State {
     sighted.clear();
     block.findings = std::exchange(findings_in_slice, {});
     closed_tasks.clear();
-    tasks.close(grid, block.tasks, closed_tasks);
+    tasks.close(holds(Safeguard::deadlines_by_log_time) ? grid : time_of_agents(grid), block.tasks, closed_tasks);
     for (const Task& task : closed_tasks) {
       if (task.agent_slot < agents.size()) --agents[task.agent_slot].open_tasks;
     }
     out.cuts.push_back(std::move(cut));
     change_rules_for(grid + slice_length);
+  }
+
+  // What a tracker that believes agents' clocks would take for the time.
+  RecordTime time_of_agents(RecordTime grid) const {
+    return std::clamp(floor_to(furthest_event, slice_length), grid, grid + std::chrono::hours{1});
   }
 
   void advance(RecordTime time, bool idle, IngestOutput& out) {
@@ -256,6 +263,9 @@ struct IngestPartition::State {
     const AgentEvent& raw = *decoded.value();
     advance_to(record, &raw.fields, out);
     now = time_to_count_at(record, raw.fields);
+    if (!holds(Safeguard::deadlines_by_log_time) && raw.fields.time) {
+      furthest_event = std::max(furthest_event, as_record_time(*raw.fields.time));
+    }
     ++records_in_slice;
     next_offset = record.offset + 1;
     if (needs_correlation(raw.fields.type) && !raw.fields.has(StringField::correlation_id)) {
@@ -549,6 +559,7 @@ struct IngestPartition::State {
     const std::string what = urgent.fingerprint.empty() ? to_rfc3339(as_event_time(floor_to(now, unnamed_halt_lasts)))
                                                         : urgent.fingerprint;
     record.id = halt_id(options.deployment, rule.name, scope, what);
+    if (!holds(Safeguard::stable_halt_ids)) record.id += std::to_string(now.since_epoch.count());
     record.rule = rule.name;
     record.pattern = urgent.pattern;
     record.fingerprint = urgent.fingerprint;

@@ -4,6 +4,7 @@
 #include <iterator>
 #include <utility>
 
+#include "base/safeguard.h"
 #include "base/time_text.h"
 #include "core/alert/silence.h"
 #include "core/stage/evaluate_keys.h"
@@ -471,6 +472,7 @@ bool WindowRule::restore(const GroupKey& key, std::string_view value) {
   pass_firing(reader, group.firing);
   if (!reader.read_all()) return false;
   if (text != shape()) return true;  // another rule of that name
+  if (!holds(Safeguard::episodes_stored)) facts.episode = 0;
   group.life = AlertLife(std::move(facts));
   group.series.assign(rule_.values.size(), nullptr);
   group.baselines.resize(rule_.values.size());
