@@ -8,7 +8,7 @@ namespace tocsin {
 
 namespace {
 
-constexpr std::uint8_t block_version = 5;
+constexpr std::uint8_t block_version = 4;
 constexpr std::uint8_t finding_version = 3;
 
 template <class T>
@@ -19,14 +19,38 @@ std::optional<T> read(std::string_view bytes, std::uint8_t version) {
   return value;
 }
 
+// The first section: which rules the block was made by. Releases that knew no epochs wrote none.
+template <class Coder>
+void pass_epoch(Coder& coder, Block& block) {
+  wire::pass(coder, block.epoch);
+  wire::pass(coder, block.promise.number);
+  wire::pass(coder, block.promise.until);
+}
+
 }  // namespace
 
 std::string encode(const Block& block) {
-  return wire::write(block, block_version, wire::describe);
+  const std::string record = wire::write(block, block_version, wire::describe);
+  wire::Writer writer;
+  Block copy;
+  copy.epoch = block.epoch;
+  copy.promise = block.promise;
+  pass_epoch(writer, copy);
+  std::string sections;
+  wire::append_section(sections, writer.take());
+  return wire::join(record, sections);
 }
+
 std::optional<Block> decode_block(std::string_view bytes) {
-  return read<Block>(bytes, block_version);
+  auto block = read<Block>(bytes, block_version);
+  if (!block) return std::nullopt;
+  std::string_view sections = wire::parts_of(bytes)->sections;
+  if (sections.empty()) return block;
+  wire::Reader reader(*wire::next_section(sections));
+  pass_epoch(reader, *block);
+  return reader.read_all() ? std::move(block) : std::nullopt;
 }
+
 std::string encode(const UrgentFinding& finding) {
   return wire::write(finding, finding_version, wire::describe);
 }

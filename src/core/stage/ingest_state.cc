@@ -13,6 +13,7 @@ constexpr std::uint64_t task_version = 1;
 constexpr std::uint64_t halt_version = 1;
 constexpr std::uint64_t page_version = 1;
 constexpr std::int64_t position_version = 1;
+constexpr std::size_t first_numbers = 7 + std::tuple_size_v<decltype(UnkeyedWatch::latest)>;  // an earlier release's
 
 using wire::pass;
 using wire::pass_enum;
@@ -166,7 +167,11 @@ std::optional<IngestPosition> read_position(std::string_view text) {
   };
   if (next() != position_version) return std::nullopt;
   IngestPosition position;
-  for_each_number(position, [&](std::int64_t& number) { number = next(); });
+  std::size_t count = 0;
+  for_each_number(position, [&](std::int64_t& number) {
+    if (!text.empty() || count < first_numbers) number = next();
+    ++count;
+  });
   if (!good) return std::nullopt;  // behind them a later release may append more
   return position;
 }

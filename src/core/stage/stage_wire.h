@@ -109,12 +109,6 @@ void pass(Coder& coder, UrgentFinding& finding) {
 }
 
 template <class Coder>
-void pass(Coder& coder, Promise& promise) {
-  pass(coder, promise.number);
-  pass(coder, promise.until);
-}
-
-template <class Coder>
 void pass(Coder& coder, Block& block) {
   pass_integer(coder, block.partition);
   pass(coder, block.grid);
@@ -124,8 +118,6 @@ void pass(Coder& coder, Block& block) {
   pass_integer(coder, block.parts);
   pass(coder, block.records);
   pass(coder, block.groups_over_cap);
-  pass(coder, block.epoch);
-  pass(coder, block.promise);
   coder.list(block.cells, [&](Cell& cell) { pass(coder, cell); });
   coder.list(block.sightings, [&](Sighting& sighting) { pass(coder, sighting); });
   coder.list(block.tasks, [&](TaskNews& news) { pass(coder, news); });

@@ -89,7 +89,7 @@ groups:
 
 TEST_F(Episodes, OfAnEventAlertThatWasForgottenCountOn) {
   use("groups: [{name: g, rules: [{alert: Odd, mode: event, from: tool.call, group_by: [env, agent], where: "
-      "has(error_type), keep_firing_for: 5m}]}]");
+      "has(error_type)}]}]");
   const auto odd = [&](Duration time) {
     UrgentFinding finding;
     finding.id = to_text(time);

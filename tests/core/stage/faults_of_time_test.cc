@@ -16,7 +16,7 @@ using namespace std::chrono_literals;
 using test::at;
 using test::text_at;
 
-class Fault : public testing::Test {
+class FaultOfTime : public testing::Test {
  protected:
   void use(std::int32_t partitions) {
     for (std::int32_t p = 0; p < partitions; ++p) ingest.push_back(make(p));
@@ -44,9 +44,10 @@ class Fault : public testing::Test {
     for (Cut& cut : out.cuts) evaluate->apply(std::move(cut.block), changes);
     out.clear();
   }
-  std::vector<std::string> texts() const {
+  std::vector<std::string> texts(const std::string& alert) const {
     std::vector<std::string> list;
     for (const AlertChange& change : changes) {
+      if (change.alert != alert) continue;
       list.push_back(change.alert + (change.firing ? " firing @" : " resolved @") + to_text(change.at - at(0s)));
     }
     return list;
@@ -64,7 +65,7 @@ class Fault : public testing::Test {
 
 using Texts = std::vector<std::string>;
 
-TEST_F(Fault, F32_APartitionThatIsIdleForAnHourHoldsNothingUp) {
+TEST_F(FaultOfTime, F32_APartitionThatIsIdleForAnHourHoldsNothingUp) {
   use(2);
   apply(0, 0s, "step", "first");
   apply(1, 0s, "step", "first");
@@ -76,9 +77,11 @@ TEST_F(Fault, F32_APartitionThatIsIdleForAnHourHoldsNothingUp) {
       close(0, time);
     }
     close(1, time);
-    EXPECT_GE(evaluate->evaluated() + 10s, at(time - 10s));
+    if (time > 10s) {
+      EXPECT_GE(evaluate->evaluated() + 10s, at(time - 10s));
+    }
   }
-  EXPECT_EQ(texts(), (Texts{"Calls firing @3m20s", "Calls resolved @32m"}));
+  EXPECT_EQ(texts("Calls"), (Texts{"Calls firing @3m20s", "Calls resolved @32m"}));
   // It goes on at once where it has something again.
   apply(1, 1h + 1s, "tool.call", "late");
   close(0, 1h + 10s);
@@ -86,7 +89,7 @@ TEST_F(Fault, F32_APartitionThatIsIdleForAnHourHoldsNothingUp) {
   EXPECT_EQ(evaluate->evaluated(), at(1h + 10s));
 }
 
-TEST_F(Fault, F32_WhereNobodyKnowsThatItIsIdleNothingIsDecidedAndNothingResolves) {
+TEST_F(FaultOfTime, F32_WhereNobodyKnowsThatItIsIdleNothingIsDecidedAndNothingResolves) {
   use(2);
   apply(0, 0s, "step", "first");
   apply(1, 0s, "step", "first");
@@ -94,18 +97,18 @@ TEST_F(Fault, F32_WhereNobodyKnowsThatItIsIdleNothingIsDecidedAndNothingResolves
     apply(0, time, "tool.call", "busy");
     close(1, time);
   }
-  ASSERT_EQ(texts(), Texts{"Calls firing @3m20s"});
+  ASSERT_EQ(texts("Calls"), Texts{"Calls firing @3m20s"});
   const RecordTime stood = evaluate->evaluated();
   close(0, 1h);
   EXPECT_LE(evaluate->evaluated(), stood + 20s);
-  EXPECT_EQ(texts().size(), 1U);
+  EXPECT_EQ(texts("Calls").size(), 1U);
   // Its owner is back: every grid time that was missed is evaluated, and in order.
   close(1, 1h);
   EXPECT_EQ(evaluate->evaluated(), at(1h));
-  EXPECT_EQ(texts().back(), "Calls resolved @7m");
+  EXPECT_EQ(texts("Calls").back(), "Calls resolved @7m");
 }
 
-TEST_F(Fault, F33_ABacklogOfTwoHoursRaisesNoDeadlineThatHadBeenKept) {
+TEST_F(FaultOfTime, F33_ABacklogOfTwoHoursRaisesNoDeadlineThatHadBeenKept) {
   use(1);
   // A task every 10 s that takes nine minutes of its ten, one that takes eleven, and one that is still running: all
   // of it is read at once, two hours later. Ends lie behind starts of later tasks, as they would.
@@ -126,7 +129,7 @@ TEST_F(Fault, F33_ABacklogOfTwoHoursRaisesNoDeadlineThatHadBeenKept) {
   EXPECT_EQ(fired, (Texts{"t300 @1h10s", "t330 @1h5m10s"}));
 }
 
-TEST_F(Fault, F33_NorDoesOneThatIsReadByTwoProcessesInTurn) {
+TEST_F(FaultOfTime, F33_NorDoesOneThatIsReadByTwoProcessesInTurn) {
   use(1);
   for (int i = 0; i < 200; ++i) apply(0, i * 1s, "task.started", "t" + std::to_string(i));
   close(0, 4min);
@@ -138,7 +141,7 @@ TEST_F(Fault, F33_NorDoesOneThatIsReadByTwoProcessesInTurn) {
   ASSERT_TRUE(ingest[0]->resume(position, offset));
   for (int i = 0; i < 200; ++i) apply(0, 5min + i * 1s, "task.finished", "t" + std::to_string(i));
   close(0, 2h);
-  EXPECT_EQ(texts(), Texts{});
+  EXPECT_EQ(texts("Over"), Texts{});
 }
 
 }  // namespace
