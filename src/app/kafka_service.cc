@@ -52,7 +52,7 @@ Result<std::vector<DeliverWorker::Options>, std::string> KafkaService::make_rece
 Result<std::unique_ptr<KafkaService>, std::string> KafkaService::start(
     const Config& config, Stages stages, TopicNames names, const OwnRules& own,
     const std::vector<unsigned char>& fingerprint_key, const DeliverLoop::OnResult& on_result, const LogLine& log,
-    const std::function<bool()>& stop) {
+    const std::function<bool()>& stop, std::function<void()> on_replaced) {
   std::unique_ptr<KafkaService> self(new KafkaService());
   const SayLine say = [log](bool is_fault, const std::string& line) {
     log(is_fault ? LogLevel::error : LogLevel::info, line);
@@ -61,7 +61,7 @@ Result<std::unique_ptr<KafkaService>, std::string> KafkaService::start(
   if (!receivers) return failure(receivers.error());
 
   const KafkaSettings& settings = *config.kafka;
-  auto bus = KafkaBus::start(settings, std::move(names), log);
+  auto bus = KafkaBus::start(settings, std::move(names), log, std::move(on_replaced));
   if (!bus) return failure(bus.error());
   self->bus_ = std::move(bus.value());
 

@@ -3,12 +3,18 @@
 #include <signal.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <chrono>
+#include <condition_variable>
+#include <cstdlib>
 #include <functional>
 #include <iostream>
+#include <mutex>
+#include <thread>
 
 #include "app/embedded.h"
 #include "app/kafka_service.h"
@@ -108,6 +114,40 @@ std::optional<TopicNames> wait_for_topics(const RunOptions& options, const Kafka
   }
 }
 
+// Ends the process where an orderly stop takes too long, because Kafka or a receiver does not answer. Nothing is
+// lost: what was not committed is done again after the next start, as after a kill -9.
+class StopDeadline {
+ public:
+  explicit StopDeadline(int status) : thread_([this, status] { watch(status); }) {}
+  ~StopDeadline() {
+    {
+      const std::lock_guard lock(mutex_);
+      is_over_ = true;
+    }
+    changed_.notify_one();
+    thread_.join();
+  }
+
+ private:
+  // Supervisors kill after 10 s at the soonest.
+  static constexpr std::chrono::seconds within{8};
+
+  void watch(int status) {
+    std::unique_lock lock(mutex_);
+    if (changed_.wait_for(lock, within, [this] { return is_over_; })) return;
+    spdlog::warn(
+        "stopped without waiting any longer for Kafka or a receiver that does not answer; what was under way "
+        "is done again after the next start");
+    spdlog::default_logger()->flush();
+    std::_Exit(status);
+  }
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool is_over_ = false;
+  std::thread thread_;
+};
+
 int run_on_kafka(const RunOptions& options, const Config& config, const OwnRules& own,
                  const std::vector<unsigned char>& key) {
   int status = 0;
@@ -118,8 +158,15 @@ int run_on_kafka(const RunOptions& options, const Config& config, const OwnRules
            std::find(options.stages.begin(), options.stages.end(), stage) != options.stages.end();
   };
   const Stages stages{has("ingest"), has("evaluate"), has("deliver")};
-  auto service = KafkaService::start(config, stages, *std::move(names), own, key, log_delivery, log_line,
-                                     [] { return stop_signal_within(std::chrono::milliseconds{0}); });
+  // The main thread is woken as by a person's stop: it waits for the signal alone.
+  std::atomic<bool> is_replaced{false};
+  const auto on_replaced = [&is_replaced] {
+    is_replaced = true;
+    kill(getpid(), SIGTERM);
+  };
+  auto service = KafkaService::start(
+      config, stages, *std::move(names), own, key, log_delivery, log_line,
+      [] { return stop_signal_within(std::chrono::milliseconds{0}); }, on_replaced);
   if (!service) {
     std::cerr << "tocsin run: " << service.error() << '\n';
     return 2;
@@ -129,10 +176,18 @@ int run_on_kafka(const RunOptions& options, const Config& config, const OwnRules
   service.value()->rule_files().watch();
   wait_until_stopped(&service.value()->rule_files(), [&] { return !service.value()->fatal().empty(); });
   const std::string fatal = service.value()->fatal();
+  if (is_replaced) {
+    spdlog::critical(
+        "another process has started with this one's name, 'kafka.instance: {}', and this one, the older, ends; give "
+        "each process a name of its own",
+        config.kafka->instance);
+    status = 1;
+  }
   spdlog::info("stopping");
+  const StopDeadline deadline(status);
   service.value().reset();
   spdlog::info("stopped");
-  if (fatal.empty()) return 0;
+  if (fatal.empty()) return status;
   std::cerr << "tocsin run: " << fatal << '\n';
   return 1;
 }

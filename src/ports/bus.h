@@ -47,6 +47,9 @@ struct Assigned {
   TopicPartition of;
   std::optional<std::int64_t> next_offset;  // absent: the group has never committed
   std::string metadata;                     // what was committed with it
+  // Records from here up to next_offset are gone, and were never read: retention was faster, or the topic was made
+  // anew, where this may lie behind next_offset.
+  std::optional<std::int64_t> gone_from = std::nullopt;
 };
 
 struct BusPosition {

@@ -185,11 +185,16 @@ bool DeliverWorker::read_some(Owned& owned) {
 }
 
 bool DeliverWorker::start_attempts(Owned& owned) {
-  // Nobody else may have this partition: an attempt can't be taken back.
-  may_act_ = membership_.member().may_act() || !holds(Safeguard::attempts_by_owner_only);
-  if (!may_act_) return false;
+  // Nobody else may have this partition: an attempt can't be taken back. Asked before each, as the whole process may
+  // have stood still since the one before.
+  const auto may_act = [&] {
+    may_act_ = membership_.member().may_act() || !holds(Safeguard::attempts_by_owner_only);
+    return may_act_;
+  };
   bool any = false;
-  while (auto attempt = owned.chain->next(clock_.monotonic())) {
+  while (may_act()) {
+    auto attempt = owned.chain->next(clock_.monotonic());
+    if (!attempt) break;
     any = true;
     ++under_way_;
     options_.receivers[attempt->lane]->attempt(

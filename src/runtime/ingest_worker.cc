@@ -5,6 +5,7 @@
 #include <tuple>
 #include <utility>
 
+#include "base/hash.h"
 #include "base/safeguard.h"
 #include "core/stage/block_codec.h"
 #include "core/stage/block_split.h"
@@ -24,6 +25,8 @@ constexpr std::size_t most_pending_bytes = 4 << 20;
 constexpr Duration commit_every = 50ms;
 // Half of what a topic takes in one record by default.
 constexpr std::size_t most_block_bytes = 512 << 10;
+// A record may be as long as a topic takes one, and what an event becomes may be longer.
+constexpr std::size_t most_published_bytes = 900 << 10;
 constexpr Duration ask_ends_every = 500ms;
 // No clock that anybody looks after is wrong by more.
 constexpr Duration most_ahead = 60s;
@@ -118,7 +121,8 @@ bool IngestWorker::adopt(const std::vector<Assigned>& assigned, const std::atomi
     own.expects_keys = !owned.is_heartbeat;
     own.is_heartbeat = owned.is_heartbeat;
     // A position stands in the epoch that its slice is counted by; one without a position begins with the newest.
-    const auto number = one.next_offset ? IngestPartition::epoch_of(split_mark(one.metadata).second) : epochs_->newest().number;
+    const auto number =
+        one.next_offset ? IngestPartition::epoch_of(split_mark(one.metadata).second) : epochs_->newest().number;
     const RuleEpoch* const epoch = number ? epochs_->numbered(*number) : nullptr;
     if (epoch == nullptr) {
       membership_.leave(owned.topic + " stands at rules that are not known here yet");
@@ -139,6 +143,7 @@ bool IngestWorker::adopt(const std::vector<Assigned>& assigned, const std::atomi
       return false;
     }
     owned.partition->know(epochs_);
+    if (one.gone_from) note_gone(owned, one);
     if (!one.next_offset && bus_.is_added(one.of)) begin_added(owned);
     owned_.push_back(std::move(owned));
   }
@@ -149,6 +154,19 @@ bool IngestWorker::adopt(const std::vector<Assigned>& assigned, const std::atomi
     say_(false, options_.name + " reads source partitions" + list);
   }
   return true;
+}
+
+// Goes out before the next position is committed: as long as none is, it is found and said again, under the same id.
+void IngestWorker::note_gone(const Owned& owned, const Assigned& from) {
+  UrgentFinding notice;
+  notice.notice = Notice::records_gone;
+  notice.place = owned.topic;
+  notice.pattern = "partition " + std::to_string(owned.number_in_topic) + " from offset " +
+                   std::to_string(*from.gone_from) + ", read on at " + std::to_string(*from.next_offset);
+  notice.id = to_hex(hash_parts({"gone", options_.ingest.deployment, notice.place, notice.pattern}));
+  notice.at = owned.partition->log_time();
+  notice.event_time = as_event_time(notice.at);
+  out_.findings.push_back(std::move(notice));
 }
 
 bool IngestWorker::restore(Owned& owned, const Assigned& from, const std::atomic<bool>& stop) {
@@ -274,6 +292,13 @@ void IngestWorker::read_record(Owned& owned, const BusRecord& record, RecordTime
   }
   out_.dead_letters.clear();
   for (std::string& event : out_.published) {
+    if (event.size() > most_published_bytes) {
+      // It was counted; only its copy is too long for a topic.
+      const DeadLetter pointer{record.offset, DecodeError::too_large, event.size()};
+      owned.pending.push_back(
+          {Topic::dead_letters, by_key, {}, dead_letter_json(owned.topic, owned.number_in_topic, pointer)});
+      continue;
+    }
     bus_.send_later({Topic::events, by_key, std::string(record.key), std::move(event)}, filling_->in_flight);
   }
   out_.published.clear();

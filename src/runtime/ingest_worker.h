@@ -97,6 +97,7 @@ class IngestWorker {
 
   bool adopt(const std::vector<Assigned>& assigned, const std::atomic<bool>& stop);
   void begin_added(Owned& owned);
+  void note_gone(const Owned& owned, const Assigned& from);
   bool restore(Owned& owned, const Assigned& from, const std::atomic<bool>& stop);
   void drop_all();
 

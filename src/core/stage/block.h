@@ -66,8 +66,9 @@ enum class Notice : std::uint8_t {
   source_not_keyed,  // records come without their correlation id as key; `place` names the topic
   heartbeat,         // a record of Tocsin's own came by; raises nothing
   poison_record,     // one was passed over, as reading it had ended the process each time; `place` says which
+  records_gone,  // they were not there any more when they were to be read; `place` names the topic, `pattern` which
 };
-inline constexpr std::int64_t notice_count = 5;
+inline constexpr std::int64_t notice_count = 6;
 
 // As its alert is called; empty where it raises none.
 constexpr std::string_view name_of(Notice notice) {
@@ -78,6 +79,8 @@ constexpr std::string_view name_of(Notice notice) {
       return "SourceNotKeyed";
     case Notice::poison_record:
       return "PoisonRecord";
+    case Notice::records_gone:
+      return "RecordsGone";
     case Notice::heartbeat:
     case Notice::none:
       break;

@@ -91,6 +91,12 @@ void EventAlerts::apply(const UrgentFinding& finding, std::vector<AlertChange>& 
                    "reading this record ended the process three times; it is passed over, counts nowhere and stands "
                    "among the dead letters: report it, with the record if you may",
                    finding.at, out);
+    case Notice::records_gone:
+      return raise(std::string(name_of(finding.notice)), {{"topic", finding.place}},
+                   "telemetry was gone before it was read, " + finding.pattern +
+                       ": its topic's retention was faster, or somebody made the topic anew; what it would have "
+                       "raised, nobody knows",
+                   finding.at, out);
     case Notice::heartbeat:
       return;
     case Notice::none:

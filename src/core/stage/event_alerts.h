@@ -44,7 +44,7 @@ class EventAlerts {
   // again in its block, or in every later prompt.
   void apply(const UrgentFinding& finding, std::vector<AlertChange>& out);
 
-  // A condition of Tocsin's own: SeriesOverflow, HaltStorm, SourceNotKeyed.
+  // A condition of Tocsin's own: SeriesOverflow, HaltStorm, SourceNotKeyed, RecordsGone.
   void raise(const std::string& alert, const Labels& labels, const std::string& summary, RecordTime at,
              std::vector<AlertChange>& out);
 

@@ -41,7 +41,8 @@ struct KafkaBus::State {
   TopicNames names;
   LogLine log;
   std::string process = random_name();
-  KafkaCounters counters;
+  KafkaShared shared;
+  std::function<void()> on_replaced;
   KafkaCallbacks producer_callbacks;
   KafkaCallbacks side_callbacks;
   KafkaHandle at_once;
@@ -49,7 +50,6 @@ struct KafkaBus::State {
   std::vector<KafkaTopic> warm;
   KafkaHandle side;  // asks where partitions end: on a consuming client that would wait behind its fetch
   std::atomic<bool> stop{false};
-  std::atomic<bool> is_stopping{false};
   std::atomic<bool> reachable{false};
   std::vector<std::thread> threads;
   // Of each source topic, as the cluster said last. Relaxed: a late look costs one turn of a loop.
@@ -76,11 +76,13 @@ struct KafkaBus::State {
       }
       if (metadata != nullptr) rd_kafka_metadata_destroy(metadata);
       reachable = ok;
-      if (ok) counters.last_contact_ms = boot_time_ms();
       if (!ok && !said) log(LogLevel::warning, "Kafka can't be reached; waiting for it");
       if (ok && said) log(LogLevel::info, "Kafka can be reached again");
       said = !ok;
-      for (int i = 0; i < 20 && !stop.load(std::memory_order_relaxed); ++i) std::this_thread::sleep_for(100ms);
+      for (int i = 0; i < 20 && !stop.load(std::memory_order_relaxed); ++i) {
+        std::this_thread::sleep_for(100ms);
+        if (on_replaced && shared.is_replaced) std::exchange(on_replaced, nullptr)();
+      }
     }
   }
 
@@ -90,7 +92,7 @@ struct KafkaBus::State {
     for (;;) {
       const auto code = produce(producer, topic, record, &in_flight);
       if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return;
-      if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL && !is_stopping) {
+      if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL && !shared.is_stopping) {
         std::this_thread::sleep_for(5ms);
         continue;
       }
@@ -225,12 +227,13 @@ class KafkaTail final : public Tail {
 
 KafkaBus::KafkaBus(std::unique_ptr<State> state) : state_(std::move(state)) {}
 
-Result<std::unique_ptr<KafkaBus>, std::string> KafkaBus::start(KafkaSettings settings, TopicNames names,
-                                                               LogLine log) {
+Result<std::unique_ptr<KafkaBus>, std::string> KafkaBus::start(KafkaSettings settings, TopicNames names, LogLine log,
+                                                               std::function<void()> on_replaced) {
   auto state = std::make_unique<State>();
   state->settings = std::move(settings);
   state->names = std::move(names);
   state->log = std::move(log);
+  state->on_replaced = std::move(on_replaced);
   state->producer_callbacks.log = state->side_callbacks.log = state->log;
   state->producer_callbacks.delivered = &note_delivered;
   const std::map<std::string, std::string> exact{{"enable.idempotence", "true"}, {"message.timeout.ms", "0"}};
@@ -264,7 +267,7 @@ KafkaBus::~KafkaBus() {
 }
 
 void KafkaBus::begin_stop() {
-  state_->is_stopping = true;
+  state_->shared.is_stopping = true;
 }
 
 void KafkaBus::stop() {
@@ -280,8 +283,9 @@ void KafkaBus::stop() {
 Result<std::unique_ptr<Member>, std::string> KafkaBus::join(const std::string& group,
                                                             const std::vector<Topic>& topics,
                                                             const std::string& name) {
+  if (state_->shared.is_replaced) return failure("another process has the name " + state_->settings.instance);
   return KafkaMember::join(state_->settings, state_->names, {group, topics, name, state_->process}, state_->log,
-                           state_->counters);
+                           state_->shared);
 }
 
 void KafkaBus::send(NewRecord record, InFlight& in_flight) {
@@ -379,8 +383,8 @@ std::vector<std::pair<std::string, std::int32_t>> KafkaBus::unread_partitions() 
 }
 
 BusFigures KafkaBus::figures() const {
-  const KafkaCounters& counters = state_->counters;
-  return {counters.transactions, counters.transactions_failed, counters.rebalances, counters.fetched_bytes,
+  const KafkaShared& shared = state_->shared;
+  return {shared.transactions, shared.transactions_failed, shared.rebalances, shared.fetched_bytes,
           state_->reachable};
 }
 

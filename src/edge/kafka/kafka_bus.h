@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <string>
 #include <thread>
@@ -16,11 +17,14 @@ namespace tocsin {
 class KafkaBus final : public Bus {
  public:
   // Starts the producers and a watch on the connection. Waits for nothing. `names` as they were checked.
-  static Result<std::unique_ptr<KafkaBus>, std::string> start(KafkaSettings settings, TopicNames names, LogLine log);
+  // `on_replaced` is called once, from a thread of the bus, when another process has joined under our static name:
+  // this process, the older one, must end; its members join no more.
+  static Result<std::unique_ptr<KafkaBus>, std::string> start(KafkaSettings settings, TopicNames names, LogLine log,
+                                                              std::function<void()> on_replaced = {});
   // stop(). Requires: members and tails are gone.
   ~KafkaBus() override;
 
-  // From here on a full queue makes send() fail at once, so that nobody waits in it while the service stops.
+  // From here on nobody waits long: a full queue makes send() fail at once, and a commit has a second.
   // Thread: any.
   void begin_stop();
   // Waits up to 5 s for what was sent; after it nobody's InFlight is touched any more. Idempotent.

@@ -39,6 +39,26 @@ void on_delivered(rd_kafka_t* client, const rd_kafka_message_t* message, void* o
   callbacks->delivered(client, message, callbacks->owner);
 }
 
+rd_kafka_resp_err_t on_sent(rd_kafka_t*, int, const char*, std::int32_t, std::int16_t api, std::int16_t, std::int32_t,
+                            std::size_t, void* opaque) {
+  auto* callbacks = static_cast<KafkaCallbacks*>(opaque);
+  callbacks->sent(api, callbacks->owner);
+  return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+rd_kafka_resp_err_t on_answered(rd_kafka_t*, int, const char*, std::int32_t, std::int16_t api, std::int16_t,
+                                std::int32_t, std::size_t, std::int64_t, rd_kafka_resp_err_t error, void* opaque) {
+  auto* callbacks = static_cast<KafkaCallbacks*>(opaque);
+  if (error == RD_KAFKA_RESP_ERR_NO_ERROR) callbacks->answered(api, callbacks->owner);
+  return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+rd_kafka_resp_err_t on_new(rd_kafka_t* client, const rd_kafka_conf_t*, void* opaque, char*, std::size_t) {
+  rd_kafka_interceptor_add_on_request_sent(client, "tocsin", on_sent, opaque);
+  rd_kafka_interceptor_add_on_response_received(client, "tocsin", on_answered, opaque);
+  return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
 }  // namespace
 
 Result<KafkaHandle, std::string> make_kafka_client(rd_kafka_type_t type, const KafkaSettings& settings,
@@ -66,6 +86,7 @@ Result<KafkaHandle, std::string> make_kafka_client(rd_kafka_type_t type, const K
   rd_kafka_conf_set_error_cb(conf, on_error);
   if (callbacks.rebalance != nullptr) rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
   if (callbacks.delivered != nullptr) rd_kafka_conf_set_dr_msg_cb(conf, on_delivered);
+  if (callbacks.sent != nullptr) rd_kafka_conf_interceptor_add_on_new(conf, "tocsin", on_new, &callbacks);
   rd_kafka_t* client = rd_kafka_new(type, conf, text.data(), text.size());
   if (client == nullptr) {
     rd_kafka_conf_destroy(conf);

@@ -22,6 +22,10 @@ struct KafkaCallbacks {
   void* owner = nullptr;  // of the callbacks below
   void (*rebalance)(rd_kafka_t*, rd_kafka_resp_err_t, rd_kafka_topic_partition_list_t*, void*) = nullptr;
   void (*delivered)(rd_kafka_t*, const rd_kafka_message_t*, void*) = nullptr;
+  // A request of this kind (a number of Kafka's protocol) was sent, or its answer came. Thread: librdkafka's own;
+  // they may call nothing of it.
+  void (*sent)(std::int16_t api, void*) = nullptr;
+  void (*answered)(std::int16_t api, void*) = nullptr;
 };
 
 struct KafkaDestroy {

@@ -5,13 +5,22 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <chrono>
+#include <thread>
 #include <utility>
 
 namespace tocsin {
 
 namespace {
 
-constexpr int commit_timeout_ms = 10'000;
+constexpr Duration commit_timeout = std::chrono::seconds{10};
+// While the service stops: three stages one after the other have to fit into the time that a stop may take.
+constexpr Duration commit_timeout_at_stop = std::chrono::seconds{1};
+constexpr int step_ms = 250;
+// Heartbeats in a session: so that an answer to one is younger than half a session even where the next is late.
+constexpr int heartbeats_in_session = 8;
+// Of Kafka's protocol.
+constexpr std::int16_t heartbeat_request = 12, sync_group_request = 14;
 
 // Above its broker's abort scan a dead owner's transaction hides what follows it; below the time that a broker takes
 // to fail over, live ones are lost.
@@ -19,6 +28,19 @@ constexpr const char* transaction_timeout_ms = "15000";
 
 std::string text_of(const KafkaError& error) {
   return std::string(rd_kafka_error_name(error.get())) + ": " + rd_kafka_error_string(error.get());
+}
+
+// Waits for what librdkafka goes on with in the background, in steps, so that a stop ends the wait.
+// `call(timeout_ms)` must be one that may be called again after it timed out.
+template <class Call>
+KafkaError in_steps(const std::atomic<bool>& is_stopping, Call call) {
+  for (const std::int64_t begun = boot_time_ms();;) {
+    KafkaError error{call(step_ms)};
+    if (!error || rd_kafka_error_is_retriable(error.get()) == 0) return error;
+    if (boot_time_ms() - begun >= (is_stopping ? commit_timeout_at_stop : commit_timeout).count()) return error;
+    // It may have come back at once: "in progress" is an answer, too.
+    std::this_thread::sleep_for(std::chrono::milliseconds{10});
+  }
 }
 
 }  // namespace
@@ -29,18 +51,18 @@ std::int64_t boot_time_ms() {
   return static_cast<std::int64_t>(now.tv_sec) * 1'000 + now.tv_nsec / 1'000'000;
 }
 
-KafkaMember::KafkaMember(const KafkaSettings& settings, const TopicNames& names, Options options,
-                         KafkaCounters& counters)
-    : settings_(settings), names_(names), options_(std::move(options)), counters_(counters) {}
+KafkaMember::KafkaMember(const KafkaSettings& settings, const TopicNames& names, Options options, KafkaShared& shared)
+    : settings_(settings), names_(names), options_(std::move(options)), shared_(shared) {}
 
 Result<std::unique_ptr<Member>, std::string> KafkaMember::join(const KafkaSettings& settings, const TopicNames& names,
-                                                               Options options, LogLine log,
-                                                               KafkaCounters& counters) {
-  std::unique_ptr<KafkaMember> self(new KafkaMember(settings, names, std::move(options), counters));
+                                                               Options options, LogLine log, KafkaShared& shared) {
+  std::unique_ptr<KafkaMember> self(new KafkaMember(settings, names, std::move(options), shared));
   self->wake_fd_ = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
   self->producer_callbacks_.log = self->consumer_callbacks_.log = std::move(log);
   self->consumer_callbacks_.owner = self.get();
   self->consumer_callbacks_.rebalance = &KafkaMember::on_rebalance;
+  self->consumer_callbacks_.sent = &KafkaMember::on_sent;
+  self->consumer_callbacks_.answered = &KafkaMember::on_answered;
 
   const std::string group = settings.group_prefix + self->options_.group;
   const std::string who = settings.instance.empty() ? self->options_.process : settings.instance;
@@ -58,7 +80,9 @@ Result<std::unique_ptr<Member>, std::string> KafkaMember::join(const KafkaSettin
   self->producer_ = std::move(producer.value());
   self->warm_ = warm_topics(self->producer_.get(), names);
   // Fences an earlier producer of this name, and ends its open transaction.
-  if (const KafkaError error{rd_kafka_init_transactions(self->producer_.get(), 10'000)}) {
+  if (const KafkaError error = in_steps(shared.is_stopping, [&](int timeout_ms) {
+        return rd_kafka_init_transactions(self->producer_.get(), timeout_ms);
+      })) {
     return failure(text_of(error));
   }
 
@@ -66,20 +90,21 @@ Result<std::unique_ptr<Member>, std::string> KafkaMember::join(const KafkaSettin
                                           {"enable.auto.commit", "false"},
                                           {"enable.auto.offset.store", "false"},
                                           {"isolation.level", "read_committed"},
+                                          {"auto.offset.reset", "error"},  // looked at before: see assign()
                                           {"enable.partition.eof", "true"},
                                           {"partition.assignment.strategy", "range"}};
   if (!settings.instance.empty()) ours["group.instance.id"] = settings.instance + "-" + self->options_.name;
-  auto consumer = make_kafka_client(RD_KAFKA_CONSUMER, settings,
-                                    {{"auto.offset.reset", "earliest"},
-                                     {"session.timeout.ms", std::to_string(settings.session_timeout.count())},
-                                     {"heartbeat.interval.ms", std::to_string(settings.session_timeout.count() / 4)},
-                                     {"queued.min.messages", "20000"},
-                                     {"queued.max.messages.kbytes", "16384"},
-                                     {"fetch.max.bytes", "2097152"},
-                                     {"fetch.message.max.bytes", "1048576"},
-                                     {"fetch.wait.max.ms", "100"},
-                                     {"fetch.error.backoff.ms", "50"}},
-                                    ours, self->consumer_callbacks_);
+  auto consumer = make_kafka_client(
+      RD_KAFKA_CONSUMER, settings,
+      {{"session.timeout.ms", std::to_string(settings.session_timeout.count())},
+       {"heartbeat.interval.ms", std::to_string(settings.session_timeout.count() / heartbeats_in_session)},
+       {"queued.min.messages", "20000"},
+       {"queued.max.messages.kbytes", "16384"},
+       {"fetch.max.bytes", "2097152"},
+       {"fetch.message.max.bytes", "1048576"},
+       {"fetch.wait.max.ms", "100"},
+       {"fetch.error.backoff.ms", "50"}},
+      ours, self->consumer_callbacks_);
   if (!consumer) return failure(consumer.error());
   self->consumer_ = std::move(consumer.value());
   rd_kafka_poll_set_consumer(self->consumer_.get());
@@ -141,8 +166,9 @@ void KafkaMember::serve() {
 
 void KafkaMember::note_error(const rd_kafka_message_t& message) {
   if (message.err == RD_KAFKA_RESP_ERR__PARTITION_EOF) return;
-  if (message.err == RD_KAFKA_RESP_ERR__FATAL || message.err == RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED ||
-      message.err == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID ||
+  // Joining anew finds out where to go on, and says what is missing.
+  if (message.err == RD_KAFKA_RESP_ERR__FATAL || message.err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET ||
+      message.err == RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED || message.err == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID ||
       message.err == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED ||
       message.err == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED) {
     lose(rd_kafka_err2str(message.err));
@@ -153,12 +179,32 @@ void KafkaMember::note_error(const rd_kafka_message_t& message) {
 
 void KafkaMember::lose(const std::string& why) {
   if (!lost_) lost_ = why;
+  note_if_replaced();
+}
+
+// Two processes with one static name: the group keeps the younger one, and this one must not join again, or the two
+// would go on taking the name from each other.
+void KafkaMember::note_if_replaced() {
+  if (!consumer_ || rd_kafka_fatal_error(consumer_.get(), nullptr, 0) != RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID) return;
+  shared_.is_replaced = true;
+}
+
+void KafkaMember::on_sent(std::int16_t api, void* owner) {
+  auto* self = static_cast<KafkaMember*>(owner);
+  if (api != heartbeat_request && api != sync_group_request) return;
+  // librdkafka sends the next one once it has read the answer to the last, and found that the member still is one.
+  if (self->is_answered_.exchange(false)) self->known_alive_at_ms_ = self->asked_at_ms_.load();
+  self->asked_at_ms_ = boot_time_ms();
+}
+
+void KafkaMember::on_answered(std::int16_t api, void* owner) {
+  if (api == heartbeat_request || api == sync_group_request) static_cast<KafkaMember*>(owner)->is_answered_ = true;
 }
 
 void KafkaMember::on_rebalance(rd_kafka_t* client, rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t* list,
                                void* owner) {
   auto* self = static_cast<KafkaMember*>(owner);
-  ++self->counters_.rebalances;
+  ++self->shared_.rebalances;
   if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
     self->assign(list);
   } else {
@@ -170,14 +216,23 @@ void KafkaMember::on_rebalance(rd_kafka_t* client, rd_kafka_resp_err_t code, rd_
 
 // The committed positions with what was said beside them; an owner's open transaction is waited for.
 bool KafkaMember::find_positions(rd_kafka_topic_partition_list_t* list) {
-  for (int attempt = 0; attempt < 3; ++attempt) {
-    if (rd_kafka_committed(consumer_.get(), list, 5'000) == RD_KAFKA_RESP_ERR_NO_ERROR) {
+  for (int attempt = 0; attempt < 15 && !shared_.is_stopping; ++attempt) {
+    if (rd_kafka_committed(consumer_.get(), list, 1'000) == RD_KAFKA_RESP_ERR_NO_ERROR) {
       bool all = true;
       for (int i = 0; i < list->cnt; ++i) all = all && list->elems[i].err == RD_KAFKA_RESP_ERR_NO_ERROR;
       if (all) return true;
     }
   }
   return false;
+}
+
+// Where to read on if there is nothing at this position any more; nothing if it is good, or nobody can say now.
+std::optional<std::int64_t> KafkaMember::oldest_in_place_of(const rd_kafka_topic_partition_t& position) const {
+  std::int64_t low = 0, high = 0;
+  const auto code =
+      rd_kafka_query_watermark_offsets(consumer_.get(), position.topic, position.partition, &low, &high, 1'000);
+  if (code != RD_KAFKA_RESP_ERR_NO_ERROR || (low <= position.offset && position.offset <= high)) return std::nullopt;
+  return low;
 }
 
 void KafkaMember::assign(rd_kafka_topic_partition_list_t* list) {
@@ -200,6 +255,15 @@ void KafkaMember::assign(rd_kafka_topic_partition_list_t* list) {
     Assigned assigned{*known, std::nullopt, {}};
     Owned owned;
     if (each.offset >= 0) {
+      if (const auto oldest = oldest_in_place_of(each)) {
+        assigned.gone_from = each.offset;
+        consumer_callbacks_.log(LogLevel::error, std::string(each.topic) + " partition " +
+                                                     std::to_string(each.partition) + ": its group is at offset " +
+                                                     std::to_string(each.offset) +
+                                                     ", which is not there any more; read on from the oldest, " +
+                                                     std::to_string(*oldest));
+        each.offset = *oldest;
+      }
       assigned.next_offset = owned.reached = each.offset;
       if (each.metadata != nullptr) {
         assigned.metadata.assign(static_cast<const char*>(each.metadata), each.metadata_size);
@@ -269,7 +333,7 @@ std::size_t KafkaMember::read(TopicPartition from, std::size_t most, const OnRec
       ++handed_over;
     }
   }
-  if (bytes > 0) counters_.fetched_bytes.fetch_add(bytes, std::memory_order_relaxed);
+  if (bytes > 0) shared_.fetched_bytes.fetch_add(bytes, std::memory_order_relaxed);
   return handed_over;
 }
 
@@ -291,8 +355,11 @@ bool KafkaMember::begin() {
 
 void KafkaMember::abort() {
   in_transaction_ = false;
-  ++counters_.transactions_failed;
-  if (const KafkaError error{rd_kafka_abort_transaction(producer_.get(), commit_timeout_ms)}) lose(text_of(error));
+  ++shared_.transactions_failed;
+  const KafkaError error = in_steps(shared_.is_stopping, [this](int timeout_ms) {
+    return rd_kafka_abort_transaction(producer_.get(), timeout_ms);
+  });
+  if (error) lose(text_of(error));
 }
 
 void KafkaMember::send(NewRecord record) {
@@ -326,13 +393,16 @@ KafkaPartitions KafkaMember::list_of(const std::vector<BusPosition>& positions) 
 void KafkaMember::start_commit(const std::vector<BusPosition>& positions) {
   if (!begin()) return;
   commit_ = std::async(std::launch::async, [producer = producer_.get(), list = list_of(positions), wake_fd = wake_fd_,
+                                            &is_stopping = shared_.is_stopping,
                                             group = rd_kafka_consumer_group_metadata(consumer_.get())] {
-    KafkaError error{rd_kafka_send_offsets_to_transaction(producer, list.get(), group, commit_timeout_ms)};
+    // Not in steps: each call would ask anew.
+    const Duration timeout = is_stopping ? commit_timeout_at_stop : commit_timeout;
+    KafkaError error{
+        rd_kafka_send_offsets_to_transaction(producer, list.get(), group, static_cast<int>(timeout.count()))};
     rd_kafka_consumer_group_metadata_destroy(group);
-    for (int attempt = 0; !error && attempt < 2; ++attempt) {
-      error.reset(rd_kafka_commit_transaction(producer, commit_timeout_ms));
-      if (!error) break;
-      if (attempt == 0 && rd_kafka_error_is_retriable(error.get()) != 0) error.reset();
+    if (!error) {
+      error =
+          in_steps(is_stopping, [&](int timeout_ms) { return rd_kafka_commit_transaction(producer, timeout_ms); });
     }
     constexpr std::uint64_t one = 1;
     [[maybe_unused]] const auto written = ::write(wake_fd, &one, sizeof one);
@@ -351,16 +421,27 @@ bool KafkaMember::end_commit() {
   const KafkaError error = commit_.get();
   if (!error) {
     in_transaction_ = false;
-    ++counters_.transactions;
+    ++shared_.transactions;
     return true;
   }
   // Whatever became of it: a new producer of the same name fences this one, and what was committed tells.
   lose(text_of(error));
+  const auto code = rd_kafka_error_code(error.get());
+  if (!settings_.instance.empty() &&
+      (code == RD_KAFKA_RESP_ERR__FENCED || code == RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH)) {
+    // Somebody has this producer's name. If it is a second process with our static name, the group says so with the
+    // next heartbeats, and whoever joins again before that takes the name back.
+    const std::int64_t until = boot_time_ms() + settings_.session_timeout.count() * 3 / heartbeats_in_session;
+    while (!shared_.is_replaced && !shared_.is_stopping && boot_time_ms() < until) {
+      std::this_thread::sleep_for(std::chrono::milliseconds{20});
+      note_if_replaced();
+    }
+  }
   if (rd_kafka_error_txn_requires_abort(error.get()) != 0) {
     abort();
   } else {
     in_transaction_ = false;
-    ++counters_.transactions_failed;
+    ++shared_.transactions_failed;
   }
   return false;
 }
@@ -370,9 +451,12 @@ bool KafkaMember::commit(const std::vector<BusPosition>& positions) {
   return end_commit();
 }
 
+// Not longer ago than half a session, the group itself was told that we live, said that we do, and librdkafka has
+// read that: until the other half is over, it gives our partitions to nobody. What other brokers answer says nothing.
 bool KafkaMember::may_act() const {
+  const std::int64_t known_alive_at_ms = known_alive_at_ms_;  // before the look at what may have been lost since
   if (lost_ || changed_ || rd_kafka_assignment_lost(consumer_.get()) != 0) return false;
-  return boot_time_ms() - counters_.last_contact_ms < settings_.session_timeout.count() / 2;
+  return boot_time_ms() - known_alive_at_ms < settings_.session_timeout.count() / 2;
 }
 
 }  // namespace tocsin

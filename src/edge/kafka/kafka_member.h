@@ -10,6 +10,8 @@
 
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <future>
 #include <map>
 #include <memory>
@@ -23,12 +25,14 @@
 
 namespace tocsin {
 
-struct KafkaCounters {
+// What the members of one process share. Thread: any.
+struct KafkaShared {
   std::atomic<std::int64_t> transactions{0};
   std::atomic<std::int64_t> transactions_failed{0};
   std::atomic<std::int64_t> rebalances{0};
   std::atomic<std::int64_t> fetched_bytes{0};
-  std::atomic<std::int64_t> last_contact_ms{0};  // with the cluster, by boot_time_ms()
+  std::atomic<bool> is_stopping{false};  // nobody waits long for a broker any more
+  std::atomic<bool> is_replaced{false};  // another process has the static name of this one, which must end
 };
 
 // Since the machine was started, the time that it was suspended included.
@@ -45,7 +49,7 @@ class KafkaMember final : public Member {
 
   // Joins, and takes over from an earlier producer of this name. Requires: references live longer than this.
   static Result<std::unique_ptr<Member>, std::string> join(const KafkaSettings& settings, const TopicNames& names,
-                                                           Options options, LogLine log, KafkaCounters& counters);
+                                                           Options options, LogLine log, KafkaShared& shared);
   ~KafkaMember() override;
 
   void wait(Duration timeout) override;
@@ -70,23 +74,27 @@ class KafkaMember final : public Member {
     bool is_fresh = true;  // nothing came yet
   };
 
-  KafkaMember(const KafkaSettings& settings, const TopicNames& names, Options options, KafkaCounters& counters);
+  KafkaMember(const KafkaSettings& settings, const TopicNames& names, Options options, KafkaShared& shared);
   static void on_rebalance(rd_kafka_t* client, rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t* list,
                            void* owner);
   void assign(rd_kafka_topic_partition_list_t* list);
   void revoke();
   bool find_positions(rd_kafka_topic_partition_list_t* list);
+  std::optional<std::int64_t> oldest_in_place_of(const rd_kafka_topic_partition_t& position) const;
   void lose(const std::string& why);
   void note_error(const rd_kafka_message_t& message);
   KafkaPartitions list_of(const std::vector<BusPosition>& positions) const;
   bool begin();
   void abort();
   bool end_commit();
+  void note_if_replaced();
+  static void on_sent(std::int16_t api, void* owner);
+  static void on_answered(std::int16_t api, void* owner);
 
   const KafkaSettings& settings_;
   const TopicNames& names_;
   Options options_;
-  KafkaCounters& counters_;
+  KafkaShared& shared_;
   KafkaCallbacks consumer_callbacks_;
   KafkaCallbacks producer_callbacks_;
   KafkaHandle consumer_;
@@ -100,6 +108,10 @@ class KafkaMember final : public Member {
   std::function<void()> before_revoke_;
   bool changed_ = false;
   bool in_transaction_ = false;
+  // By boot_time_ms(), from librdkafka's threads. See may_act().
+  std::atomic<std::int64_t> asked_at_ms_{0};  // the group was last told that this member lives
+  std::atomic<bool> is_answered_{false};
+  std::atomic<std::int64_t> known_alive_at_ms_{0};
   // A transaction takes tens of milliseconds, and halts must not wait behind it: it runs on a thread of its own,
   // which touches the producer alone.
   std::future<KafkaError> commit_;
