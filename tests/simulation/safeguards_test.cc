@@ -1,0 +1,82 @@
+// Each safeguard is taken away, and the simulator must miss it: in production's own code by a switch, and what the
+// cluster and its client promise by simulating one that does not keep it.
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <string>
+
+#include "simulation/simulation.h"
+
+namespace tocsin::sim {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::uint64_t most_seeds = 1'000;
+
+void expect_that_it_is_missed(const std::string& name, const std::function<void(Plan&)>& take_away) {
+  for (std::uint64_t seed = 1; seed <= most_seeds; ++seed) {
+    Plan plan = hard_plan_of(seed);
+    take_away(plan);
+    const Outcome outcome = Simulation(plan).run();
+    if (outcome.failure.empty()) continue;
+    EXPECT_EQ(Simulation(hard_plan_of(seed)).run().failure, "") << "with all safeguards, seed " << seed;
+    std::printf("without %s: seed %llu notices it, %s\n", name.c_str(), static_cast<unsigned long long>(seed),
+                outcome.failure.c_str());
+    testing::Test::RecordProperty("seed", static_cast<int>(seed));
+    return;
+  }
+  ADD_FAILURE() << "nobody misses " << name << " in " << most_seeds << " seeds";
+}
+
+TEST(Safeguards, NoInvariantBreaksWithAllOfThem) {
+  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+    EXPECT_EQ(Simulation(hard_plan_of(seed)).run().failure, "") << "seed " << seed;
+  }
+}
+
+struct Switch {
+  const char* name;
+  Safeguard safeguard;
+};
+
+class SafeguardSwitch : public testing::TestWithParam<Switch> {};
+
+TEST_P(SafeguardSwitch, IsMissed) {
+  expect_that_it_is_missed(GetParam().name, [](Plan& plan) { plan.removed = GetParam().safeguard; });
+}
+
+INSTANTIATE_TEST_SUITE_P(Safeguards, SafeguardSwitch,
+                         testing::Values(Switch{"one_origin", Safeguard::one_origin},
+                                         Switch{"drop_after_abort", Safeguard::drop_after_abort},
+                                         Switch{"outside_sends_acknowledged", Safeguard::outside_sends_acknowledged},
+                                         Switch{"halts_before_findings", Safeguard::halts_before_findings},
+                                         Switch{"stamps_ahead_ignored", Safeguard::stamps_ahead_ignored},
+                                         Switch{"read_to_end_before_idle", Safeguard::read_to_end_before_idle},
+                                         Switch{"deadlines_by_log_time", Safeguard::deadlines_by_log_time},
+                                         Switch{"stable_halt_ids", Safeguard::stable_halt_ids},
+                                         Switch{"first_block_wins", Safeguard::first_block_wins},
+                                         Switch{"every_partition_closed", Safeguard::every_partition_closed},
+                                         Switch{"every_grid_evaluated", Safeguard::every_grid_evaluated},
+                                         Switch{"episodes_stored", Safeguard::episodes_stored},
+                                         Switch{"event_alerts_stored", Safeguard::event_alerts_stored},
+                                         Switch{"delivered_before_position", Safeguard::delivered_before_position},
+                                         Switch{"statuses_read", Safeguard::statuses_read},
+                                         Switch{"attempts_by_owner_only", Safeguard::attempts_by_owner_only}),
+                         [](const auto& one) { return std::string(one.param.name); });
+
+TEST(PromiseOfTheCluster, RestoreReadsToTheHighWatermarkIsMissed) {
+  expect_that_it_is_missed("the high watermark as the end of a restore",
+                           [](Plan& plan) { plan.broken = Promise::reads_to_high_watermark; });
+}
+TEST(PromiseOfTheCluster, FencingByGenerationIsMissed) {
+  expect_that_it_is_missed("fencing by generation", [](Plan& plan) { plan.broken = Promise::fences_by_generation; });
+}
+TEST(PromiseOfTheCluster, PositionsInEachTransactionAreMissed) {
+  expect_that_it_is_missed("positions in each transaction",
+                           [](Plan& plan) { plan.broken = Promise::positions_in_transaction; });
+}
+
+}  // namespace
+}  // namespace tocsin::sim
