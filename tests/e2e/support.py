@@ -29,10 +29,12 @@ def json_lines(text):
 
 
 class Receiver:
-    """Takes pages, checks their signatures, and answers as told."""
+    """Takes pages, checks their signatures, and answers as told: by `answers` first, else with `status`, `delay_s`
+    after it took the page."""
 
     def __init__(self):
         self.pages, self.bodies, self.bad_signatures, self.answers = [], [], [], []
+        self.status, self.delay_s = 204, 0
         self.on_page = lambda page: None
         receiver = self
 
@@ -42,7 +44,7 @@ class Receiver:
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["content-length"]))
                 receiver.bodies.append(body)
-                status, headers = receiver.answers.pop(0) if receiver.answers else (204, {})
+                status, headers = receiver.answers.pop(0) if receiver.answers else (receiver.status, {})
                 signed = f"{self.headers['webhook-id']}.{self.headers['webhook-timestamp']}.".encode() + body
                 wanted = "v1," + base64.b64encode(hmac.new(SIGNING_KEY, signed, hashlib.sha256).digest()).decode()
                 if wanted not in self.headers["webhook-signature"].split(" "):
@@ -53,6 +55,7 @@ class Receiver:
                 if status < 300:
                     receiver.on_page(page)
                     receiver.pages.append(page)
+                time.sleep(receiver.delay_s)
                 self.send_response(status)
                 for name, value in headers.items():
                     self.send_header(name, value)
@@ -62,16 +65,38 @@ class Receiver:
             def log_message(self, *arguments):
                 pass
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.handler, self.server = Handler, None
+        self._listen(0)
         self.url = f"http://127.0.0.1:{self.server.server_port}/pages"
+
+    def _listen(self, port):
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", port), self.handler)
+        self.server.handle_error = lambda *_: None  # a client that was killed while it waited for its answer
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def stop_listening(self):
+        """Connections are refused from here on."""
+        self.close()
+        self.server = None
+
+    def is_well(self):
+        return self.server is not None and self.status == 204 and self.delay_s == 0
+
+    def heal(self):
+        self.status, self.delay_s = 204, 0
+        while self.server is None:
+            try:
+                self._listen(int(self.url.rsplit(":", 1)[1].split("/")[0]))
+            except OSError:  # somebody's outgoing connection has the port for a moment
+                time.sleep(0.1)
 
     def page_ids(self):
         return [page["data"]["page_id"] for page in self.pages]
 
     def close(self):
-        self.server.shutdown()
-        self.server.server_close()
+        if self.server is not None:
+            self.server.shutdown()
+            self.server.server_close()
 
 
 class Service:

@@ -34,7 +34,7 @@ log4j.appender.out=org.apache.log4j.ConsoleAppender
 log4j.appender.out.layout=org.apache.log4j.PatternLayout
 log4j.appender.out.layout.ConversionPattern=%d %p %m (%c)%n
 """
-READY_WITHIN_S = 60
+READY_WITHIN_S = 120
 # Below the range from which systems take the ports of outgoing connections: while a broker is away, nobody gets its port.
 PORTS = range(20_000, 32_000)
 # Of the SASL listener that a broker with rights has.
@@ -97,7 +97,7 @@ def known_brokers(port):
 class Node:
     def __init__(self, number, folder, ports):
         self.number, self.folder = number, folder / f"node{number}"
-        self.port, self.controller, self.sasl = ports
+        self.port, self.controller, self.sasl, self.door, self.proxy = ports
         self.process = None
 
 
@@ -106,9 +106,12 @@ class Broker:
 
     acls: "open" lets everybody do what no rule speaks of, "closed" nobody. Who comes to `bootstrap` may do all;
     who comes to `sasl_bootstrap` is User:tocsin (SASL PLAIN; USER and PASSWORD).
+
+    proxied: who comes to `proxied_bootstrap` is told to go on there: to each node's port `proxy`, on which the test
+    has to put a proxy to its port `door`.
     """
 
-    def __init__(self, version=None, partitions=2, nodes=1, auto_create=False, acls=None):
+    def __init__(self, version=None, partitions=2, nodes=1, auto_create=False, acls=None, proxied=False):
         self.version = version or os.environ.get("TOCSIN_KAFKA_VERSION") or "3.9.1"
         self.classpath = str(jars(self.version) / "*")
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="tocsin-kafka-"))
@@ -116,8 +119,9 @@ class Broker:
         self.guard = subprocess.Popen(["sh", "-c", 'cat >/dev/null; sleep 1; rm -rf "$1"', "sh", str(self.folder)],
                                       stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                                       start_new_session=True)
-        ports = free_ports(3 * nodes)
-        self.nodes = [Node(i + 1, self.folder, ports[3 * i:3 * i + 3]) for i in range(nodes)]
+        ports = free_ports(5 * nodes)
+        self.nodes = [Node(i + 1, self.folder, ports[5 * i:5 * i + 5]) for i in range(nodes)]
+        self.proxied_bootstrap = ",".join(f"127.0.0.1:{node.proxy}" for node in self.nodes) if proxied else None
         self.bootstrap = ",".join(f"127.0.0.1:{node.port}" for node in self.nodes)
         self.sasl_bootstrap = ",".join(f"127.0.0.1:{node.sasl}" for node in self.nodes) if acls else None
         (self.folder / "log4j.properties").write_text(LOG4J, encoding="ascii")
@@ -131,16 +135,20 @@ class Broker:
         doors = {"PLAINTEXT": node.port, "CONTROLLER": node.controller}
         if self.sasl_bootstrap:
             doors["SASL_PLAINTEXT"] = node.sasl
+        if self.proxied_bootstrap:
+            doors["PROXIED"] = node.door
         addresses = {name: f"{name}://127.0.0.1:{port}" for name, port in doors.items()}
+        advertised = {**addresses, "PROXIED": f"PROXIED://127.0.0.1:{node.proxy}"}
         return [
             "process.roles=broker,controller",
             f"node.id={node.number}",
             "controller.quorum.voters=" + ",".join(f"{n.number}@127.0.0.1:{n.controller}" for n in self.nodes),
             "listeners=" + ",".join(addresses.values()),
-            "advertised.listeners=" + ",".join(v for k, v in addresses.items() if k != "CONTROLLER"),
+            "advertised.listeners=" + ",".join(advertised[name] for name in doors if name != "CONTROLLER"),
             "controller.listener.names=CONTROLLER",
             "inter.broker.listener.name=PLAINTEXT",
-            "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT",
+            "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT,"
+            "PROXIED:PLAINTEXT",
             f"log.dirs={node.folder}/data",
             f"num.partitions={partitions}",
             f"auto.create.topics.enable={'true' if auto_create else 'false'}",
@@ -156,6 +164,9 @@ class Broker:
             # A node that was killed may come back when its old session has ended.
             "broker.session.timeout.ms=4000",
             "broker.heartbeat.interval.ms=500",
+            # Where three nodes share few cores with others, votes come late.
+            "controller.quorum.election.timeout.ms=3000",
+            "controller.quorum.fetch.timeout.ms=5000",
             "group.initial.rebalance.delay.ms=0",
             "transaction.abort.timed.out.transaction.cleanup.interval.ms=1000",
             "log.cleaner.backoff.ms=500",
@@ -202,11 +213,13 @@ class Broker:
     def _chosen(self, number):
         return self.nodes if number is None else [self.nodes[number - 1]]
 
-    def start(self, node=None):
+    def start(self, node=None, wait=True):
         """Starts one node, or all; returns when each of them answers and knows of all that run."""
         for one in self._chosen(node):
             if one.process is None:
                 one.process = self._java(one, "kafka.Kafka", str(one.folder / "server.properties"))
+        if not wait:
+            return
         running = {one.number for one in self.nodes if one.process}
         for one in self._chosen(node):
             self._wait_until_ready(one, running if 2 * len(running) > len(self.nodes) else set())
@@ -247,6 +260,7 @@ class Broker:
         main = {"kafka-topics.sh": "org.apache.kafka.tools.TopicCommand",
                 "kafka-configs.sh": "kafka.admin.ConfigCommand",
                 "kafka-get-offsets.sh": "org.apache.kafka.tools.GetOffsetShell",
+                "kafka-delete-records.sh": "org.apache.kafka.tools.DeleteRecordsCommand",
                 "kafka-acls.sh": f"{tools}.AclCommand"}[name]
         arguments[arguments.index("--bootstrap-server") + 1] = self.bootstrap
         done = subprocess.run(["java", "-Xmx200m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", self.classpath,

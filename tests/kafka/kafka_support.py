@@ -2,6 +2,7 @@
 says of the same events, and everything that stands on our topics. Needs Debian's python3-confluent-kafka."""
 import datetime
 import json
+import os
 import pathlib
 import re
 import signal
@@ -50,8 +51,8 @@ def create_topic(bootstrap, name, partitions, replicas=1):
         future.result(30)
 
 
-def make_producer(bootstrap):
-    return Producer({"bootstrap.servers": bootstrap, "linger.ms": 1, "enable.idempotence": True,
+def make_producer(bootstrap, more=None):
+    return Producer({**(more or {}), "bootstrap.servers": bootstrap, "linger.ms": 1, "enable.idempotence": True, "log_level": 0,
                      "queue.buffering.max.messages": 1000000})
 
 
@@ -116,8 +117,8 @@ class Setup:
             time.sleep(0.5)
         raise AssertionError(done.stdout + done.stderr)
 
-    def start(self, name, *arguments, ready=True):
-        process = Process(self, name, arguments)
+    def start(self, name, *arguments, ready=True, **odd):
+        process = Process(self, name, arguments, **odd)
         self.processes.append(process)
         if ready:
             process.wait_until_ready()
@@ -133,13 +134,14 @@ class Setup:
 
 
 class Process:
-    """One `tocsin run` of a setup. Its name is its static membership where the configuration asks for one."""
+    """One `tocsin run` of a setup; `prefix` is a command that runs it, such as prlimit."""
 
-    def __init__(self, setup, name, arguments=()):
+    def __init__(self, setup, name, arguments=(), prefix=(), cwd=None, environment=None, output=None):
         self.log_path = setup.path / f"{name}-{len(setup.processes)}.log"
-        self.log_file = open(self.log_path, "wb")
-        self.process = subprocess.Popen([TOCSIN, "run", "--config", str(setup.config), *arguments],
-                                        stdout=self.log_file, stderr=self.log_file)
+        self.log_file = open(output or self.log_path, "wb")
+        self.process = subprocess.Popen([*prefix, TOCSIN, "run", "--config", str(setup.config), *arguments], cwd=cwd,
+                                        env={**os.environ, **(environment or {})}, stdout=self.log_file,
+                                        stderr=self.log_file)
         self.url = None
 
     def log(self):

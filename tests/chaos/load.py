@@ -1,0 +1,114 @@
+"""The load of the kill loop and of the single faults: generated telemetry with planted credentials, what `replay` says
+of it, and a feed that gives it to a source topic over some time."""
+
+import collections
+import json
+import pathlib
+import random
+import subprocess
+import sys
+import threading
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "tests/kafka"), str(ROOT / "tests/e2e")]
+from kafka_support import make_producer, shift_to_now, stamp_of  # noqa: E402
+from support import DUMP_RUNS, json_lines, run  # noqa: E402
+
+PARTITIONS = 4
+RULES = [ROOT / "rules", ROOT / "tests/chaos/rules.yaml"]
+CLOSING_AFTER_S = 3 * 3600
+MOST_TICKS = 600
+SECRET_EVERY_MS = 20 * 60_000
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+
+
+def telemetry(seed, days, most=None):
+    """Lines `key TAB event`, by time, the last of them six hours ago; a credential stands in some tool's results."""
+    done = subprocess.run([DUMP_RUNS, str(seed), "1", "with", str(days)], capture_output=True, text=True, check=True)
+    lines = shift_to_now(done.stdout.splitlines()[:most], before_now_s=6 * 3600)
+    chance, last = random.Random(seed), 0
+    for i, line in enumerate(lines):
+        if '"type":"tool.call"' not in line or stamp_of(line) - last < SECRET_EVERY_MS:
+            continue
+        key, event = line.split("\t", 1)
+        event = json.loads(event)
+        event["content"] = {"result": "key AKIA" + "".join(chance.choice(LETTERS) for _ in range(16))}
+        lines[i] = f"{key}\t{json.dumps(event, separators=(',', ':'))}"
+        last = stamp_of(line)
+    stamps = [stamp_of(line) for line in lines]
+    assert stamps == sorted(stamps)
+    return lines
+
+
+def closing_line(lines, partition, tick):
+    """Closes every slice before it, wherever it lies. Three hours after the last event, and 10 s more each tick: with
+    `idle_close: off` what a partition closed may wait for its next record."""
+    at = time.gmtime(stamp_of(lines[-1]) // 1000 + CLOSING_AFTER_S + 10 * tick)
+    at = time.strftime("%Y-%m-%dT%H:%M:%S", at) + ".000Z"
+    return (f'end-{partition}\t{{"type":"review","time":"{at}","correlation_id":"end-{partition}","env":"prod",'
+            '"agent":"nobody"}')
+
+
+class Expected:
+    def __init__(self, lines, folder, config):
+        path = pathlib.Path(folder) / "events.txt"
+        path.write_text("\n".join(lines) + "\n")
+        rules = [argument for path in RULES for argument in ("--rules", str(path))]
+        done = run("replay", str(path), "--config", str(config), *rules, "-o", "json")
+        path.unlink()
+        assert done.returncode == 0, done.stderr
+        said = json_lines(done.stdout)
+        self.alerts = [line for line in said if line["kind"] == "alert" and line["page_id"]]
+        # An alert that was quiet for two days is forgotten, and counts its episodes anew: an id may come twice.
+        self.pages = collections.Counter(line["page_id"] for line in self.alerts)
+        self.halts = {line["halt_id"] for line in said if line["kind"] == "halt"}
+
+
+def expect(lines, folder, config):
+    """What `replay` says; the closing ticks change nothing any more, however many are needed."""
+    first = [closing_line(lines, p, 0) for p in range(PARTITIONS)]
+    expected = Expected(lines + first, folder, config)
+    ticks = [closing_line(lines, 0, tick) for tick in range(1, MOST_TICKS)]
+    longer = Expected(lines + first + ticks, folder, config)
+    assert expected.pages == longer.pages and expected.halts == longer.halts
+    return expected
+
+
+class Feed(threading.Thread):
+    """Gives the lines to the source topic, evenly over so many seconds, then closing ones until it is told to end."""
+
+    def __init__(self, bootstrap, topic, lines, seconds):
+        super().__init__(daemon=True)
+        self.producer, self.topic, self.lines = make_producer(bootstrap), topic, lines
+        self.seconds, self.fed, self.failed, self.is_over = seconds, 0, None, False
+
+    def end(self):
+        self.is_over = True
+
+    def hurry(self):
+        self.seconds = 0.001
+
+    def run(self):
+        try:
+            begun = time.monotonic()
+            while self.fed < len(self.lines) and not self.is_over:
+                until = min(len(self.lines), int(len(self.lines) * (time.monotonic() - begun) / self.seconds) + 1)
+                for line in self.lines[self.fed:until]:
+                    key, value = line.split("\t", 1)
+                    self.producer.produce(self.topic, value=value, key=key, timestamp=stamp_of(line))
+                    self.producer.poll(0)
+                self.fed = max(self.fed, until)
+                self.producer.poll(0.05)
+            for tick in range(MOST_TICKS):
+                for p in range(PARTITIONS):
+                    line = closing_line(self.lines, p, tick)
+                    self.producer.produce(self.topic, value=line.split("\t", 1)[1], timestamp=stamp_of(line),
+                                          key=f"end-{p}", partition=p)
+                self.producer.poll(0.5)
+                if self.is_over:
+                    break
+                time.sleep(0.5)
+            self.producer.purge()
+        except Exception as error:  # said by the round, in its own thread
+            self.failed = error
