@@ -25,7 +25,7 @@ def event(kind, task, ago_ms=0):
 
 
 class AddedPartitions(unittest.TestCase):
-    def test_tasks_across_the_change_raise_nothing_and_a_restart_reads_all(self):
+    def test_F23_tasks_across_the_change_raise_nothing_and_a_restart_reads_all(self):
         with Broker() as broker, tempfile.NamedTemporaryFile("w", suffix=".yaml") as rules:
             rules.write(RULES)
             rules.flush()

@@ -45,7 +45,7 @@ class PoisonRecord(KafkaTest):
         self.assertEqual([(letter["offset"], letter["reason"]) for letter in letters], [(1, "gave_up"), (2, "gave_up")])
         self.assertNotIn(POISON.encode(), setup.logs())
 
-    def test_a_record_that_kills_three_processes_is_passed_over(self):
+    def test_F10_a_record_that_kills_three_processes_is_passed_over(self):
         setup = self.setup_for("poison")
         for death in range(6):
             process = setup.start(f"death-{death}", ready=False)
@@ -63,7 +63,7 @@ class PoisonRecord(KafkaTest):
         wait_for(lambda: len(self.receiver.pages) == 5, 60, lambda: setup.logs().decode(errors="replace")[-5000:])
         self.assertEqual(self.pages().count(("PoisonRecord", "0@1")), 1)
 
-    def test_one_that_makes_a_worker_throw_is_passed_over_and_ends_no_process(self):
+    def test_F11_one_that_makes_a_worker_throw_is_passed_over_and_ends_no_process(self):
         os.environ["TOCSIN_TEST_THROWS"] = "1"
         self.addCleanup(os.environ.pop, "TOCSIN_TEST_THROWS")
         setup = self.setup_for("throws")

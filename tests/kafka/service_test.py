@@ -130,7 +130,7 @@ class AgainstReplay(KafkaTest):
         for half in planted_secret(lines):
             self.assertNotIn(half, everything)
 
-    def test_one_process_killed_ten_times_on_its_way_loses_and_invents_nothing(self):
+    def test_F01_one_process_killed_ten_times_on_its_way_loses_and_invents_nothing(self):
         setup = self.setup_for("killed", kafka="instance: one\n")
         expected = self.load(setup, incidents(2))
         kills_before_the_end = 0
@@ -309,7 +309,7 @@ class Brokers(KafkaTest):
 class ThreeBrokers(KafkaTest):
     nodes = 3
 
-    def test_one_of_three_killed_for_good_stops_nothing(self):
+    def test_F13_one_of_three_killed_for_good_stops_nothing(self):
         setup = self.setup_for("three")
         expected = self.load(setup, incidents(4))
         setup.start("one")

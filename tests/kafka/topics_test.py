@@ -108,7 +108,7 @@ class OneNode(unittest.TestCase):
         done = it.topics()
         self.assertEqual(done.returncode, 0, done.stdout)
 
-    def test_rights_that_are_missing_are_named_and_the_printed_ones_are_enough(self):
+    def test_F26_rights_that_are_missing_are_named_and_the_printed_ones_are_enough(self):
         made = Installation(self, self.broker.bootstrap, "kept.").topics("--create", "--source-partitions", "2")
         self.assertEqual(made.returncode, 0, made.stdout)
         it = Installation(self, self.broker.sasl_bootstrap, "kept.", user=USER)
