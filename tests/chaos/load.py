@@ -60,8 +60,8 @@ class Expected:
         assert done.returncode == 0, done.stderr
         said = json_lines(done.stdout)
         self.alerts = [line for line in said if line["kind"] == "alert" and line["page_id"]]
-        # An alert that was quiet for two days is forgotten, and counts its episodes anew: an id may come twice.
-        self.pages = collections.Counter(line["page_id"] for line in self.alerts)
+        # One page may cover several alerts; it is sent once.
+        self.pages = collections.Counter({line["page_id"] for line in self.alerts})
         self.halts = {line["halt_id"] for line in said if line["kind"] == "halt"}
 
 

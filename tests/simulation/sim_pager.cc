@@ -11,7 +11,12 @@ void SimPager::attempt(const std::shared_ptr<Process>& from, const std::string& 
   ++attempts;
   const Duration arrives = scheduler_.now() + Duration{1 + scheduler_.random().below(60)};
   scheduler_.at(arrives, [this, from, page_id, was_frozen, arrives, done = std::move(done)] {
-    if (!from->gets_out(arrives)) return;
+    if (!from->gets_out(arrives)) {
+      // It stays in a process that stands still, whose client gives it up once it goes on.
+      const DeliveryResult given_up{page_id, DeliveryOutcome::retry, 0, {}, "time-out"};
+      scheduler_.after(10s, [from, done, given_up] { from->post([done, given_up] { done(given_up); }); });
+      return;
+    }
     Random& random = scheduler_.random();
     DeliveryResult result{page_id, DeliveryOutcome::delivered, 200, {}, {}};
     Duration answers_after{1 + random.below(100)};
