@@ -1,11 +1,10 @@
 #include "core/stage/block_codec.h"
 
-#include "base/wire.h"
-
 #include <gtest/gtest.h>
 
 #include <cmath>
 
+#include "base/wire.h"
 #include "core/test_support.h"
 
 namespace tocsin {
