@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -148,8 +149,29 @@ class StopDeadline {
   std::thread thread_;
 };
 
+// Each Kafka client keeps connections to every broker; where they can't be made, librdkafka only waits.
+constexpr rlim_t least_descriptors = 256, enough_descriptors = 65'536;
+
+// Takes what the hard limit allows. False, and says so, where that is too little.
+bool has_descriptors() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return true;
+  if (limit.rlim_cur < enough_descriptors && limit.rlim_cur < limit.rlim_max) {
+    limit.rlim_cur = std::min(limit.rlim_max, enough_descriptors);
+    setrlimit(RLIMIT_NOFILE, &limit);
+  }
+  if (limit.rlim_cur >= least_descriptors) return true;
+  std::cerr << "tocsin run: this process may open " << limit.rlim_cur
+            << " files, which is too few for the connections to "
+            << "Kafka: allow " << least_descriptors
+            << " at least, better 1024 (ulimit -n 1024, or LimitNOFILE=1024 in a "
+            << "systemd unit)\n";
+  return false;
+}
+
 int run_on_kafka(const RunOptions& options, const Config& config, const OwnRules& own,
                  const std::vector<unsigned char>& key) {
+  if (!has_descriptors()) return 2;
   int status = 0;
   auto names = wait_for_topics(options, *config.kafka, status);
   if (!names) return status;

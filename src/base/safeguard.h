@@ -19,7 +19,7 @@ enum class Safeguard : std::uint8_t {
   stable_halt_ids,             // no time in an id: what comes again is the same halt
   first_block_wins,            // the first block of a partition and grid time counts
   every_partition_closed,      // a grid time is evaluated when every partition has closed it
-  every_grid_evaluated,        // also while catching up
+  every_grid_evaluated,        // also those that come at once after a restore
   episodes_stored,             // an alert's episode is in its state
   event_alerts_stored,         // so are the alerts that single events raised
   delivered_before_position,   // the outbox's position moves over pages that are settled

@@ -171,7 +171,12 @@ class Resources(FaultTest):
 
     def test_F68_with_few_file_descriptors_it_works_or_says_so(self):
         setup = self.setup_for("f68", kafka="threads: 1\n")
-        process = setup.start("one", ready=False, prefix=["prlimit", "--nofile=64"])
+        process = setup.start("none", ready=False, prefix=["prlimit", "--nofile=64"])
+        self.assertEqual(process.process.wait(30), 2)
+        setup.processes.remove(process)
+        self.assertIn("may open 64 files, which is too few", process.log())
+        # What the hard limit allows is taken.
+        process = setup.start("one", ready=False, prefix=["prlimit", "--nofile=64:256"])
         process.wait_until_ready()
         self.leak(setup)
         self.wait_for(lambda: self.receiver.pages, 60, "no page", setup)

@@ -50,6 +50,7 @@ struct EvaluatePartition::State {
   RecordTime last_forgotten = before_all;
   bool saw_heartbeat = false;
   std::optional<RecordTime> resuming_to;  // grid times up to this one were evaluated before
+  int unevaluated = 0;                    // grid times that are folded only; see end_resume()
   UnknownSections unknown;
   std::vector<StateRecord> stored;  // of the parts that have their turns, since the last take_changes()
 
@@ -154,7 +155,8 @@ struct EvaluatePartition::State {
     while (!waiting.empty() && is_complete(waiting.begin()->first)) {
       const auto first = waiting.begin();
       if (resuming_to && first->first > *resuming_to) return;
-      if (resuming_to || (!holds(Safeguard::every_grid_evaluated) && next_is_complete())) {
+      if (resuming_to || unevaluated > 0) {
+        if (!resuming_to) --unevaluated;
         fold_again(first->first, first->second);
       } else {
         close(first->first, first->second, out);
@@ -162,8 +164,6 @@ struct EvaluatePartition::State {
       waiting.erase(first);
     }
   }
-
-  bool next_is_complete() const { return waiting.size() > 1 && is_complete(std::next(waiting.begin())->first); }
 
   void fold_again(RecordTime grid, std::map<std::int32_t, Block>& blocks) {
     for (const auto& [partition, block] : blocks) {
@@ -387,6 +387,7 @@ struct EvaluatePartition::State {
     series.take_overflowed();  // was said before
     evaluated = *resuming_to;
     resuming_to.reset();
+    if (!holds(Safeguard::every_grid_evaluated)) unevaluated = 3;
     // Whatever was evaluated, every partition had closed.
     if (evaluated > before_all) {
       // States of earlier versions do not say which there were.
