@@ -186,10 +186,13 @@ int run_on_kafka(const RunOptions& options, const Config& config, const OwnRules
     is_replaced = true;
     kill(getpid(), SIGTERM);
   };
+  bool is_told_to_stop = false;  // while it started
   auto service = KafkaService::start(
       config, stages, *std::move(names), own, key, log_delivery, log_line,
-      [] { return stop_signal_within(std::chrono::milliseconds{0}); }, on_replaced);
+      [&] { return is_told_to_stop = is_told_to_stop || stop_signal_within(std::chrono::milliseconds{0}); },
+      on_replaced);
   if (!service) {
+    if (is_told_to_stop) return 0;
     std::cerr << "tocsin run: " << service.error() << '\n';
     return 2;
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <set>
 #include <tuple>
 #include <utility>
 
@@ -135,7 +136,8 @@ bool IngestWorker::adopt(const std::vector<Assigned>& assigned, const std::atomi
     owned.given_up = owned.attempts->given_up_from(0);
     owned.partition =
         std::make_unique<IngestPartition>(std::move(own), epoch->rules, epoch->patterns, fingerprinter_);
-    if (one.next_offset && !restore(owned, one, stop)) {
+    const bool is_ready = one.next_offset ? restore(owned, one, stop) : forget_state(owned, stop);
+    if (!is_ready) {
       if (!stop.load(std::memory_order_relaxed) && !membership_.member().assignment_changed()) {
         membership_.leave("the state of " + owned.topic + " could not be restored");
       }
@@ -143,7 +145,11 @@ bool IngestWorker::adopt(const std::vector<Assigned>& assigned, const std::atomi
       return false;
     }
     owned.partition->know(epochs_);
-    if (one.gone_from) note_gone(owned, one);
+    if (one.gone_from) {
+      note_gone(owned,
+                "from offset " + std::to_string(*one.gone_from) + ", read on at " + std::to_string(*one.next_offset),
+                owned.partition->log_time());
+    }
     if (!one.next_offset && bus_.is_added(one.of)) begin_added(owned);
     owned_.push_back(std::move(owned));
   }
@@ -157,16 +163,39 @@ bool IngestWorker::adopt(const std::vector<Assigned>& assigned, const std::atomi
 }
 
 // Goes out before the next position is committed: as long as none is, it is found and said again, under the same id.
-void IngestWorker::note_gone(const Owned& owned, const Assigned& from) {
+void IngestWorker::note_gone(const Owned& owned, const std::string& which, RecordTime at) {
   UrgentFinding notice;
   notice.notice = Notice::records_gone;
   notice.place = owned.topic;
-  notice.pattern = "partition " + std::to_string(owned.number_in_topic) + " from offset " +
-                   std::to_string(*from.gone_from) + ", read on at " + std::to_string(*from.next_offset);
+  notice.pattern = "partition " + std::to_string(owned.number_in_topic) + " " + which;
   notice.id = to_hex(hash_parts({"gone", options_.ingest.deployment, notice.place, notice.pattern}));
-  notice.at = owned.partition->log_time();
+  notice.at = at;
   notice.event_time = as_event_time(notice.at);
   out_.findings.push_back(std::move(notice));
+}
+
+// A partition without a position was never read, and has no state; or its topic was deleted, which takes the position
+// away, too. What was known of it then is of other records, and goes with the first commit.
+bool IngestWorker::forget_state(Owned& owned, const std::atomic<bool>& stop) {
+  std::set<std::string> keys;
+  const auto note = [&](const BusRecord& record) {
+    if (record.value.empty()) {
+      keys.erase(std::string(record.key));
+    } else {
+      keys.emplace(record.key);
+    }
+  };
+  const auto outcome =
+      bus_.read_to_end({Topic::tasks, owned.number}, 0, note, [&] { return membership_.still_ours(stop); });
+  if (outcome != ReadOutcome::complete) return false;
+  if (keys.empty()) return true;
+  for (const std::string& key : keys) owned.pending.push_back({Topic::tasks, owned.number, key, {}});
+  say_(true,
+       owned.topic + "/" + std::to_string(owned.number_in_topic) +
+           " was read before, and its position is not known any more: its topic was made anew, or nobody read it "
+           "for long; it is read from its beginning");
+  note_gone(owned, "was read before and has no position any more; read on at its oldest record", clock_.now());
+  return true;
 }
 
 bool IngestWorker::restore(Owned& owned, const Assigned& from, const std::atomic<bool>& stop) {

@@ -97,7 +97,8 @@ class IngestWorker {
 
   bool adopt(const std::vector<Assigned>& assigned, const std::atomic<bool>& stop);
   void begin_added(Owned& owned);
-  void note_gone(const Owned& owned, const Assigned& from);
+  bool forget_state(Owned& owned, const std::atomic<bool>& stop);
+  void note_gone(const Owned& owned, const std::string& which, RecordTime at);
   bool restore(Owned& owned, const Assigned& from, const std::atomic<bool>& stop);
   void drop_all();
 

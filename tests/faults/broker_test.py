@@ -61,7 +61,7 @@ class Data(FaultTest):
         process = setup.start("one")
         event = leak("long")
         longer = event.replace('"key ', '"' + "long " * ((1 << 20) // 5 - 200) + "key ")
-        producer = make_producer(self.broker.bootstrap, {"message.max.bytes": 1_048_588})
+        producer = make_producer(self.broker.bootstrap, {"message.max.bytes": 2_000_000})
         produce(self.broker.bootstrap, setup.sources[0], [longer], producer=producer)
         self.leak(setup, "short")
         self.wait_for(lambda: len(set(self.receiver.page_ids())) == 2, 90, "not both are paged", setup)

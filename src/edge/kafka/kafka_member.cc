@@ -179,14 +179,25 @@ void KafkaMember::note_error(const rd_kafka_message_t& message) {
 
 void KafkaMember::lose(const std::string& why) {
   if (!lost_) lost_ = why;
-  note_if_replaced();
+  note_if_fenced();
 }
 
-// Two processes with one static name: the group keeps the younger one, and this one must not join again, or the two
-// would go on taking the name from each other.
-void KafkaMember::note_if_replaced() {
-  if (!consumer_ || rd_kafka_fatal_error(consumer_.get(), nullptr, 0) != RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID) return;
-  shared_.is_replaced = true;
+// Two processes with one static name go on taking it from each other; the older one was fenced first.
+void KafkaShared::note_fenced(const std::string& member) {
+  constexpr std::size_t times = 3;
+  constexpr std::int64_t within_ms = 60'000;
+  const std::lock_guard lock(mutex_);
+  auto& at = fenced_at_ms_[member];
+  at.push_back(boot_time_ms());
+  while (at.back() - at.front() > within_ms) at.pop_front();
+  if (at.size() >= times) is_replaced = true;
+}
+
+void KafkaMember::note_if_fenced() {
+  if (is_fenced_ || !consumer_) return;
+  if (rd_kafka_fatal_error(consumer_.get(), nullptr, 0) != RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID) return;
+  is_fenced_ = true;
+  shared_.note_fenced(options_.name);
 }
 
 void KafkaMember::on_sent(std::int16_t api, void* owner) {
@@ -430,11 +441,11 @@ bool KafkaMember::end_commit() {
   if (!settings_.instance.empty() &&
       (code == RD_KAFKA_RESP_ERR__FENCED || code == RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH)) {
     // Somebody has this producer's name. If it is a second process with our static name, the group says so with the
-    // next heartbeats, and whoever joins again before that takes the name back.
+    // next heartbeats.
     const std::int64_t until = boot_time_ms() + settings_.session_timeout.count() * 3 / heartbeats_in_session;
-    while (!shared_.is_replaced && !shared_.is_stopping && boot_time_ms() < until) {
+    while (!is_fenced_ && !shared_.is_stopping && boot_time_ms() < until) {
       std::this_thread::sleep_for(std::chrono::milliseconds{20});
-      note_if_replaced();
+      note_if_fenced();
     }
   }
   if (rd_kafka_error_txn_requires_abort(error.get()) != 0) {

@@ -12,9 +12,11 @@
 
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <future>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -33,6 +35,14 @@ struct KafkaShared {
   std::atomic<std::int64_t> fetched_bytes{0};
   std::atomic<bool> is_stopping{false};  // nobody waits long for a broker any more
   std::atomic<bool> is_replaced{false};  // another process has the static name of this one, which must end
+
+  // The group has given this member's static name to somebody else. Once is no proof: where the answer to our own
+  // join was lost, its repetition is that somebody. A second process takes the name back each time.
+  void note_fenced(const std::string& member);
+
+ private:
+  std::mutex mutex_;
+  std::map<std::string, std::deque<std::int64_t>> fenced_at_ms_;  // lately, by member
 };
 
 // Since the machine was started, the time that it was suspended included.
@@ -87,7 +97,7 @@ class KafkaMember final : public Member {
   bool begin();
   void abort();
   bool end_commit();
-  void note_if_replaced();
+  void note_if_fenced();
   static void on_sent(std::int16_t api, void* owner);
   static void on_answered(std::int16_t api, void* owner);
 
@@ -116,6 +126,7 @@ class KafkaMember final : public Member {
   // which touches the producer alone.
   std::future<KafkaError> commit_;
   std::optional<std::string> lost_;
+  bool is_fenced_ = false;
 };
 
 }  // namespace tocsin
