@@ -31,7 +31,7 @@ if [[ "${1:-}" != "--quick" ]]; then
   sanitizers=$!
   trap 'kill "$sanitizers" 2>/dev/null || true' EXIT
 fi
-ctest --preset release -j "$jobs" --no-tests=error
+ctest --preset release -j "$((jobs + 1))" --no-tests=error
 
 if [[ -n "$sanitizers" ]]; then
   wait "$sanitizers"

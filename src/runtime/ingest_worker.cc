@@ -26,8 +26,6 @@ constexpr std::size_t most_pending_bytes = 4 << 20;
 constexpr Duration commit_every = 50ms;
 // Half of what a topic takes in one record by default.
 constexpr std::size_t most_block_bytes = 512 << 10;
-// A record may be as long as a topic takes one, and what an event becomes may be longer.
-constexpr std::size_t most_published_bytes = 900 << 10;
 constexpr Duration ask_ends_every = 500ms;
 // No clock that anybody looks after is wrong by more.
 constexpr Duration most_ahead = 60s;
@@ -321,13 +319,6 @@ void IngestWorker::read_record(Owned& owned, const BusRecord& record, RecordTime
   }
   out_.dead_letters.clear();
   for (std::string& event : out_.published) {
-    if (event.size() > most_published_bytes) {
-      // It was counted; only its copy is too long for a topic.
-      const DeadLetter pointer{record.offset, DecodeError::too_large, event.size()};
-      owned.pending.push_back(
-          {Topic::dead_letters, by_key, {}, dead_letter_json(owned.topic, owned.number_in_topic, pointer)});
-      continue;
-    }
     bus_.send_later({Topic::events, by_key, std::string(record.key), std::move(event)}, filling_->in_flight);
   }
   out_.published.clear();

@@ -56,22 +56,25 @@ class Data(FaultTest):
         self.wait_for(lambda: self.alerts().count("SecretLeak") == 1 + 20, 90, "the rest is not paged", setup)
         self.assertEqual(self.alerts().count("RecordsGone"), 1)
 
-    def test_F25_an_event_too_long_for_its_copy_counts_and_leaves_a_pointer(self):
+    def test_F25_of_an_event_as_long_as_a_topic_takes_one_everything_that_is_written_fits(self):
         setup = self.setup_for("f25", partitions=1)
         process = setup.start("one")
-        event = leak("long")
-        longer = event.replace('"key ', '"' + "long " * ((1 << 20) // 5 - 200) + "key ")
+        event = json.loads(leak("long").split("\t", 1)[1])
+        event["tool"] = event["agent_version"] = event["session_id"] = "long " * 20_000
+        event["content"]["prompt"] = "long " * ((1 << 20) // 5 - 70_000)
+        longer = "long\t" + json.dumps(event, separators=(",", ":"))
+        self.assertGreater(len(longer), 900_000)
         producer = make_producer(self.broker.bootstrap, {"message.max.bytes": 2_000_000})
         produce(self.broker.bootstrap, setup.sources[0], [longer], producer=producer)
         self.leak(setup, "short")
         self.wait_for(lambda: len(set(self.receiver.page_ids())) == 2, 90, "not both are paged", setup)
 
-        def pointers():
-            return [json.loads(value) for _, _, value in read_all(self.broker.bootstrap, "f25.dead-letters")]
+        def copies():
+            return [value for _, _, value in read_all(self.broker.bootstrap, "f25.events")]
 
-        self.wait_for(pointers, 60, "no pointer", setup)
-        self.assertEqual([(one["topic"], one["offset"], one["reason"]) for one in pointers()],
-                         [(setup.sources[0], 0, "too_large")])
+        self.wait_for(lambda: len(copies()) == 2, 60, "not both have their copies", setup)
+        self.assertLess(max(len(value) for value in copies()), 16_384)
+        self.assertEqual(read_all(self.broker.bootstrap, "f25.dead-letters"), [])
         self.assertIsNone(process.process.poll())
 
 

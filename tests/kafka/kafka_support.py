@@ -58,7 +58,7 @@ def make_producer(bootstrap, more=None):
 
 def produce(bootstrap, topic, lines, keyed=True, producer=None):
     """One record a line, `key TAB value`, with the event's own time as its stamp."""
-    producer = producer or make_producer(bootstrap)
+    producer = make_producer(bootstrap) if producer is None else producer  # an idle one is false
     for line in lines:
         key, value = line.split("\t", 1)
         producer.produce(topic, value=value, key=key if keyed else None, timestamp=stamp_of(line))
