@@ -25,7 +25,7 @@ constexpr std::size_t most_file_bytes = 512 << 10;
 
 RuleControl::RuleControl(Options options, std::unique_ptr<ControlLog> log, const Clock& clock,
                          std::vector<NamedText> files, std::string own_hash, SayLine say)
-    : options_(std::move(options)), log_(std::move(log)), clock_(clock), say_(std::move(say)) {
+    : options_(std::move(options)), log_(std::move(log)), clock_(clock), say_(std::move(say)), book_(options_.load) {
   writer_ = to_hex(hash_parts({options_.process, std::to_string(clock.now().since_epoch.count()),
                                std::to_string(clock.monotonic().count())}))
                 .substr(0, 16);

@@ -27,7 +27,8 @@ class SimTail final : public Tail {
   std::size_t read(const OnRecord& on_record, Duration timeout) override {
     std::size_t count = read_now(on_record);
     if (count == 0 && timeout > 0ms) {
-      process_.park(timeout);
+      // A loop that looks again late is as right as one that does not.
+      process_.park(timeout + Duration{process_.scheduler.random().below(2'000)});
       count = read_now(on_record);
     }
     return count;
@@ -136,31 +137,29 @@ void SimBus::append_later(NewRecord record, InFlight& in_flight, Duration within
   const Duration slow = scheduler.random().chance(cluster_.trouble) ? Duration{scheduler.random().below(2'000)} : 0ms;
   last = std::max(
       {last, cluster_.back_at(to), scheduler.now() + slow + Duration{1 + scheduler.random().below(within.count())}});
-  struct Sent {
-    NewRecord record;
-    Duration at;
-  };
-  auto sent = std::make_shared<Sent>(Sent{std::move(record), last});
+  unsent_[to].push_back({std::move(record), last, &in_flight});
+  // One event for each record; each takes the first one, as those of one time may come in any order.
   auto attempt = std::make_shared<std::function<void()>>();
   // Weak inside itself: it holds itself only in events.
-  *attempt = [this, to, sent, &in_flight, weak = std::weak_ptr<std::function<void()>>(attempt)] {
+  *attempt = [this, to, weak = std::weak_ptr<std::function<void()>>(attempt)] {
     const auto again = weak.lock();
-    if (!process_->gets_out(sent->at)) {
-      process_->post([this, to, sent, again] {
-        sent->at = last_append_[to] = std::max(last_append_[to], process_->scheduler.now());
-        process_->scheduler.at(sent->at, [again] { (*again)(); });
-      });
+    const auto wait = [this, to, again](Duration until) {
+      Unsent& first = unsent_[to].front();
+      first.at = last_append_[to] = std::max(last_append_[to], until);
+      process_->scheduler.at(first.at, [again] { (*again)(); });
+    };
+    Unsent& first = unsent_[to].front();
+    if (!process_->gets_out(first.at)) {
+      process_->post([this, wait] { wait(process_->scheduler.now()); });
       return;
     }
-    if (cluster_.back_at(to) > process_->scheduler.now()) {
-      sent->at = last_append_[to] = std::max(last_append_[to], cluster_.back_at(to));
-      process_->scheduler.at(sent->at, [again] { (*again)(); });
-      return;
-    }
-    cluster_.append(to, std::move(sent->record.key), std::move(sent->record.value), {process_->scheduler.now()});
-    process_->scheduler.after(cluster_.latency(), [process = process_, &in_flight] {
-      process->post([&in_flight] {
-        if (in_flight.records.fetch_sub(1) == 1 && in_flight.on_empty) in_flight.on_empty();
+    if (cluster_.back_at(to) > process_->scheduler.now()) return wait(cluster_.back_at(to));
+    const Unsent sent = std::move(first);
+    unsent_[to].pop_front();
+    cluster_.append(to, sent.record.key, sent.record.value, {process_->scheduler.now()});
+    process_->scheduler.after(cluster_.latency(), [process = process_, in_flight = sent.in_flight] {
+      process->post([in_flight] {
+        if (in_flight->records.fetch_sub(1) == 1 && in_flight->on_empty) in_flight->on_empty();
       });
     });
   };

@@ -44,6 +44,13 @@ class SimBus final : public Bus {
 
   SimCluster& cluster_;
   ProcessPointer process_;
+  // What send() was given and has not reached its partition.
+  struct Unsent {
+    NewRecord record;
+    Duration at;
+    InFlight* in_flight = nullptr;
+  };
+  std::map<TopicPartition, std::deque<Unsent>> unsent_;
   std::map<TopicPartition, Duration> last_append_;
   std::vector<std::weak_ptr<GroupClient>> clients_;
 };

@@ -13,7 +13,7 @@
 #include "runtime/deliver_worker.h"
 #include "runtime/evaluate_worker.h"
 #include "runtime/ingest_worker.h"
-#include "runtime/rule_source.h"
+#include "runtime/rule_control.h"
 #include "simulation/sim_bus.h"
 
 namespace tocsin::sim {
@@ -54,17 +54,57 @@ const Shared& shared() {
   return made;
 }
 
+// Rules that give the same answer: other words, and in every other version one rule more that never fires.
+struct Version {
+  std::vector<NamedText> files;
+  RulesAndPatterns loaded;
+};
+constexpr std::size_t version_count = 4;
+constexpr std::string_view never_text = R"(  - alert: Never
+    from: step
+    value: sum(tokens_out)
+    window: 3m
+    when: value > 1000000000000
+)";
+
+const std::vector<Version>& versions() {
+  static const std::vector<Version> made = [] {
+    std::vector<Version> list;
+    for (std::size_t i = 0; i < version_count; ++i) {
+      std::string rules(rules_text);
+      if (i % 2 == 1) rules += never_text;
+      if (i > 0) rules += "# version " + std::to_string(i) + "\n";
+      Version version{{{"rules.yaml", rules}, {"specs.yaml", std::string(specs_text)}}, {}};
+      Diagnostics diagnostics;
+      version.loaded = {load_rules(version.files, diagnostics), shared().patterns};
+      for (const Diagnostic& one : diagnostics.all()) std::fprintf(stderr, "%s\n", to_text(one).c_str());
+      if (!version.loaded.rules) std::abort();
+      list.push_back(std::move(version));
+    }
+    return list;
+  }();
+  return made;
+}
+
+// A process compiles them anew each time; here that would take longer than a seed.
+RulesAndPatterns load_version(std::span<const NamedText> files, Diagnostics&) {
+  for (const Version& version : versions()) {
+    if (files.size() == version.files.size() && files[0].text == version.files[0].text) return version.loaded;
+  }
+  return {};
+}
+
 // A running service, as runtime/bus_service puts it together, but on fibers.
 struct Service {
   ProcessPointer process;
   std::unique_ptr<SimBus> bus;
   std::unique_ptr<SimClock> clock;
   std::unique_ptr<SimReceiver> receiver;
-  std::unique_ptr<RuleSource> rules;
+  std::unique_ptr<RuleControl> rules;
   std::vector<std::unique_ptr<IngestWorker>> ingest;
   std::vector<std::unique_ptr<EvaluateWorker>> evaluate;
   std::vector<std::unique_ptr<DeliverWorker>> deliver;
-  std::atomic<bool> stop_ingest{false}, stop_evaluate{false}, stop_deliver{false};
+  std::atomic<bool> stop_ingest{false}, stop_evaluate{false}, stop_deliver{false}, stop_rules{false};
   int ingest_running = 0, evaluate_running = 0;
   bool is_ending = false;
 };
@@ -101,6 +141,7 @@ Plan plan_of(std::uint64_t seed) {
   if (random.chance(0.6)) faults.at_points = 0.0004 * random.unit();
   if (random.chance(0.5)) faults.trouble = 0.02 * random.unit();
   if (faults.between_clock_steps > 0ms || random.chance(0.3)) faults.most_clock_error = 20s;
+  faults.between_reloads = sometimes(0.4, 3min, 20min);
   return plan;
 }
 
@@ -129,6 +170,7 @@ struct Simulation::State {
   std::vector<std::unique_ptr<Service>> services;  // all that ever were: what is on its way still refers to them
   std::vector<Service*> places;                    // null: down
   std::vector<bool> stays_down;
+  std::vector<std::size_t> versions_of;      // the rule files of each place
   std::map<std::size_t, Duration> down_for;  // after the next end
   std::uint64_t next_identity = 1;
   bool is_healed = false;
@@ -152,6 +194,11 @@ struct Simulation::State {
     watch.expect_secrets(traffic.secrets);
     places.assign(static_cast<std::size_t>(plan.processes), nullptr);
     stays_down.assign(places.size(), false);
+    versions_of.assign(places.size(), 0);
+    if (plan.faults.between_reloads > 0ms) {
+      for (std::size_t& version : versions_of)
+        version = static_cast<std::size_t>(scheduler.random().below(version_count));
+    }
   }
 
   Random& random() { return scheduler.random(); }
@@ -178,18 +225,31 @@ struct Simulation::State {
     service->clock = std::make_unique<SimClock>(process);
     service->receiver = std::make_unique<SimReceiver>(
         pager, service->process, [this](Process& by, const std::string& page) { watch.on_attempt(by, page); });
-    service->rules = std::make_unique<FixedRules>(shared().rules, shared().patterns);
-    make_workers(*service);
+    RuleControl::Options control;
+    control.process = process.identity;
+    control.load = load_version;
+    const Version& own = versions()[versions_of[static_cast<std::size_t>(place)]];
+    service->rules = std::make_unique<RuleControl>(control, control_log_of(*service->bus), *service->clock, own.files,
+                                                   own.loaded.rules->hash, say_of(place));
+    process.start([this, service] {
+      if (!service->rules->wait_for_first([service] { return service->is_ending; })) return;
+      make_workers(*service);
+      service->rules->run(service->stop_rules);
+    });
     keep_contact(service->process);
   }
 
-  void make_workers(Service& service) {
-    const Shared& all = shared();
-    const SayLine say = [this, place = service.process->number](bool is_fault, const std::string& line) {
+  SayLine say_of(int place) {
+    return [this, place](bool is_fault, const std::string& line) {
       watch.on_line(line);
       trace("  " + std::to_string(place) + (is_fault ? " FAULT: " : ": ") + line);
       if (is_fault) ++coverage["faults that were said"];
     };
+  }
+
+  void make_workers(Service& service) {
+    const Shared& all = shared();
+    const SayLine say = say_of(service.process->number);
     const std::string deployment = "simulation";
     DeliverWorker::Options deliver;
     deliver.lanes = {{"pager", 5min}};
@@ -218,7 +278,7 @@ struct Simulation::State {
       ++service.evaluate_running;
       process.start([w = worker.get(), &service] {
         w->run(service.stop_evaluate);
-        if (--service.evaluate_running == 0 && service.is_ending) service.stop_deliver = true;
+        if (--service.evaluate_running == 0 && service.is_ending) service.stop_deliver = service.stop_rules = true;
       });
     }
     for (auto& worker : service.ingest) {
@@ -358,6 +418,38 @@ struct Simulation::State {
       if (service != nullptr) service->process->clock_error = clock_error();
     });
     every(faults.between_copies, [this] { copy_a_block(); });
+    every(faults.between_reloads, [this] { reload(any_place()); });
+  }
+
+  void reload(int place) {
+    Service* const service = running(place);
+    if (service == nullptr || !service->process->is_running()) return;
+    const auto number = static_cast<std::size_t>(random().below(version_count));
+    versions_of[static_cast<std::size_t>(place)] = number;
+    trace("process " + std::to_string(place) + " loads version " + std::to_string(number) + " of its rules");
+    ++coverage["reloads"];
+    service->rules->reload(versions()[number].files, versions()[number].loaded.rules->hash);
+  }
+
+  // All processes have the same rules in force at the same time, as far as they know.
+  void check_rules() {
+    std::shared_ptr<const RuleEpochs> longest;
+    for (const auto& service : services) {
+      const auto epochs = service->rules->epochs();
+      if (epochs && (!longest || epochs->newest().number > longest->newest().number)) longest = epochs;
+    }
+    if (!longest) return watch.fail("I11", "no rules are in force");
+    coverage["rule epochs"] += longest->newest().number;
+    for (const auto& service : services) {
+      const auto epochs = service->rules->epochs();
+      for (std::int64_t number = 0; epochs && number <= epochs->newest().number; ++number) {
+        const RuleEpoch* const one = epochs->numbered(number);
+        const RuleEpoch* const other = longest->numbered(number);
+        const bool is_same = (one == nullptr) == (other == nullptr) &&
+                             (one == nullptr || (one->from == other->from && one->rules->hash == other->rules->hash));
+        if (!is_same) return watch.fail("I11", "two processes differ in epoch " + std::to_string(number));
+      }
+    }
   }
 
   // What a copy of the topic does that was made twice in places.
@@ -487,6 +579,7 @@ struct Simulation::State {
     });
     if (!watch.has_failed() && !settled && !is_settled())
       watch.fail("I8", "it does not come to an end: " + what_waits());
+    if (!watch.has_failed()) check_rules();
     if (!watch.has_failed()) watch.check(pager, plan.faults.most_clock_error, coverage);
     coverage["rebalances"] += cluster.rebalances;
     coverage["transactions"] += cluster.transactions_committed;

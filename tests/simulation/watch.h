@@ -10,6 +10,7 @@
 //   I8      once faults stop, everything is read, evaluated and delivered in time
 //   I9      what is kept is bounded
 //   I10     no secret is seen behind the source
+//   I11     the same rules are in force everywhere, from the same grid time on
 //   idle    a partition is closed by silence only when it was read to where it ended three seconds after
 
 #pragma once

@@ -8,6 +8,7 @@
 
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -15,6 +16,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/diagnostic.h"
@@ -33,6 +35,10 @@ RulesAndPatterns load_rules_and_patterns(std::span<const NamedText> files, Diagn
 
 class EpochBook {
  public:
+  // Compiles the files of one proposal. Null members after a mistake.
+  using Load = std::function<RulesAndPatterns(std::span<const NamedText> files, Diagnostics& diagnostics)>;
+  explicit EpochBook(Load load = load_rules_and_patterns) : load_texts_(std::move(load)) {}
+
   // Folds one record. True where it changed what epochs() gives.
   bool apply(std::string_view key, std::string_view value);
 
@@ -57,6 +63,7 @@ class EpochBook {
   void publish();
   std::optional<RulesAndPatterns> load(const RuleProposal& proposal) const;
 
+  Load load_texts_;
   std::map<std::string, std::string, std::less<>> files_;
   std::vector<RuleEpoch> list_;
   std::optional<RuleProposal> open_;
