@@ -80,7 +80,9 @@ class AddedPartitions(unittest.TestCase):
             process.kill()
             process = setup.start("later")
             time.sleep(20)
-            self.assertEqual([page["data"]["alert"] for page in receiver.pages],
+            # On a busy machine it may take so long that Tocsin pages about itself.
+            self.assertEqual([page["data"]["alert"] for page in receiver.pages
+                              if page["data"]["alert"] != "SourcePartitionsStalled"],
                              ["SourcePartitionsAdded", "SourcePartitionsAdded", "Calls"])
             self.assertNotIn("restart it", said())
 
