@@ -42,7 +42,7 @@ class RuleControl final : public RuleSource {
   struct Options {
     std::string process;  // what it is called among all
     Duration drop_after = std::chrono::seconds{30};
-    EpochBook::Load load = load_rules_and_patterns;
+    EpochBook::Load load = {};  // of its EpochBook
   };
 
   // `files`: this process's own, without mistakes, as `own_hash` names them. Requires: references live longer.

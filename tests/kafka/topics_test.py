@@ -84,7 +84,7 @@ class OneNode(unittest.TestCase):
         self.assertIn("cleanup.policy=compact", told)
         # What was tried to find out about rights has left nothing behind.
         offsets = self.admin("kafka-get-offsets.sh --topic new.*")
-        self.assertEqual(len(offsets.splitlines()), 2 * 3 + 6 + 7 + 3 * 4 + 2 * 4 + 7, offsets)
+        self.assertEqual(len(offsets.splitlines()), 2 * 3 + 6 + 8 + 3 * 4 + 2 * 4 + 7, offsets)
         self.assertEqual([line for line in offsets.splitlines() if not line.endswith(":0")], [])
 
     def test_what_is_wrong_is_named_at_once_and_the_commands_mend_it(self):

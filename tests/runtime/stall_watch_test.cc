@@ -9,15 +9,15 @@ using namespace std::chrono_literals;
 using Partitions = std::vector<std::int32_t>;
 const Partitions two{0, 1};
 
-TEST(StallWatch, APartitionStallsAfterThirtySecondsWithoutABlock) {
+TEST(StallWatch, APartitionStallsAfterAMinuteWithoutABlock) {
   StallWatch watch;
   watch.begin(100s);
-  EXPECT_EQ(watch.stalled(two, 130s), Partitions{}) << "who has just begun to look waits as long";
-  watch.note_block(1, 125s);
-  EXPECT_EQ(watch.stalled(two, 131s), Partitions{0});
-  EXPECT_EQ(watch.stalled(two, 156s), (Partitions{0, 1}));
-  watch.note_block(0, 157s);
-  EXPECT_EQ(watch.stalled(two, 158s), Partitions{1});
+  EXPECT_EQ(watch.stalled(two, 160s), Partitions{}) << "who has just begun to look waits as long";
+  watch.note_block(1, 155s);
+  EXPECT_EQ(watch.stalled(two, 161s), Partitions{0});
+  EXPECT_EQ(watch.stalled(two, 216s), (Partitions{0, 1}));
+  watch.note_block(0, 217s);
+  EXPECT_EQ(watch.stalled(two, 218s), Partitions{1});
 }
 
 TEST(StallWatch, SaysThatAllIsWellOnlyOfWhatItHasSeen) {
@@ -30,7 +30,7 @@ TEST(StallWatch, SaysThatAllIsWellOnlyOfWhatItHasSeen) {
   EXPECT_TRUE(watch.all_seen(two));
   watch.begin(2s);  // after a time in which nothing could be seen
   EXPECT_FALSE(watch.all_seen(two));
-  EXPECT_EQ(watch.stalled(two, 32s), Partitions{});
+  EXPECT_EQ(watch.stalled(two, 62s), Partitions{});
 }
 
 }  // namespace

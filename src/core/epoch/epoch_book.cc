@@ -28,7 +28,8 @@ std::optional<RulesAndPatterns> EpochBook::load(const RuleProposal& proposal) co
     texts.push_back({file.name, known->second});
   }
   Diagnostics diagnostics;
-  RulesAndPatterns loaded = load_texts_(texts, diagnostics);
+  RulesAndPatterns loaded =
+      load_texts_ ? load_texts_(texts, diagnostics) : load_rules_and_patterns(texts, diagnostics);
   if (!loaded.rules || loaded.rules->hash != proposal.hash) return std::nullopt;
   return loaded;
 }

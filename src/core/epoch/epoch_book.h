@@ -37,7 +37,8 @@ class EpochBook {
  public:
   // Compiles the files of one proposal. Null members after a mistake.
   using Load = std::function<RulesAndPatterns(std::span<const NamedText> files, Diagnostics& diagnostics)>;
-  explicit EpochBook(Load load = load_rules_and_patterns) : load_texts_(std::move(load)) {}
+  // None: load_rules_and_patterns().
+  explicit EpochBook(Load load = {}) : load_texts_(std::move(load)) {}
 
   // Folds one record. True where it changed what epochs() gives.
   bool apply(std::string_view key, std::string_view value);
