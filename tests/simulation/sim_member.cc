@@ -10,6 +10,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr Duration request_timeout = 10s;
+constexpr int heartbeats_in_session = 8;
 
 }  // namespace
 
@@ -18,6 +19,27 @@ SimMember::SimMember(SimCluster& cluster, ClientPointer client)
   client_->on_news = [this] { wake(); };
   client_->on_data = [this](TopicPartition of) { fetch(of); };
   join();
+  if (client_->group.starts_with("deliver")) beat();  // the others ask may_act() of nobody
+}
+
+// As its client library does in the background.
+void SimMember::beat() {
+  process_.scheduler.after(
+      cluster_.session_timeout() / heartbeats_in_session, [this, process = client_->process, lives = lives_] {
+        process->post([this, lives] {
+          if (!*lives) return;
+          auto is_member = std::make_shared<bool>(false);
+          const Duration asked_at = process_.scheduler.now();
+          cluster_.request(
+              client_->process, std::nullopt,
+              [cluster = &cluster_, client = client_, is_member] { *is_member = cluster->is_member(client); },
+              [this, lives, is_member, asked_at] {
+                if (!*lives) return;
+                if (*is_member) known_alive_at_ = asked_at;
+                beat();
+              });
+        });
+      });
 }
 
 SimMember::~SimMember() {
@@ -374,7 +396,7 @@ void SimMember::abort() {
 bool SimMember::may_act() const {
   if (lost_ || changed_ || client_->assignment_lost) return false;
   const Duration now = process_.scheduler.now();
-  return std::max(now - process_.last_contact, now - last_serve_) < cluster_.session_timeout() / 2;
+  return std::max(now - known_alive_at_, now - last_serve_) < cluster_.session_timeout() / 2;
 }
 
 }  // namespace tocsin::sim

@@ -51,6 +51,7 @@ class SimMember final : public Member {
   using TransactionPointer = std::shared_ptr<Transaction>;
 
   void join();
+  void beat();
   void assign(const std::vector<TopicPartition>& list);
   void revoke();
   void lose(const std::string& why);
@@ -76,6 +77,7 @@ class SimMember final : public Member {
   bool woken_ = false;
   std::optional<std::string> lost_;
   Duration last_serve_{};
+  Duration known_alive_at_{};  // when the last heartbeat was sent that the group has answered well
   int serves_ = 0;
 };
 
