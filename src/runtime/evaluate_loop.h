@@ -71,7 +71,6 @@ class EvaluateLoop {
   std::map<std::string, RuleTrouble> troubles_;  // by process
   std::int64_t fired_ = 0;
   std::int64_t resolved_ = 0;
-  std::int64_t unreadable_ = 0;
   Mailbox<EvaluateView> view_;
 };
 

@@ -175,9 +175,10 @@ void EventAlerts::apply(const AckReport& report, RecordTime at, std::vector<Aler
   }
   for (auto& [key, alert] : alerts_) {
     if (key.first != not_acknowledged || !alert.firing || overdue.contains(key.second)) continue;
-    const auto ended = std::find_if(report.ended.begin(), report.ended.end(), [&](const auto& scope) {
-      return to_text(Labels{{"scope", scope.first}}) == key.second;
-    });
+    const auto ended =
+        std::find_if(report.ended.begin(), report.ended.end(), [&labels = key.second](const auto& scope) {
+          return to_text(Labels{{"scope", scope.first}}) == labels;
+        });
     changed_.insert(key);
     resolve(alert, at, ended == report.ended.end() ? "no halt waits for an acknowledgement any more" : ended->second,
             out);
@@ -322,8 +323,9 @@ void EventAlerts::release(const HaltRelease& release, std::vector<AlertChange>& 
     if (alert.accepted.size() > most_secrets) alert.accepted.erase(alert.accepted.begin());
     changed_.insert(key);
     // Another secret of the same kind in the same task keeps the alert firing.
-    const bool all_accepted = std::all_of(alert.fingerprints.begin(), alert.fingerprints.end(),
-                                          [&](const auto& known) { return alert.accepted.contains(known.second); });
+    const bool all_accepted =
+        std::all_of(alert.fingerprints.begin(), alert.fingerprints.end(),
+                    [&accepted = alert.accepted](const auto& known) { return accepted.contains(known.second); });
     if (alert.firing && all_accepted) resolve(alert, as_record_time(release.at), "released by " + release.by, out);
   }
 }
