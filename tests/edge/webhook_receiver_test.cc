@@ -235,7 +235,7 @@ TEST(WebhookReceiver, PassesOnWhenToRetry) {
                                                       {"Thu, 25 Feb 2021 00:00:30 GMT", 30s},
                                                       {"Wed, 24 Feb 2021 00:00:30 GMT", 0s},
                                                       {"soon", {}}}) {
-    const auto server = serve([&](const HttpRequest&, const Responder& responder) {
+    const auto server = serve([&header = header](const HttpRequest&, const Responder& responder) {
       responder.send({.status = 429, .content_type = {}, .body = {}, .headers = {{"Retry-After", header}}});
     });
     const DeliveryResult result = attempt_once(options_for(url_of(*server)));
