@@ -36,7 +36,7 @@ ctest --preset release -j "$((jobs + 1))" --no-tests=error
 if [[ -n "$sanitizers" ]]; then
   wait "$sanitizers"
   trap - EXIT
-  ctest --preset fuzz -j "$jobs" -LE end_to_end --no-tests=error
+  ctest --preset fuzz -j "$jobs" -LE 'end_to_end|simulation' --no-tests=error
   # Threads are in runtime, edge and app; the core has none.
   ctest --preset tsan -j "$jobs" -L threads --no-tests=error
 fi
