@@ -19,8 +19,8 @@ namespace tocsin {
 
 class StallWatch {
  public:
-  // A process that dies is missed for its session and its transaction's time-out, 25 s by default; then its partitions
-  // are restored elsewhere. New rules may hold a partition for 30 s.
+  // A process that dies is missed for its session and its transaction's time-out, 25 s by default; then its
+  // partitions are restored elsewhere. New rules may hold a partition for 30 s.
   static constexpr Duration patience = std::chrono::seconds{60};
 
   // Counts from `now`: for all partitions, whatever was seen of them. `now`: monotonic, here and below.
