@@ -162,13 +162,11 @@ bool IngestWorker::adopt(const std::vector<Assigned>& assigned, const std::atomi
 
 // Goes out before the next position is committed: as long as none is, it is found and said again, under the same id.
 void IngestWorker::note_gone(const Owned& owned, const std::string& which, RecordTime at) {
-  UrgentFinding notice;
-  notice.notice = Notice::records_gone;
-  notice.place = owned.topic;
-  notice.pattern = "partition " + std::to_string(owned.number_in_topic) + " " + which;
-  notice.id = to_hex(hash_parts({"gone", options_.ingest.deployment, notice.place, notice.pattern}));
-  notice.at = at;
-  notice.event_time = as_event_time(notice.at);
+  const std::string what = "partition " + std::to_string(owned.number_in_topic) + " " + which;
+  UrgentFinding notice =
+      notice_of(Notice::records_gone, to_hex(hash_parts({"gone", options_.ingest.deployment, owned.topic, what})),
+                owned.topic, at);
+  notice.pattern = what;
   out_.findings.push_back(std::move(notice));
 }
 
@@ -189,7 +187,7 @@ bool IngestWorker::forget_state(Owned& owned, const std::atomic<bool>& stop) {
   if (keys.empty()) return true;
   for (const std::string& key : keys) owned.pending.push_back({Topic::tasks, owned.number, key, {}});
   say_(true,
-       owned.topic + "/" + std::to_string(owned.number_in_topic) +
+       owned.name() +
            " was read before, and its position is not known any more: its topic was made anew, or nobody read it "
            "for long; it is read from its beginning");
   note_gone(owned, "was read before and has no position any more; read on at its oldest record", clock_.now());
@@ -199,9 +197,8 @@ bool IngestWorker::forget_state(Owned& owned, const std::atomic<bool>& stop) {
 bool IngestWorker::restore(Owned& owned, const Assigned& from, const std::atomic<bool>& stop) {
   const auto [mark, position] = split_mark(from.metadata);
   if (mark && mark->number != owned.number) {
-    say_(true, "source partition " + owned.topic + "/" + std::to_string(owned.number_in_topic) + " has number " +
-                   std::to_string(mark->number) + ", and this process took it for " + std::to_string(owned.number) +
-                   ": restart it");
+    say_(true, "source partition " + owned.name() + " has number " + std::to_string(mark->number) +
+                   ", and this process took it for " + std::to_string(owned.number) + ": restart it");
     return false;
   }
   if (mark) {
@@ -255,8 +252,7 @@ void IngestWorker::begin_added(Owned& owned) {
   owned.partition->expect_moves_until(owned.mark.moving_until);
   owned.partition->begin_at(begin, out_);
   take_cuts(owned, 0);
-  say_(false, owned.topic + "/" + std::to_string(owned.number_in_topic) + " was added; it is source partition " +
-                  std::to_string(owned.number));
+  say_(false, owned.name() + " was added; it is source partition " + std::to_string(owned.number));
 }
 
 void IngestWorker::note_added_partitions() {
@@ -325,8 +321,7 @@ void IngestWorker::read_record(Owned& owned, const BusRecord& record, RecordTime
 }
 
 void IngestWorker::pass_over(Owned& owned, const RawRecord& raw) {
-  const std::string name =
-      owned.topic + "/" + std::to_string(owned.number_in_topic) + "@" + std::to_string(raw.offset);
+  const std::string name = owned.name() + "@" + std::to_string(raw.offset);
   say_(true, "reading record " + name + " ended the process " + std::to_string(AttemptMark::most_deaths) +
                  " times; it is passed over");
   owned.partition->pass_over(raw, name, out_);

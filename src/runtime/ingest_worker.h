@@ -62,6 +62,7 @@ class IngestWorker {
     std::int32_t number = 0;
     std::string topic;  // of the cluster, and the partition's number there
     std::int32_t number_in_topic = 0;
+    std::string name() const { return topic + "/" + std::to_string(number_in_topic); }  // for people
     SourceMark mark;
     std::unique_ptr<IngestPartition> partition;
     std::vector<NewRecord> pending;  // of cuts that are not taken yet

@@ -12,8 +12,8 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests/kafka"), str(ROOT / "tests/e2e")]
-from kafka_support import make_producer, shift_to_now, stamp_of  # noqa: E402
-from support import DUMP_RUNS, json_lines, run  # noqa: E402
+from kafka_support import Expected, make_producer, shift_to_now, stamp_of  # noqa: E402
+from support import DUMP_RUNS  # noqa: E402
 
 PARTITIONS = 4
 RULES = [ROOT / "rules", ROOT / "tests/chaos/rules.yaml"]
@@ -50,28 +50,15 @@ def closing_line(lines, partition, tick):
             '"agent":"nobody"}')
 
 
-class Expected:
-    def __init__(self, lines, folder, config):
-        path = pathlib.Path(folder) / "events.txt"
-        path.write_text("\n".join(lines) + "\n")
-        rules = [argument for path in RULES for argument in ("--rules", str(path))]
-        done = run("replay", str(path), "--config", str(config), *rules, "-o", "json")
-        path.unlink()
-        assert done.returncode == 0, done.stderr
-        said = json_lines(done.stdout)
-        self.alerts = [line for line in said if line["kind"] == "alert" and line["page_id"]]
-        # One page may cover several alerts; it is sent once.
-        self.pages = collections.Counter({line["page_id"] for line in self.alerts})
-        self.halts = {line["halt_id"] for line in said if line["kind"] == "halt"}
-
-
 def expect(lines, folder, config):
     """What `replay` says; the closing ticks change nothing any more, however many are needed."""
     first = [closing_line(lines, p, 0) for p in range(PARTITIONS)]
-    expected = Expected(lines + first, folder, config)
+    expected = Expected(lines + first, folder, config, *RULES)
     ticks = [closing_line(lines, 0, tick) for tick in range(1, MOST_TICKS)]
-    longer = Expected(lines + first + ticks, folder, config)
+    longer = Expected(lines + first + ticks, folder, config, *RULES)
     assert expected.pages == longer.pages and expected.halts == longer.halts
+    # One page may cover several alerts; it is sent once.
+    expected.pages = collections.Counter(expected.pages)
     return expected
 
 

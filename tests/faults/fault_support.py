@@ -13,9 +13,7 @@ import unittest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests/chaos"), str(ROOT / "tests/kafka"), str(ROOT / "tests/e2e")]
 from load import PARTITIONS, RULES, Feed, expect, telemetry  # noqa: E402
-from broker import Broker  # noqa: E402
-from kafka_support import Setup, create_topic, produce, read_all, wait_for  # noqa: E402
-from support import Receiver  # noqa: E402
+from kafka_support import BrokerTest, produce, read_all, wait_for  # noqa: E402
 
 LONG = unittest.skipUnless(os.environ.get("TOCSIN_LONG_FAULTS"), "takes minutes: set TOCSIN_LONG_FAULTS=1")
 RECORDS = 6_000  # some five hours of the generated runs
@@ -31,31 +29,11 @@ def leak(key):
             f'"content":{{"result":"key {secret}"}}}}')
 
 
-class FaultTest(unittest.TestCase):
-    nodes, proxied = 1, False
+class FaultTest(BrokerTest):
+    broker_options = {"partitions": PARTITIONS}
 
-    @classmethod
-    def setUpClass(cls):
-        cls.broker = Broker(nodes=cls.nodes, partitions=PARTITIONS, proxied=cls.proxied)
-        cls.broker.__enter__()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.broker.__exit__()
-
-    def setUp(self):
-        self.receiver = Receiver()
-        self.addCleanup(self.receiver.close)
-
-    def setup_for(self, name, kafka="", bootstrap=None, partitions=PARTITIONS, **options):
-        source = f"telemetry-{name}"
-        create_topic(self.broker.bootstrap, source, partitions, min(3, self.nodes))
-        setup = Setup(bootstrap or self.broker.bootstrap, [source], self.receiver,
-                      kafka=f"topic_prefix: {name}.\n{kafka}",
-                      extra=f"rules: {json.dumps([str(path) for path in RULES])}", **options)
-        self.addCleanup(setup.close)
-        setup.create_topics()
-        return setup
+    def setup_for(self, name, partitions=PARTITIONS, **options):
+        return self.setup_with(name, partitions, extra=f"rules: {json.dumps([str(path) for path in RULES])}", **options)
 
     def load(self, name, seconds=8, **options):
         """A setup, its expectation, and a feed that is not started yet."""

@@ -10,7 +10,7 @@ from proxy import END_TXN, Proxy
 
 
 class ProxiedTest(FaultTest):
-    proxied = True
+    broker_options = {**FaultTest.broker_options, "proxied": True}
 
     @classmethod
     def setUpClass(cls):

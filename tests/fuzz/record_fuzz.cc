@@ -15,6 +15,7 @@
 #include "core/stage/evaluate_stage.h"
 #include "core/stage/ingest_stage.h"
 #include "core/stage/ingest_state.h"
+#include "core/stage/record_rules.h"
 #include "edge/pagerduty/pagerduty_event.h"
 #include "fuzz/target.h"
 #include "runtime/page_status.h"
@@ -50,14 +51,7 @@ std::size_t take_choice(std::string_view& input, std::size_t count) {
 std::shared_ptr<const RuleSet> rule_set() {
   static const auto loaded = [] {
     Diagnostics diagnostics;
-    const NamedText file{"rules.yaml", R"(
-groups:
-- name: g
-  rules:
-  - {alert: Errors, from: tool.call, where: has(error_type), values: {value: count(), tasks: distinct(correlation_id)}, window: 5m, when: value >= 3 && tasks >= 1}
-  - {alert: Leak, mode: event, where: has(secret.pattern), group_by: [env, agent, correlation_id, secret.pattern], actions: [{halt: task}, page], resolve: manual}
-  - {alert: Over, mode: task, when: elapsed > 5m, page_by: [env, agent]}
-)"};
+    const NamedText file{"rules.yaml", std::string(test::record_rules)};
     auto rules = load_rules(std::span(&file, 1), diagnostics);
     must_hold(rules != nullptr, "the rules of this target load");
     return rules;

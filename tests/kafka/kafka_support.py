@@ -11,6 +11,7 @@ import sys
 import tempfile
 import threading
 import time
+import unittest
 import urllib.error
 import urllib.request
 
@@ -18,7 +19,8 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
-from support import SIGNING_SECRET, TOCSIN, json_lines, run  # noqa: E402
+from broker import Broker  # noqa: E402
+from support import SIGNING_SECRET, TOCSIN, Receiver, json_lines, run  # noqa: E402
 
 TIME = re.compile(r'"(time|started_at)":"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?Z"')
 
@@ -193,13 +195,43 @@ class Process:
         self.log_file.close()
 
 
+class BrokerTest(unittest.TestCase):
+    """Tests that share a broker; each has a receiver of its own."""
+
+    nodes, broker_options = 1, {}
+
+    @classmethod
+    def setUpClass(cls):
+        cls.broker = Broker(nodes=cls.nodes, **cls.broker_options)
+        cls.broker.__enter__()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.broker.__exit__()
+
+    def setUp(self):
+        self.receiver = Receiver()
+        self.addCleanup(self.receiver.close)
+
+    def setup_with(self, name, partitions, bootstrap=None, kafka="", **options):
+        """Topics of the name's own, its source `telemetry-NAME` among them, and a configuration for them."""
+        source = f"telemetry-{name}"
+        create_topic(self.broker.bootstrap, source, partitions, min(3, self.nodes))
+        setup = Setup(bootstrap or self.broker.bootstrap, [source], self.receiver,
+                      kafka=f"topic_prefix: {name}.\n{kafka}", **options)
+        self.addCleanup(setup.close)
+        setup.create_topics()
+        return setup
+
+
 class Expected:
     """What `replay` says of the same events: every page id, and every halt."""
 
-    def __init__(self, lines, folder, config, rules):
+    def __init__(self, lines, folder, config, *rules):
         path = pathlib.Path(folder) / "events.txt"
         path.write_text("\n".join(lines) + "\n")
-        done = run("replay", str(path), "--config", str(config), "--rules", str(rules), "-o", "json")
+        chosen = [argument for rule in rules for argument in ("--rules", str(rule))]
+        done = run("replay", str(path), "--config", str(config), *chosen, "-o", "json")
         assert done.returncode == 0, done.stderr
         self.pages, self.halts = set(), set()
         self.alerts = []

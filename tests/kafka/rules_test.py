@@ -6,7 +6,7 @@ import time
 import unittest
 
 import service_test
-from kafka_support import Setup, create_topic, make_producer, wait_for
+from kafka_support import Setup, make_producer, wait_for
 
 GROUP = """groups:
 - name: calls

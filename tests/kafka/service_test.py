@@ -9,9 +9,8 @@ import threading
 import time
 import unittest
 
-from broker import Broker
-from kafka_support import (Expected, Setup, create_topic, make_producer, produce, read_all, shift_to_now, wait_for)
-from support import ROOT, Receiver, generated
+from kafka_support import BrokerTest, Expected, make_producer, produce, read_all, shift_to_now, wait_for
+from support import ROOT, generated
 
 RULES = f"rules: {json.dumps([str(ROOT / 'rules')])}"
 OUR_TOPICS = ["blocks", "findings", "halts", "halt-acks", "outbox", "events", "dead-letters", "investigations",
@@ -42,35 +41,13 @@ def utc(ms):
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(ms / 1000)) + f".{ms % 1000:03d}Z"
 
 
-class KafkaTest(unittest.TestCase):
-    nodes = 1
-
-    @classmethod
-    def setUpClass(cls):
-        cls.broker = Broker(nodes=cls.nodes)
-        cls.broker.__enter__()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.broker.__exit__()
-
-    def setUp(self):
-        self.receiver = Receiver()
-        self.addCleanup(self.receiver.close)
-
-    def setup_for(self, name, partitions=4, **options):
-        source = f"telemetry-{name}"
-        create_topic(self.broker.bootstrap, source, partitions, min(3, self.nodes))
-        options["kafka"] = f"topic_prefix: {name}.\n" + options.get("kafka", "")
-        options["extra"] = RULES + "\n" + options.get("extra", "")
-        setup = Setup(self.broker.bootstrap, [source], self.receiver, **options)
-        self.addCleanup(setup.close)
-        setup.create_topics()
-        return setup
+class KafkaTest(BrokerTest):
+    def setup_for(self, name, partitions=4, extra="", **options):
+        return self.setup_with(name, partitions, extra=RULES + "\n" + extra, **options)
 
     def load(self, setup, lines):
         lines = shift_to_now(lines)
-        expected = Expected(lines, setup.path, setup.config, rules=ROOT / "rules")
+        expected = Expected(lines, setup.path, setup.config, ROOT / "rules")
         produce(self.broker.bootstrap, setup.sources[0], lines)
         return expected
 

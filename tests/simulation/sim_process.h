@@ -47,7 +47,6 @@ class Process : public std::enable_shared_from_this<Process> {
   const std::string identity;                                 // new with each start
   const std::string instance;                                 // the same after a restart; empty where it has none
   Duration clock_error{};                                     // of its wall clock
-  Duration last_contact{};                                    // with the cluster
   std::function<void(Process&, const char* where)> on_point;  // where faults may strike
   std::function<void()> on_ended;                             // all of its loops are through
 

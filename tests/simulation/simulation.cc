@@ -217,7 +217,6 @@ struct Simulation::State {
     Process& process = *service->process;
     trace("process " + std::to_string(place) + " starts as " + process.identity);
     ++coverage["starts"];
-    process.last_contact = scheduler.now();
     if (!is_healed) process.clock_error = clock_error();
     process.on_point = [this](Process& at, const char* where) { strike(at, where); };
     process.on_ended = [this, service, place] { note_end(service, place); };
@@ -236,7 +235,6 @@ struct Simulation::State {
       make_workers(*service);
       service->rules->run(service->stop_rules);
     });
-    keep_contact(service->process);
   }
 
   SayLine say_of(int place) {
@@ -288,19 +286,6 @@ struct Simulation::State {
         if (--service.ingest_running == 0 && service.is_ending) service.stop_evaluate = true;
       });
     }
-  }
-
-  // The thread that asks the cluster whether it is there.
-  void keep_contact(const ProcessPointer& process) {
-    scheduler.after(2s, [this, process] {
-      if (!process->is_alive()) return;
-      process->post([this, process] {
-        if (cluster.reachable() && cluster.back_at(std::nullopt) <= scheduler.now()) {
-          process->last_contact = scheduler.now();
-        }
-        keep_contact(process);
-      });
-    });
   }
 
   void note_end(Service* service, int place) {

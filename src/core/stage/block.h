@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/units.h"
@@ -104,6 +105,17 @@ struct UrgentFinding {
   bool is_repeat = false;          // of a halt or finding that went out before
   Notice notice = Notice::none;    // else `rule` and `group` mean nothing
 };
+
+// `place`: what it is about.
+inline UrgentFinding notice_of(Notice notice, std::string id, std::string place, RecordTime at) {
+  UrgentFinding finding;
+  finding.notice = notice;
+  finding.id = std::move(id);
+  finding.place = std::move(place);
+  finding.at = at;
+  finding.event_time = as_event_time(at);
+  return finding;
+}
 
 // That a source partition neither counts anything in the slice that begins at `until` nor closes a later one before
 // proposal `number` of new rules is decided.

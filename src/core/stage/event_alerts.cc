@@ -7,6 +7,7 @@
 #include "base/time_text.h"
 #include "core/alert/silence.h"
 #include "core/stage/evaluate_keys.h"
+#include "core/stage/oldest.h"
 #include "core/stage/stage_wire.h"
 #include "core/stage/window_rule.h"
 
@@ -173,16 +174,12 @@ void EventAlerts::apply(const AckReport& report, RecordTime at, std::vector<Aler
            .over = {}},
           at, out);
   }
-  for (auto& [key, alert] : alerts_) {
-    if (key.first != not_acknowledged || !alert.firing || overdue.contains(key.second)) continue;
-    const auto ended =
-        std::find_if(report.ended.begin(), report.ended.end(), [&labels = key.second](const auto& scope) {
-          return to_text(Labels{{"scope", scope.first}}) == labels;
-        });
-    changed_.insert(key);
-    resolve(alert, at, ended == report.ended.end() ? "no halt waits for an acknowledgement any more" : ended->second,
-            out);
-  }
+  end_others(not_acknowledged, overdue, at, out, [&](const GroupKey& labels) -> std::string {
+    for (const auto& [scope, why] : report.ended) {
+      if (to_text(Labels{{"scope", scope}}) == labels) return why;
+    }
+    return "no halt waits for an acknowledgement any more";
+  });
 }
 
 void EventAlerts::apply(const std::vector<RuleTrouble>& troubles, RecordTime at, std::vector<AlertChange>& out) {
@@ -198,10 +195,17 @@ void EventAlerts::apply(const std::vector<RuleTrouble>& troubles, RecordTime at,
            .over = {}},
           at, out);
   }
+  end_others(rules_not_loaded, standing, at, out,
+             [](const GroupKey&) -> std::string { return "the files can be read again"; });
+}
+
+void EventAlerts::end_others(const std::string& name, const std::set<std::string>& standing, RecordTime at,
+                             std::vector<AlertChange>& out,
+                             const std::function<std::string(const GroupKey&)>& reason) {
   for (auto& [key, alert] : alerts_) {
-    if (key.first != rules_not_loaded || !alert.firing || standing.contains(key.second)) continue;
+    if (key.first != name || !alert.firing || standing.contains(key.second)) continue;
     changed_.insert(key);
-    resolve(alert, at, "the files can be read again", out);
+    resolve(alert, at, reason(key.second), out);
   }
 }
 
@@ -351,14 +355,10 @@ void EventAlerts::advance(RecordTime now, std::vector<AlertChange>& out) {
 }
 
 void EventAlerts::forget_quietest(RecordTime now) {
-  std::vector<std::pair<RecordTime, Key>> quiet;
-  for (const auto& [key, alert] : alerts_) {
-    if (!alert.firing) quiet.emplace_back(alert.last, key);
-  }
-  std::sort(quiet.begin(), quiet.end());
-  const std::size_t count = std::min(quiet.size(), alerts_.size() - most_alerts);
-  for (std::size_t i = 0; i < count; ++i) {
-    const Key& key = quiet[i].second;
+  const auto quietest = oldest_of(
+      alerts_, alerts_.size() - most_alerts, [](const Alert& alert) { return !alert.firing; },
+      [](const Alert& alert) { return alert.last; });
+  for (const Key& key : quietest) {
     changed_.insert(key);
     episodes_.put_away(rule_key({}, key.first, key.second), alerts_.at(key).episode, now);
     alerts_.erase(key);

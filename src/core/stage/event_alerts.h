@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -101,6 +102,9 @@ class EventAlerts {
   Alert& alert_of(const Key& key);
   void note_halt(Alert& alert, const UrgentFinding& finding);
   void forget_quietest(RecordTime now);
+  // Ends what fires under this name with other labels than those; `reason(labels)`.
+  void end_others(const std::string& name, const std::set<std::string>& standing, RecordTime at,
+                  std::vector<AlertChange>& out, const std::function<std::string(const GroupKey&)>& reason);
   void raise(Alert& alert, const std::string& name, const Labels& labels, const std::string& summary, RecordTime at,
              std::vector<AlertChange>& out);
   void fire(Alert& alert, AlertChange change, std::vector<AlertChange>& out);

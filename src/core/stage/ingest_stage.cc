@@ -314,26 +314,16 @@ struct IngestPartition::State {
     ++records_in_slice;
     next_offset = record.offset + 1;
     dead_letter(record, DecodeError::gave_up, out);
-    UrgentFinding notice;
-    notice.notice = Notice::poison_record;
-    notice.id = to_hex(hash_parts({"poison", options.deployment, name}));
-    notice.place = name;
-    notice.at = log_time;
-    notice.event_time = as_event_time(log_time);
-    findings_in_slice.push_back(std::move(notice));
+    findings_in_slice.push_back(
+        notice_of(Notice::poison_record, to_hex(hash_parts({"poison", options.deployment, name})), name, log_time));
   }
 
   void note_unkeyed(IngestOutput& out) {
     ++totals.records_unkeyed;
     if (!unkeyed.note(now)) return;
-    UrgentFinding notice;
-    notice.notice = Notice::source_not_keyed;
-    notice.id = to_hex(hash_parts({"unkeyed", options.deployment, options.source, std::to_string(options.partition),
-                                   std::to_string(now.since_epoch.count())}));
-    notice.place = options.source;
-    notice.at = now;
-    notice.event_time = as_event_time(now);
-    give_out(std::move(notice), out);
+    std::string id = to_hex(hash_parts({"unkeyed", options.deployment, options.source,
+                                        std::to_string(options.partition), std::to_string(now.since_epoch.count())}));
+    give_out(notice_of(Notice::source_not_keyed, std::move(id), options.source, now), out);
   }
 
   // An event is known by its event_id; a span by its span_id, once for each type of event it makes.

@@ -6,6 +6,7 @@
 #include "base/time_text.h"
 #include "core/alert/silence.h"
 #include "core/stage/evaluate_keys.h"
+#include "core/stage/oldest.h"
 #include "core/stage/stage_wire.h"
 #include "core/stage/window_rule.h"
 
@@ -218,15 +219,14 @@ void TaskAlerts::advance(const std::vector<const TaskNews*>& news, RecordTime no
   if (rule_.actions.page) fold_pages(changed);
   for (const Changed& one : changed) changed_pages_.insert(one.page_group);
   for (Changed& one : changed) out.push_back(std::move(one.change));
-  while (pages_.size() > most_pages) {
-    auto oldest = pages_.end();
-    for (auto page = pages_.begin(); page != pages_.end(); ++page) {
-      const bool is_over = page->second.firing == 0;
-      if (is_over && (oldest == pages_.end() || page->second.last_used < oldest->second.last_used)) oldest = page;
+  if (pages_.size() > most_pages) {
+    const auto oldest = oldest_of(
+        pages_, pages_.size() - most_pages, [](const PageGroup& page) { return page.firing == 0; },
+        [](const PageGroup& page) { return page.last_used; });
+    for (const GroupKey& key : oldest) {
+      changed_pages_.insert(key);
+      pages_.erase(key);
     }
-    if (oldest == pages_.end()) break;
-    changed_pages_.insert(oldest->first);
-    pages_.erase(oldest);
   }
   std::erase_if(episodes_, [&](const auto& entry) {
     const bool is_over = !alerts_.contains(entry.first) && episodes_.size() > most_episodes;

@@ -24,6 +24,7 @@
 #include "core/stage/evaluate_stage.h"
 #include "core/stage/ingest_stage.h"
 #include "core/stage/ingest_state.h"
+#include "core/stage/record_rules.h"
 #include "core/test_support.h"
 #include "runtime/page_status.h"
 
@@ -33,15 +34,6 @@ namespace {
 using namespace std::chrono_literals;
 using test::at;
 using test::event_at;
-
-constexpr std::string_view rules_text = R"(
-groups:
-- name: g
-  rules:
-  - {alert: Errors, from: tool.call, where: has(error_type), values: {value: count(), tasks: distinct(correlation_id)}, window: 5m, when: value >= 3 && tasks >= 1}
-  - {alert: Leak, mode: event, where: has(secret.pattern), group_by: [env, agent, correlation_id, secret.pattern], actions: [{halt: task}, page], resolve: manual}
-  - {alert: Over, mode: task, when: elapsed > 5m, page_by: [env, agent]}
-)";
 
 // What stands in the topics, and the positions that were committed with it.
 struct Topics {
@@ -118,7 +110,7 @@ class Process {
 
   std::vector<std::string> take_news() { return std::exchange(news_, {}); }
 
-  std::shared_ptr<const RuleSet> rules = test::rules_from(rules_text);
+  std::shared_ptr<const RuleSet> rules = test::rules_from(test::record_rules);
   std::unique_ptr<IngestPartition> ingest = new_ingest(rules);
   std::unique_ptr<EvaluatePartition> evaluate = new_evaluate(rules);
   Topics topics;
@@ -347,7 +339,7 @@ TEST(RollingUpgrade, AnotherVersionOrARecordCutShortIsRefusedWhateverStandsBehin
   other[0] = 99;
   EXPECT_FALSE(decode_block(of_next_release(other)));
   EXPECT_FALSE(decode_block(wire::join(block, block.substr(block.size() - 4)))) << "sections do not nest";
-  const auto ingest = new_ingest(test::rules_from(rules_text));
+  const auto ingest = new_ingest(test::rules_from(test::record_rules));
   EXPECT_FALSE(ingest->restore("task/open", of_next_release("\x63")));
   EXPECT_FALSE(ingest->restore("task/open", std::string("\0\x7f", 2)));
 }
