@@ -97,6 +97,7 @@ void SimMember::serve() {
   if (client_->assignment_lost || client_->rebalance_asked) {
     const bool is_lost = std::exchange(client_->assignment_lost, false);
     client_->rebalance_asked = false;
+    client_->offered.reset();  // of the round before
     if (!is_lost && !lost_ && before_revoke_) before_revoke_();
     revoke();
     join();
