@@ -27,7 +27,7 @@ std::string annotation(const AlertChange& change, const std::string& name) {
 std::string figure_text(double value, const std::string& unit, bool is_ratio) {
   if (is_unknown(value)) return "-";
   if (unit == "usd") return fmt::format("${:.2f}", value);
-  if (unit == "seconds") return to_text(Duration{std::llround(value) * 1'000});
+  if (unit == "seconds") return to_text(duration_of_seconds(std::round(value)));
   if (is_ratio) return fmt::format("{:.1f} %", value * 100);
   return fmt::format("{:.4g}", value);
 }

@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
+#include <cmath>
 
 namespace tocsin {
 
@@ -131,6 +133,12 @@ std::string to_text(Duration duration) {
     }
   }
   return text;
+}
+
+Duration duration_of_seconds(double seconds) {
+  constexpr double thousand_years = 1'000 * 365.25 * 86'400;
+  if (std::isnan(seconds)) return Duration::zero();
+  return Duration{std::llround(std::clamp(seconds, -thousand_years, thousand_years) * 1'000)};
 }
 
 }  // namespace tocsin

@@ -29,4 +29,8 @@ std::optional<Duration> parse_duration(std::string_view text);
 // The shortest exact form: "1h30m", "250ms", "0s".
 std::string to_text(Duration duration);
 
+// A computed number of seconds, to the millisecond. What lies beyond a thousand years, infinity too, is a thousand
+// years; what is no number is zero.
+Duration duration_of_seconds(double seconds);
+
 }  // namespace tocsin

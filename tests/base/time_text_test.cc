@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <limits>
+
 #include "core/test_support.h"
 
 namespace tocsin {
@@ -73,6 +76,17 @@ TEST(TimeText, WritesDurationsInTheirShortestForm) {
   EXPECT_EQ(to_text(0s), "0s");
   EXPECT_EQ(to_text(336h), "14d");
   EXPECT_EQ(to_text(Duration{-1'500}), "-1s500ms");
+}
+
+TEST(TimeText, BoundsAComputedDuration) {
+  EXPECT_EQ(duration_of_seconds(1.5), 1'500ms);
+  EXPECT_EQ(duration_of_seconds(-0.0004), 0ms);
+  const double infinity = std::numeric_limits<double>::infinity();
+  const Duration most = duration_of_seconds(infinity);
+  EXPECT_EQ(most, 1'000 * 365.25 * std::chrono::hours(24));
+  EXPECT_EQ(duration_of_seconds(9.3e15), most);
+  EXPECT_EQ(duration_of_seconds(-infinity), -most);
+  EXPECT_EQ(duration_of_seconds(std::nan("")), 0ms);
 }
 
 }  // namespace

@@ -62,14 +62,14 @@ def beginnings(target, folder):
             (folder / f"record-{i}").write_bytes(content)
 
 
-def feed(program, target, seconds, keep):
+def feed(program, target, seconds, keep, seed):
     with tempfile.TemporaryDirectory() as temporary:
         folder = pathlib.Path(keep or temporary) / target
         beginnings(target, folder)
         outcome = subprocess.run(
             [program, str(folder), f"-max_total_time={seconds}", f"-max_len={MOST_BYTES.get(target, 4_096)}",
              "-timeout=10", "-rss_limit_mb=1024", "-malloc_limit_mb=128", "-print_final_stats=1", "-verbosity=1",
-             f"-dict={HERE / 'words.dict'}", f"-artifact_prefix={target}-"],
+             f"-seed={seed}", f"-dict={HERE / 'words.dict'}", f"-artifact_prefix={target}-"],
             env={**os.environ, "TOCSIN_FUZZ_TARGET": target}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             errors="replace", check=False)
     said = outcome.stdout
@@ -87,6 +87,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--program", default=str(ROOT / "build/fuzz/tests/tocsin_fuzz"))
     parser.add_argument("--seconds", type=int, default=60, help="for each target")
+    parser.add_argument("--seed", type=int, default=0, help="of the mutations; 0 draws one")
     parser.add_argument("--target", action="append", help="this one only; may be repeated")
     parser.add_argument("--at-once", type=int, default=os.cpu_count())
     parser.add_argument("--keep", help="a folder for the inputs that led somewhere new")
@@ -97,7 +98,7 @@ def main():
     if unknown := set(chosen) - set(known):
         sys.exit(f"no such target: {', '.join(sorted(unknown))}; there are {', '.join(known)}")
     with concurrent.futures.ThreadPoolExecutor(options.at_once) as pool:
-        good = list(pool.map(lambda one: feed(options.program, one, options.seconds, options.keep), chosen))
+        good = list(pool.map(lambda one: feed(options.program, one, options.seconds, options.keep, options.seed), chosen))
     if not all(good):
         sys.exit(f"{good.count(False)} of {len(good)} targets broke; the inputs are in {os.getcwd()}")
 

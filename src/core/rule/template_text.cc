@@ -95,7 +95,7 @@ std::string TemplateText::format(double number, Filter filter, Unit unit) {
     case Filter::percent:
       return fmt::format("{:.1f} %", number * 100);
     case Filter::duration:
-      return to_text(Duration{std::llround(number) * 1'000});
+      return to_text(duration_of_seconds(std::round(number)));
     case Filter::none:
       break;
   }

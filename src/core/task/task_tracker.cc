@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <bit>
-#include <cmath>
 #include <utility>
 
 #include "base/hash.h"
+#include "base/time_text.h"
 
 namespace tocsin {
 
@@ -228,7 +228,7 @@ std::optional<EventTime> TaskTracker::due_at(const TaskRule& rule, const Task& t
   EventTime due = task.started;
   for (const Condition::Threshold& threshold : thresholds) {
     if (is_unknown(threshold.seconds)) return std::nullopt;
-    const Duration length{std::llround(threshold.seconds * 1'000)};
+    const Duration length = duration_of_seconds(threshold.seconds);
     due = std::max(due, threshold.kind == Variable::Kind::elapsed ? task.started + task.paused_for + length
                                                                   : task.last_event + length);
   }
