@@ -12,6 +12,7 @@
 
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
@@ -108,10 +109,11 @@ class IngestPartition {
   // these.
   void know(std::shared_ptr<const RuleEpochs> epochs);
   std::optional<RecordTime> held_until() const;
-  // A record of this time must wait until know() brings the decision; a close may come to held_until().
+  // A record of this time must wait until know() brings the decision, and so must any where a close has come to
+  // held_until(), which it may: there is no other slice for it to count in.
   bool must_wait(RecordTime time) const {
     const auto held = held_until();
-    return held && time >= *held;
+    return held && std::max(time, log_time()) >= *held;
   }
 
   // Those that the slice which is filling is counted by.

@@ -192,6 +192,28 @@ TEST(RuleChange, APromiseOutlivesItsProcess) {
   EXPECT_EQ(again.ingest[0]->held_until(), held);
 }
 
+// Found by the simulator: a clock that ran ahead closed up to the promise, and a record stamped before it would have
+// counted in the slice that the decision empties.
+TEST(RuleChange, NothingCountsBehindAPromiseThatAClockHasComeTo) {
+  Stages stages(1, calls);
+  const RuleEpoch first = epoch(0, beginning_of_time, calls);
+  stages.step(0, 1s);
+  stages.ingest[0]->know(std::make_shared<RuleEpochs>(std::vector{first}, 0, std::optional<std::int64_t>(1)));
+  stages.close(0, 20s);
+  const auto held = stages.ingest[0]->held_until();
+  ASSERT_TRUE(held);
+  EXPECT_FALSE(stages.ingest[0]->must_wait(at(25s)));
+  stages.close(0, *held - at(0s));
+  EXPECT_TRUE(stages.ingest[0]->must_wait(at(25s)));
+  stages.ingest[0]->know(
+      std::make_shared<RuleEpochs>(std::vector{first, epoch(1, *held, calls_above_ten)}, 1, std::nullopt));
+  ASSERT_FALSE(stages.ingest[0]->must_wait(at(25s)));
+  stages.step(0, 25s);
+  stages.close(0, *held - at(0s) + 10s);
+  ASSERT_FALSE(stages.blocks.back().cells.empty());
+  EXPECT_EQ(stages.blocks.back().epoch, 1);
+}
+
 TEST(Fault, F52_ARuleRemovedWhileItFiresResolvesWithThatReason) {
   Stages stages(1, calls + tools);
   for (Duration time = 1s; time < 60s; time += 5s) stages.step(0, time);
