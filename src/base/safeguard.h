@@ -25,8 +25,11 @@ enum class Safeguard : std::uint8_t {
   delivered_before_position,   // the outbox's position moves over pages that are settled
   statuses_read,               // a new owner knows which pages the former one has settled
   attempts_by_owner_only,      // no attempt without fresh contact with the group
+  pasts_stay_owed,             // a new owner knows which pasts were not given yet
+  pasts_end_at_their_epoch,    // what a past holds, no slice of its epoch holds as well
+  pasts_of_all,                // what new aggregates missed is added once every partition has said its part
 };
-inline constexpr int safeguard_count = 16;
+inline constexpr int safeguard_count = 19;
 
 #ifdef TOCSIN_SAFEGUARD_SWITCHES
 // The one that is taken away; none where it is not in the enumeration.

@@ -118,6 +118,17 @@ class Tail {
   virtual bool caught_up() const = 0;
 };
 
+// Reads a stretch of one partition once more, without joining a group. Thread: its owner's.
+class Again {
+ public:
+  virtual ~Again() = default;
+  // Hands over up to `most` records that have arrived, in order; does not wait.
+  virtual std::size_t read(std::size_t most, const OnRecord& on_record) = 0;
+  virtual bool at_end() const = 0;
+  // It begins with the oldest record that is left, and there were older ones.
+  virtual bool is_cut_off() const = 0;
+};
+
 enum class ReadOutcome : std::uint8_t {
   complete,
   stopped,  // `keep_going` said no
@@ -153,6 +164,9 @@ class Bus {
   // The same up to `until`.
   virtual ReadOutcome read_range(TopicPartition of, std::int64_t from, std::int64_t until, const OnRecord& on_record,
                                  const std::function<bool()>& keep_going) = 0;
+
+  // From the first record that is stamped `from` or later up to `until`. Null while the cluster can't be reached.
+  virtual std::unique_ptr<Again> read_again(TopicPartition of, RecordTime from, std::int64_t until) = 0;
 
   // Where partitions end, asked of the broker now. Nothing while it can't be reached.
   virtual std::optional<std::vector<std::int64_t>> ends(std::span<const TopicPartition> of) = 0;

@@ -8,6 +8,7 @@
 
 #include "base/hash.h"
 #include "base/safeguard.h"
+#include "base/time_text.h"
 #include "core/stage/block_codec.h"
 #include "core/stage/block_split.h"
 #include "runtime/dead_letter_json.h"
@@ -29,6 +30,10 @@ constexpr std::size_t most_block_bytes = 512 << 10;
 constexpr Duration ask_ends_every = 500ms;
 // No clock that anybody looks after is wrong by more.
 constexpr Duration most_ahead = 60s;
+constexpr Duration ask_past_every = 1s;
+// A millisecond's work.
+constexpr std::size_t most_past_read = 500;
+constexpr std::size_t most_past_bytes = 4 << 20;
 constexpr Duration last_commit_within = 3s;
 // Producers learn of added partitions within five minutes, by default.
 constexpr Duration moves_within = 10min;
@@ -63,7 +68,9 @@ void IngestWorker::run(const std::atomic<bool>& stop) {
     refresh_rules();
     if (is_new && !adopt(assigned, stop)) continue;
     note_added_partitions();
-    const bool any = read_some();
+    bool any = read_some();
+    // What happens now comes first; the past gets a turn in four all the same.
+    if (!any || ++turns_ % 4 == 0) any = read_pasts() || any;
     give_out_urgent();
     if (!any && options_.closes_when_idle) close_idle();
     send_heartbeats();
@@ -119,6 +126,7 @@ bool IngestWorker::adopt(const std::vector<Assigned>& assigned, const std::atomi
     own.source = owned.topic;
     own.expects_keys = !owned.is_heartbeat;
     own.is_heartbeat = owned.is_heartbeat;
+    own.gives_past = true;
     // A position stands in the epoch that its slice is counted by; one without a position begins with the newest.
     const auto number =
         one.next_offset ? IngestPartition::epoch_of(split_mark(one.metadata).second) : epochs_->newest().number;
@@ -394,6 +402,66 @@ void IngestWorker::close_idle() {
     due[i]->taken_at = Duration{-1h};  // a close is taken, however lately the one before it was
     if (!out_.cuts.empty()) take_cuts(*due[i], reached);
   }
+}
+
+bool IngestWorker::read_pasts() {
+  // One after the other: each takes a reader, and the memory of what it counts.
+  bool is_reading = std::any_of(owned_.begin(), owned_.end(),
+                                [](const Owned& owned) { return owned.past && owned.past->records; });
+  bool any = false;
+  for (Owned& owned : owned_) {
+    const auto owed = owned.partition->owed_past();
+    if (owned.past && (!owed || owed->epoch != owned.past->epoch)) owned.past.reset();
+    if (!owed) continue;
+    if (!owned.past && !is_reading) begin_past(owned, *owed);
+    if (owned.past) any = read_past(owned) || any;
+    is_reading = is_reading || (owned.past && owned.past->records);
+  }
+  return any;
+}
+
+void IngestWorker::begin_past(Owned& owned, const OwedPast& owed) {
+  const Duration now = clock_.monotonic();
+  if (owned.past_asked_at > 0ms && now - owned.past_asked_at < ask_past_every) return;
+  owned.past_asked_at = now;
+  IngestOptions own = options_.ingest;
+  own.partition = owned.number;
+  own.source = owned.topic;
+  own.expects_keys = true;
+  Owned::PastRead past;
+  past.epoch = owed.epoch;
+  past.begun = now;
+  if (owned.is_heartbeat) {
+    past.piece = Past{owed.epoch, true, true, {}, {}};
+  } else if (epochs_->numbered(owed.epoch) == nullptr) {
+    past.piece = Past{owed.epoch, true, true, clock_.now(), {}};  // nobody knows any more what was asked for
+  } else {
+    past.count = std::make_unique<PastCount>(std::move(own), *epochs_, owed.epoch, fingerprinter_);
+    const TopicPartition source{Topic::source, owned.number};
+    const std::int64_t until =
+        holds(Safeguard::pasts_end_at_their_epoch) ? owed.until : membership_.member().reached(source);
+    past.records = bus_.read_again(source, past.count->reads_from(), until);
+    if (!past.records) return;
+  }
+  owned.past = std::move(past);
+}
+
+bool IngestWorker::read_past(Owned& owned) {
+  Owned::PastRead& past = *owned.past;
+  if (past.records) {
+    const std::size_t count = past.records->read(most_past_read, [&](const BusRecord& record) {
+      past.count->apply({record.key, record.value, record.time, record.offset});
+    });
+    past.read += static_cast<std::int64_t>(count);
+    if (!past.records->at_end()) return count > 0;
+    past.count->end(past.records->is_cut_off());
+    past.records.reset();
+    say_(false, "new conditions look back in " + owned.name() + ": " + std::to_string(past.read) + " records read in " +
+                    to_text(clock_.monotonic() - past.begun));
+  }
+  if (!past.piece && past.count) past.piece = past.count->next_piece(most_past_bytes);
+  if (past.piece && owned.partition->take_past(*past.piece)) past.piece.reset();
+  return false;
 }
 
 void IngestWorker::send_heartbeats() {

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "core/stage/ingest_stage.h"
+#include "core/stage/past_count.h"
 #include "ports/attempts.h"
 #include "ports/bus.h"
 #include "ports/clock.h"
@@ -79,6 +80,17 @@ class IngestWorker {
       RecordTime time;
     };
     std::deque<Waiting> waiting;
+    // What new aggregates missed, while it is read.
+    struct PastRead {
+      std::int64_t epoch = 0;
+      std::unique_ptr<PastCount> count;
+      std::unique_ptr<Again> records;
+      std::optional<Past> piece;  // that the partition had no room for yet
+      std::int64_t read = 0;
+      Duration begun{0};
+    };
+    std::optional<PastRead> past;
+    Duration past_asked_at{0};
     AttemptMark* attempts = nullptr;
     std::int64_t given_up = AttemptMark::none;  // the record that is passed over
   };
@@ -112,6 +124,10 @@ class IngestWorker {
   void pass_over(Owned& owned, const RawRecord& raw);
   void take_cuts(Owned& owned, std::int64_t next_offset);
   void close_idle();
+  // Reads on in the pasts that partitions owe, a little at a time. True where there is more at once.
+  bool read_pasts();
+  bool read_past(Owned& owned);
+  void begin_past(Owned& owned, const OwedPast& owed);
   void send_heartbeats();
   // Halts at once, findings when those are acknowledged.
   void give_out_urgent(const RuleSet* rules = nullptr);
@@ -136,6 +152,7 @@ class IngestWorker {
   Batch* filling_ = &batches_[0];  // what is being read goes here
   Batch* closing_ = nullptr;       // waits for acknowledgements, then is committed
   bool is_committing_ = false;
+  std::uint64_t turns_ = 0;
   Duration committed_at_{0};
   StreamTotals totals_before_;  // of partitions that are gone
   std::int64_t cuts_ = 0;

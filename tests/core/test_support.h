@@ -10,12 +10,14 @@
 #include <iterator>
 #include <memory>
 #include <random>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "base/time_text.h"
+#include "base/wire.h"
 #include "core/event/event_fields.h"
 #include "core/rule/rule_set.h"
 
@@ -75,6 +77,17 @@ inline std::vector<std::uint64_t> seeds(int count) {
   std::vector<std::uint64_t> list;
   for (int i = 1; i <= count; ++i) list.push_back(static_cast<std::uint64_t>(i));
   return list;
+}
+
+// Where a record with sections can be cut so that whole sections are left, or none; its own size is not among them.
+inline std::set<std::size_t> sizes_between_sections(std::string_view bytes) {
+  std::set<std::size_t> sizes;
+  std::string_view rest = wire::parts_of(bytes)->sections;
+  while (!rest.empty()) {
+    sizes.insert(bytes.size() - rest.size());
+    wire::next_section(rest);
+  }
+  return sizes;
 }
 
 }  // namespace tocsin::test

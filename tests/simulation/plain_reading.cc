@@ -17,6 +17,8 @@ using Json = nlohmann::json;
 constexpr Duration slice = 10s;
 constexpr std::int64_t open_end = INT64_MAX / 4;
 
+constexpr const char* recent = "Recent";
+
 RecordTime down(RecordTime time, Duration grain) {
   return {Duration{time.since_epoch.count() / grain.count() * grain.count()}};
 }
@@ -170,6 +172,7 @@ class PartitionReading {
       const std::string outcome = text_of(event, "outcome");
       add("ErrorRate", group, outcome == "errored" || outcome == "timed_out" ? 1 : 0);
     }
+    if (type == "step") add(recent, group, 0);
     if (type == "step" && event.contains("cost_usd")) {
       add("CostRise", group, std::llround(event["cost_usd"].get<double>() * 1e6));
     }
@@ -235,6 +238,7 @@ constexpr WindowRule window_rules[] = {
     {"CostRise", 4min, 4, 0s, 90s, 1h},
     {"ManyCalls", 2min, 0, 0s, 1min, 1h},
 };
+constexpr WindowRule recent_rule{recent, 1h, 0, 0s, 90s, 1h};
 constexpr Duration learned_after = 45min;
 
 class WindowReading {
@@ -248,7 +252,22 @@ class WindowReading {
     total.count += sum.count;
   }
 
-  void judge(RecordTime now) {
+  // Everything is as if it had always been counted.
+  void learn(RecordTime grid, Sum sum) {
+    add(grid, sum);
+    alert_.last_sample = std::prev(alert_.slices.end())->first;
+    const RecordTime begin = down(alert_.last_sample, 1min) - rule_.window;
+    alert_.gap = (alert_.last_sample - begin) / alert_.between(begin, alert_.last_sample).count;
+  }
+
+  std::int64_t episode() const { return alert_.episode; }
+  void go_on_from(std::int64_t episode) { alert_.episode = episode; }
+  void end(RecordTime now) {
+    if (alert_.state == WindowAlert::firing) resolve(now);
+  }
+
+  // `counted_since`: before it nothing was counted, though something may have been there.
+  void judge(RecordTime now, std::optional<RecordTime> counted_since = std::nullopt) {
     const RecordTime begin = down(now, 1min) - rule_.window;
     const Sum seen = alert_.between(begin, now);
     if (const auto fresh = alert_.slices.find(now); fresh != alert_.slices.end() && fresh->second.count > 0) {
@@ -257,7 +276,7 @@ class WindowReading {
     }
     const double baseline = std::isnan(alert_.frozen) ? baseline_at(begin) : alert_.frozen;
     std::optional<bool> truth;
-    if (seen.count >= rule_.least) truth = holds(seen, baseline);
+    if (seen.count >= rule_.least && !(counted_since && begin < *counted_since)) truth = holds(seen, baseline);
     const bool silent = now - alert_.last_sample >= std::max(rule_.silence, 8 * alert_.gap);
     if (silent && alert_.state == WindowAlert::firing) return resolve(now);
     forget_exclusions(now);
@@ -311,6 +330,7 @@ class WindowReading {
   std::optional<bool> holds(Sum seen, double baseline) const {
     const std::string_view name = rule_.name;
     if (name == "ManyCalls") return seen.count >= 25;
+    if (name == recent) return seen.count >= 30;
     if (name == "ErrorRate") return static_cast<double>(seen.sum) / static_cast<double>(seen.count) > 0.5;
     if (std::isnan(baseline)) return std::nullopt;
     return static_cast<double>(seen.sum) / 1e6 > 3 * baseline;
@@ -342,6 +362,73 @@ class WindowReading {
   std::string group_;
   PlainAnswer& answer_;
   WindowAlert alert_;
+};
+
+// The rule that comes and goes.
+class RecentReading {
+ public:
+  RecentReading(const std::vector<SourcePartition>& partitions, const std::vector<RecentRun>& runs,
+                PlainAnswer& answer)
+      : partitions_(partitions), runs_(runs), answer_(answer) {}
+
+  void judge(RecordTime now, const std::map<std::string, Sum>& fresh) {
+    if (run_ < runs_.size() && runs_[run_].end && now > *runs_[run_].end) {
+      for (auto& [group, reading] : groups_) {
+        reading.end(now);
+        episodes_[group] = reading.episode();
+      }
+      groups_.clear();
+      ++run_;
+    }
+    if (run_ == runs_.size() || now <= runs_[run_].from) return;
+    const RecentRun& run = runs_[run_];
+    for (const auto& [group, sum] : fresh) of(group).add(now, sum);
+    if (run.past_at == now) {
+      for (const std::int32_t p : run.past_of) learn(partitions_[static_cast<std::size_t>(p)], run.from);
+    }
+    const bool knows_all = run.from_the_beginning || (run.past_at && now >= *run.past_at &&
+                                                      run.past_of.size() == partitions_.size());
+    for (auto& [group, reading] : groups_) {
+      reading.judge(now, knows_all ? std::nullopt : std::optional(run.from));
+    }
+  }
+
+ private:
+  WindowReading& of(const std::string& group) {
+    const auto [known, is_new] = groups_.try_emplace(group, recent_rule, group, answer_);
+    if (is_new) known->second.go_on_from(episodes_[group]);
+    return known->second;
+  }
+
+  // The records that were read before the slice that begins at `from`, at their own stamps.
+  void learn(const SourcePartition& partition, RecordTime from) {
+    SourcePartition before;
+    const std::int64_t read = partition.read_until(from);
+    RecordTime last{};
+    for (std::int64_t i = 0; i < read; ++i) {
+      SourceRecord record = partition.records[static_cast<std::size_t>(i)];
+      const bool is_ahead = record.stamp >= from;
+      record.arrived = record.stamp.since_epoch - (is_ahead ? Duration{2min} : Duration{});
+      if (!is_ahead) last = std::max(last, record.stamp);
+      before.records.push_back(std::move(record));
+    }
+    if (before.records.empty()) return;
+    before.first_grid = down(before.records.front().stamp, slice) + slice;
+    before.idle = {{std::max(from, last + slice), read}};
+    PlainAnswer ignored;
+    for (const auto& [grid, closed] : PartitionReading(before, ignored).read(from)) {
+      for (const auto& [key, sum] : closed.sums) {
+        if (key.first == recent) of(key.second).learn(grid, sum);
+      }
+    }
+  }
+
+  const std::vector<SourcePartition>& partitions_;
+  const std::vector<RecentRun>& runs_;
+  PlainAnswer& answer_;
+  std::size_t run_ = 0;
+  std::map<std::string, WindowReading> groups_;
+  std::map<std::string, std::int64_t> episodes_;
 };
 
 // One page for all tasks of an agent that run too long.
@@ -416,7 +503,8 @@ class EventReading {
 
 }  // namespace
 
-PlainAnswer read_plainly(const std::vector<SourcePartition>& partitions, RecordTime until) {
+PlainAnswer read_plainly(const std::vector<SourcePartition>& partitions, const std::vector<RecentRun>& runs,
+                         RecordTime until) {
   PlainAnswer answer;
   std::vector<std::map<RecordTime, Closed>> closed;
   RecordTime first{Duration{INT64_MAX}};
@@ -425,20 +513,27 @@ PlainAnswer read_plainly(const std::vector<SourcePartition>& partitions, RecordT
     first = std::min(first, partitions[p].first_grid);
     for (const auto& [grid, slice_of] : closed.back()) {
       for (const auto& [key, sum] : slice_of.sums) {
+        if (key.first == recent) continue;  // it is not there always
         answer.slices[{static_cast<std::int32_t>(p), key.first, key.second, grid.since_epoch.count()}] = sum;
       }
     }
   }
   std::map<std::pair<std::string, std::string>, WindowReading> windows;
+  RecentReading recents(partitions, runs, answer);
   OverrunReading overruns(answer);
   EventReading events(answer);
   for (RecordTime now = first; now <= until; now = now + slice) {
     std::vector<TaskChange> tasks;
+    std::map<std::string, Sum> fresh;
     for (const auto& partition : closed) {
       const auto found = partition.find(now);
       if (found == partition.end()) continue;
       for (const Seen& seen : found->second.seen) events.see(seen);
       for (const auto& [key, sum] : found->second.sums) {
+        if (key.first == recent) {
+          fresh[key.second].sum += sum.sum;
+          fresh[key.second].count += sum.count;
+        }
         for (const WindowRule& rule : window_rules) {
           if (key.first != rule.name) continue;
           windows.try_emplace(key, rule, key.second, answer).first->second.add(now, sum);
@@ -447,6 +542,7 @@ PlainAnswer read_plainly(const std::vector<SourcePartition>& partitions, RecordT
       tasks.insert(tasks.end(), found->second.tasks.begin(), found->second.tasks.end());
     }
     for (auto& [key, reading] : windows) reading.judge(now);
+    recents.judge(now, fresh);
     overruns.judge(now, tasks);
     events.judge(now);
   }

@@ -1,13 +1,16 @@
 // The plain reading: what one program that reads the whole log in one go answers. It shares no deciding code with
-// Tocsin, keeps everything, and knows the simulation's six rules only.
+// Tocsin, keeps everything, and knows the simulation's seven rules only.
 //
-// Its input is each partition's records in offset order and the idle closes that were recorded, and nothing else.
+// Its input is each partition's records in offset order, the idle closes that were recorded, from when to when the rule
+// Recent was in force, and when what it had missed was there; nothing else.
 
 #pragma once
 
 #include <compare>
 #include <cstdint>
+#include <iterator>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <tuple>
@@ -35,6 +38,23 @@ struct SourcePartition {
   std::vector<IdleClose> idle;  // in order
   RecordTime first_grid;        // the first grid time that it closed
   RecordTime last_grid;
+  std::map<RecordTime, std::int64_t> reads;  // how many records were read when it closed this grid time
+
+  // How many were read before the slice that begins at `time`.
+  std::int64_t read_until(RecordTime time) const {
+    const auto after = reads.upper_bound(time);
+    return after == reads.begin() ? 0 : std::prev(after)->second;
+  }
+};
+
+// A stretch of epochs that all have the rule Recent.
+struct RecentRun {
+  RecordTime from;                // its first slice begins here
+  std::optional<RecordTime> end;  // the slices from here on are of an epoch without it
+  bool from_the_beginning = false;
+  // The grid time at which its past had come, and from which partitions.
+  std::optional<RecordTime> past_at;
+  std::set<std::int32_t> past_of;
 };
 
 struct Sum {
@@ -60,6 +80,7 @@ struct PlainAnswer {
 };
 
 // Up to and with grid time `until`.
-PlainAnswer read_plainly(const std::vector<SourcePartition>& partitions, RecordTime until);
+PlainAnswer read_plainly(const std::vector<SourcePartition>& partitions, const std::vector<RecentRun>& runs,
+                         RecordTime until);
 
 }  // namespace tocsin::sim

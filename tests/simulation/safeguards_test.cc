@@ -64,7 +64,10 @@ INSTANTIATE_TEST_SUITE_P(Safeguards, SafeguardSwitch,
                                          Switch{"event_alerts_stored", Safeguard::event_alerts_stored},
                                          Switch{"delivered_before_position", Safeguard::delivered_before_position},
                                          Switch{"statuses_read", Safeguard::statuses_read},
-                                         Switch{"attempts_by_owner_only", Safeguard::attempts_by_owner_only}),
+                                         Switch{"attempts_by_owner_only", Safeguard::attempts_by_owner_only},
+                                         Switch{"pasts_stay_owed", Safeguard::pasts_stay_owed},
+                                         Switch{"pasts_end_at_their_epoch", Safeguard::pasts_end_at_their_epoch},
+                                         Switch{"pasts_of_all", Safeguard::pasts_of_all}),
                          [](const auto& one) { return std::string(one.param.name); });
 
 TEST(PromiseOfTheCluster, RestoreReadsToTheHighWatermarkIsMissed) {

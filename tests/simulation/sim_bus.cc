@@ -65,7 +65,57 @@ class SimTail final : public Tail {
   std::vector<Part> parts_;
 };
 
+class SimAgain final : public Again {
+ public:
+  SimAgain(SimCluster& cluster, Process& process, TopicPartition of, std::int64_t from, std::int64_t until)
+      : cluster_(cluster), process_(process), of_(of), from_(from), until_(until) {
+    is_cut_off_ = cluster_.log(of).begin() > 0 && from <= cluster_.log(of).begin();
+  }
+
+  std::size_t read(std::size_t most, const OnRecord& on_record) override {
+    process_.point("past");
+    if (cluster_.back_at(of_) > process_.scheduler.now()) return 0;
+    if (process_.scheduler.random().chance(cluster_.trouble)) most = 1 + process_.scheduler.random().below(7);
+    std::size_t count = 0;
+    const PartitionLog& log = cluster_.log(of_);
+    for (std::size_t i = log.find(from_); i < log.entries().size() && count < most; i = log.find(from_)) {
+      const Entry& entry = log.entries()[i];
+      if (entry.offset >= until_) break;
+      from_ = entry.offset + 1;
+      if (entry.state != Entry::State::committed) continue;
+      const std::string key = entry.key, value = entry.value;
+      on_record({of_, entry.offset, key, value, entry.time});
+      ++count;
+    }
+    if (count < most) from_ = until_;
+    return count;
+  }
+  bool at_end() const override { return from_ >= until_; }
+  bool is_cut_off() const override { return is_cut_off_; }
+
+ private:
+  SimCluster& cluster_;
+  Process& process_;
+  TopicPartition of_;
+  std::int64_t from_ = 0;
+  std::int64_t until_ = 0;
+  bool is_cut_off_ = false;
+};
+
 }  // namespace
+
+std::unique_ptr<Again> SimBus::read_again(TopicPartition of, RecordTime from, std::int64_t until) {
+  const TopicPartition list[] = {of};
+  if (!ends(list)) return nullptr;
+  const PartitionLog& log = cluster_.log(of);
+  std::int64_t begin = until;
+  for (const Entry& entry : log.entries()) {
+    if (entry.state == Entry::State::marker || entry.time < from) continue;
+    begin = std::min(until, entry.offset);
+    break;
+  }
+  return std::make_unique<SimAgain>(cluster_, *process_, of, begin, until);
+}
 
 Result<std::unique_ptr<Member>, std::string> SimBus::join(const std::string& group, const std::vector<Topic>& topics,
                                                           const std::string& name) {

@@ -27,7 +27,7 @@ struct Faults {
   Duration between_slow_commits{};
   Duration between_clock_steps{};
   Duration between_copies{};    // of a block, which the log makes by itself
-  Duration between_reloads{};   // of rules that say the same in other words, and of one rule more that never fires
+  Duration between_reloads{};   // of rules that say the same in other words, and of one rule more
   double at_points = 0;         // how likely one of the places at which it hurts most is hit
   double trouble = 0;           // how likely a request is late
   Duration most_clock_error{};  // of each process's wall clock, either way

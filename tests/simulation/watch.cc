@@ -181,6 +181,8 @@ void Watch::note_block(std::int32_t place, const Block& block) {
   FirstBlock& first = blocks_[block.partition][block.grid];
   first.records += block.records;
   first.idle = block.idle;
+  if (block.past.is_last) first.past_of = block.past.epoch;
+  first.owes_past_of = block.owes_past_of;
   ++first.places;
   for (const Cell& cell : block.cells) {
     for (const Rule& rule : rules_.rules) {
@@ -220,6 +222,7 @@ std::vector<SourcePartition> Watch::source(Duration clock_ahead, Coverage& cover
       }
       expected = expected + 10s;
       read += block.records;
+      partition.reads[grid] = read;
       if (!block.idle) continue;
       ++coverage["slices closed by silence"];
       partition.idle.push_back({grid, read});
@@ -236,6 +239,50 @@ std::vector<SourcePartition> Watch::source(Duration clock_ahead, Coverage& cover
   return list;
 }
 
+// From when to when Recent was in force, and when its past had come: one past is taken at a grid time, the oldest
+// epoch's first, once no partition owes it or an older one.
+std::vector<RecentRun> Watch::recent_runs(const RuleEpochs& epochs, Coverage& coverage) const {
+  std::map<RecordTime, std::map<std::int32_t, FirstBlock>> by_grid;
+  for (const auto& [partition, blocks] : blocks_) {
+    for (const auto& [grid, block] : blocks) by_grid[grid][partition] = block;
+  }
+  std::map<std::int64_t, std::set<std::int32_t>> given;
+  std::map<std::int64_t, std::pair<RecordTime, std::set<std::int32_t>>> taken;
+  for (const auto& [grid, blocks] : by_grid) {
+    for (const auto& [partition, block] : blocks) {
+      if (block.past_of != 0) given[block.past_of].insert(partition);
+    }
+    if (given.empty()) continue;
+    const std::int64_t first = given.begin()->first;
+    const bool is_owed = std::any_of(blocks.begin(), blocks.end(), [&](const auto& entry) {
+      return entry.second.owes_past_of != 0 && entry.second.owes_past_of <= first;
+    });
+    if (is_owed) continue;
+    taken[first] = {grid, given.begin()->second};
+    given.erase(given.begin());
+  }
+  coverage["pasts of new aggregates"] += std::ssize(taken);
+  std::vector<RecentRun> runs;
+  bool goes_on = false;
+  for (std::int64_t number = 0; number <= epochs.newest().number; ++number) {
+    const RuleEpoch* const epoch = epochs.numbered(number);
+    if (epoch == nullptr) continue;
+    const bool has_it = epoch->rules->find("Recent") != nullptr;
+    if (goes_on && !has_it) runs.back().end = epoch->from;
+    if (has_it && !goes_on) {
+      RecentRun& run = runs.emplace_back();
+      run.from = epoch->from;
+      run.from_the_beginning = number == 0;
+      if (const auto past = taken.find(number); past != taken.end()) {
+        run.past_at = past->second.first;
+        run.past_of = past->second.second;
+      }
+    }
+    goes_on = has_it;
+  }
+  return runs;
+}
+
 // The last grid time that all partitions have evaluated and committed.
 RecordTime Watch::evaluated() const {
   RecordTime least{Duration{INT64_MAX}};
@@ -246,12 +293,17 @@ RecordTime Watch::evaluated() const {
   return least;
 }
 
-void Watch::check(const SimPager& pager, Duration clock_ahead, Coverage& coverage) {
+void Watch::check(const SimPager& pager, const RuleEpochs& epochs, Duration clock_ahead, Coverage& coverage) {
   take_blocks();
   const auto partitions = source(clock_ahead, coverage);
   if (has_failed()) return;
   const RecordTime until = evaluated();
-  const PlainAnswer plain = read_plainly(partitions, until);
+  const std::vector<RecentRun> runs = recent_runs(epochs, coverage);
+  if (!runs.empty() && !runs.back().end && !runs.back().from_the_beginning && runs.back().from + 3min <= until &&
+      runs.back().past_of.size() != partitions.size()) {
+    fail("I8", "the past of Recent, in force since " + to_rfc3339(runs.back().from) + ", has not come");
+  }
+  const PlainAnswer plain = read_plainly(partitions, runs, until);
   check_slices(plain, until, coverage);
   check_pages(plain, until, coverage);
   check_halts(plain, coverage);
@@ -282,6 +334,13 @@ void Watch::check_slices(const PlainAnswer& plain, RecordTime until, Coverage& c
     }
   }
   for (const auto& [key, sum] : plain.slices) {
+    if (!sums_.contains(key)) {
+      const auto& log = cluster_.log({Topic::source, std::get<0>(key)});
+      for (const Entry& e : log.entries()) {
+        if (std::abs(e.time.since_epoch.count() - std::get<3>(key)) < 60000) fprintf(stderr, "DBG %ld stamp %s arrived %s %s\n", e.offset, to_rfc3339(e.time).c_str(), to_rfc3339(RecordTime{e.appended_at}).c_str(), e.value.substr(0, 150).c_str());
+      }
+      for (auto& [g, b] : blocks_[std::get<0>(key)]) if (std::abs(g.since_epoch.count() - std::get<3>(key)) < 90000) fprintf(stderr, "DBG block %s records %ld idle %d\n", to_rfc3339(g).c_str(), b.records, b.idle);
+    }
     if (!sums_.contains(key)) return fail("I6", "nothing was counted of " + text(key));
   }
 }

@@ -22,6 +22,7 @@
 #include <string>
 #include <vector>
 
+#include "core/epoch/rule_epochs.h"
 #include "core/rule/rule_set.h"
 #include "core/stage/block.h"
 #include "simulation/plain_reading.h"
@@ -48,7 +49,7 @@ class Watch final : public SimCluster::Watcher {
   void expect_copy(std::int32_t partition, std::int64_t offset) { copies_.insert({partition, offset}); }
 
   // At the end. `clock_ahead`: how far a process's wall clock was ahead at most.
-  void check(const SimPager& pager, Duration clock_ahead, Coverage& coverage);
+  void check(const SimPager& pager, const RuleEpochs& epochs, Duration clock_ahead, Coverage& coverage);
 
   void fail(const std::string& invariant, const std::string& what);
   bool has_failed() const { return !failure_.empty(); }
@@ -62,6 +63,8 @@ class Watch final : public SimCluster::Watcher {
     std::int64_t records = 0;
     bool idle = false;
     int places = 0;  // blocks partitions that have their part
+    std::int64_t past_of = 0;   // the epoch whose past it completes; 0: of none
+    std::int64_t owes_past_of = 0;
   };
   struct OutboxPageSeen {
     std::string page_id;
@@ -73,6 +76,7 @@ class Watch final : public SimCluster::Watcher {
   void note_block(std::int32_t place, const Block& block);
   std::vector<SourcePartition> source(Duration clock_ahead, Coverage& coverage);
   RecordTime evaluated() const;
+  std::vector<RecentRun> recent_runs(const RuleEpochs& epochs, Coverage& coverage) const;
   void check_pages(const PlainAnswer& plain, RecordTime until, Coverage& coverage);
   void check_deliveries(const SimPager& pager, Coverage& coverage);
   void check_halts(const PlainAnswer& plain, Coverage& coverage);

@@ -1,6 +1,8 @@
 #include "core/epoch/rule_epochs.h"
 
 #include <algorithm>
+#include <iterator>
+#include <set>
 #include <utility>
 
 namespace tocsin {
@@ -25,6 +27,20 @@ const RuleEpoch* RuleEpochs::numbered(std::int64_t number) const {
   const auto found =
       std::find_if(epochs_.begin(), epochs_.end(), [&](const RuleEpoch& epoch) { return epoch.number == number; });
   return found == epochs_.end() ? nullptr : &*found;
+}
+
+std::vector<std::uint32_t> RuleEpochs::new_aggregates(std::int64_t number) const {
+  std::vector<std::uint32_t> list;
+  const auto found =
+      std::find_if(epochs_.begin(), epochs_.end(), [&](const RuleEpoch& epoch) { return epoch.number == number; });
+  if (found == epochs_.end() || found == epochs_.begin()) return list;
+  std::set<std::string> before;
+  for (const Aggregate& one : std::prev(found)->rules->aggregates) before.insert(one.canonical());
+  const auto& all = found->rules->aggregates;
+  for (std::uint32_t i = 0; i < all.size(); ++i) {
+    if (!before.contains(all[i].canonical())) list.push_back(i);
+  }
+  return list;
 }
 
 std::optional<RecordTime> RuleEpochs::counted_since(const std::string& aggregate, std::int64_t number) const {

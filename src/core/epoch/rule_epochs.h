@@ -45,6 +45,10 @@ class RuleEpochs {
   // The proposal that waits for every partition's promise, where this process can read its rules.
   std::optional<std::int64_t> open() const { return open_; }
 
+  // The aggregates of epoch `number` that the one before it had not, as indices. None of the first: nothing was read
+  // before it.
+  std::vector<std::uint32_t> new_aggregates(std::int64_t number) const;
+
   // From which grid time on all epochs up to `number` have this aggregate without a gap; the epoch's own beginning
   // where it has just come. Nothing where epoch `number` has none of that name.
   std::optional<RecordTime> counted_since(const std::string& aggregate, std::int64_t number) const;

@@ -124,6 +124,23 @@ struct Promise {
   RecordTime until;
 };
 
+// What a source partition holds of a series from before its aggregate was asked for.
+struct PastSeries {
+  std::uint32_t aggregate = 0;  // index into RuleSet::aggregates
+  GroupKey group;
+  std::string state;  // as SeriesTable::as_past() gives it
+};
+
+// A piece of what new aggregates would have added up before their epoch, in one source partition. The pieces go out
+// in order, in blocks of their own grid times.
+struct Past {
+  std::int64_t epoch = 0;  // that brought the aggregates; 0: this is none
+  bool is_first = false;   // whatever came before of this epoch was of an attempt that broke off
+  bool is_last = false;
+  RecordTime since;  // records from here on were read
+  std::vector<PastSeries> series;
+};
+
 struct Block {
   std::int32_t partition = 0;
   RecordTime grid;         // the slice is [grid - 10 s, grid)
@@ -139,6 +156,8 @@ struct Block {
   std::vector<Sighting> sightings;
   std::vector<TaskNews> tasks;
   std::vector<UrgentFinding> findings;  // those of the slice, once more: a crash between the two loses none
+  Past past;
+  std::int64_t owes_past_of = 0;  // the first epoch whose past the partition still owes after this block; 0: none
 };
 
 }  // namespace tocsin

@@ -19,16 +19,28 @@ void pass_epoch(Coder& coder, std::int64_t& epoch, Promise& promise) {
   wire::pass(coder, promise.until);
 }
 
+// The second: what new aggregates missed.
+template <class Coder>
+void pass_past(Coder& coder, std::int64_t& owes_past_of, Past& past) {
+  wire::pass(coder, owes_past_of);
+  wire::pass(coder, past);
+}
+
 }  // namespace
 
 std::string encode(const Block& block) {
   const std::string record = wire::write(block, block_version, wire::describe);
-  wire::Writer writer;
+  std::string sections;
+  wire::Writer epochs;
   std::int64_t epoch = block.epoch;
   Promise promise = block.promise;
-  pass_epoch(writer, epoch, promise);
-  std::string sections;
-  wire::append_section(sections, writer.take());
+  pass_epoch(epochs, epoch, promise);
+  wire::append_section(sections, epochs.take());
+  wire::Writer pasts;
+  std::int64_t owes_past_of = block.owes_past_of;
+  Past past = block.past;
+  pass_past(pasts, owes_past_of, past);
+  wire::append_section(sections, pasts.take());
   return wire::join(record, sections);
 }
 
@@ -37,9 +49,13 @@ std::optional<Block> decode_block(std::string_view bytes) {
   Block block;
   if (!parts || !wire::read(parts->record, block_version, block, wire::describe)) return std::nullopt;
   if (parts->sections.empty()) return block;
-  wire::Reader reader(*wire::next_section(parts->sections));
-  pass_epoch(reader, block.epoch, block.promise);
-  if (!reader.read_all()) return std::nullopt;
+  wire::Reader epochs(*wire::next_section(parts->sections));
+  pass_epoch(epochs, block.epoch, block.promise);
+  if (!epochs.read_all()) return std::nullopt;
+  if (parts->sections.empty()) return block;
+  wire::Reader pasts(*wire::next_section(parts->sections));
+  pass_past(pasts, block.owes_past_of, block.past);
+  if (!pasts.read_all()) return std::nullopt;
   return block;
 }
 

@@ -60,6 +60,10 @@ std::uint64_t hash_of(const UrgentFinding& finding, const RuleSet& rules) {
   return group_hash(rules.rules[finding.rule].group_by, finding.group);
 }
 
+std::uint64_t hash_of(const PastSeries& series, const RuleSet& rules) {
+  return group_hash(rules.aggregates[series.aggregate].group_by, series.group);
+}
+
 template <class T>
 std::size_t place_of(const T& value, const RuleSet& rules, std::size_t count) {
   return hash_of(value, rules) % count;
@@ -73,6 +77,21 @@ void deal(std::vector<T>& from, std::vector<T> Block::*list, const RuleSet& rule
   }
 }
 
+// What every part of a block says.
+void copy_header(const Block& from, Block& to) {
+  to.partition = from.partition;
+  to.grid = from.grid;
+  to.rule_set = from.rule_set;
+  to.epoch = from.epoch;
+  to.promise = from.promise;
+  to.idle = from.idle;
+  to.past.epoch = from.past.epoch;
+  to.past.is_first = from.past.is_first;
+  to.past.is_last = from.past.is_last;
+  to.past.since = from.past.since;
+  to.owes_past_of = from.owes_past_of;
+}
+
 }  // namespace
 
 std::vector<Block> split(Block block, const RuleSet& rules, std::int32_t count) {
@@ -81,20 +100,17 @@ std::vector<Block> split(Block block, const RuleSet& rules, std::int32_t count) 
     blocks[0] = std::move(block);
     return blocks;
   }
-  for (Block& part : blocks) {
-    part.partition = block.partition;
-    part.grid = block.grid;
-    part.rule_set = block.rule_set;
-    part.epoch = block.epoch;
-    part.promise = block.promise;
-    part.idle = block.idle;
-  }
+  for (Block& part : blocks) copy_header(block, part);
   blocks[0].records = block.records;
   blocks[0].groups_over_cap = block.groups_over_cap;
   deal(block.cells, &Block::cells, rules, blocks);
   deal(block.sightings, &Block::sightings, rules, blocks);
   deal(block.tasks, &Block::tasks, rules, blocks);
   deal(block.findings, &Block::findings, rules, blocks);
+  for (PastSeries& series : block.past.series) {
+    const std::size_t place = place_of(series, rules, blocks.size());
+    blocks[place].past.series.push_back(std::move(series));
+  }
   return blocks;
 }
 
@@ -106,42 +122,36 @@ std::int32_t blocks_partition_of(const UrgentFinding& finding, const RuleSet& ru
 std::vector<Block> in_parts(Block block, std::size_t most_bytes) {
   std::vector<Block> parts(1);
   std::size_t bytes = 0;
-  const auto header_of = [&](Block& part) {
-    part.partition = block.partition;
-    part.grid = block.grid;
-    part.rule_set = block.rule_set;
-    part.epoch = block.epoch;
-    part.promise = block.promise;
-    part.idle = block.idle;
-  };
-  header_of(parts[0]);
+  copy_header(block, parts[0]);
   parts[0].records = block.records;
   parts[0].groups_over_cap = block.groups_over_cap;
   const auto add = [&](auto list, auto& items, auto bytes_of) {
     for (auto& item : items) {
       const std::size_t size = bytes_of(item);
       if (bytes > 0 && bytes + size > most_bytes) {
-        header_of(parts.emplace_back());
+        copy_header(block, parts.emplace_back());
         bytes = 0;
       }
       bytes += size;
-      (parts.back().*list).push_back(std::move(item));
+      list(parts.back()).push_back(std::move(item));
     }
   };
   // Rounded up: numbers take ten bytes at most.
-  add(&Block::cells, block.cells, [](const Cell& cell) {
+  add([](Block& part) -> auto& { return part.cells; }, block.cells, [](const Cell& cell) {
     std::size_t size =
         60 + cell.group.size() + 10 * cell.distinct.hashes().size() + 2 * cell.distinct.registers().size();
     for (const Example& example : cell.examples) size += 20 + example.correlation_id.size();
     return size;
   });
-  add(&Block::sightings, block.sightings,
+  add([](Block& part) -> auto& { return part.sightings; }, block.sightings,
       [](const Sighting& one) { return 20 + one.agent.size() + one.value.size(); });
-  add(&Block::tasks, block.tasks, [](const TaskNews& news) { return 80 + news.group.size(); });
-  add(&Block::findings, block.findings, [](const UrgentFinding& finding) {
+  add([](Block& part) -> auto& { return part.tasks; }, block.tasks, [](const TaskNews& news) { return 80 + news.group.size(); });
+  add([](Block& part) -> auto& { return part.findings; }, block.findings, [](const UrgentFinding& finding) {
     const std::size_t own = 200 + finding.group.size() + finding.correlation_id.size() + finding.place.size();
     return finding.halt ? own * 3 + finding.halt->reason.size() : own;
   });
+  add([](Block& part) -> auto& { return part.past.series; }, block.past.series,
+      [](const PastSeries& one) { return 20 + one.group.size() + one.state.size(); });
   for (std::size_t i = 0; i < parts.size(); ++i) {
     parts[i].part = static_cast<std::int32_t>(i);
     parts[i].parts = static_cast<std::int32_t>(parts.size());

@@ -11,6 +11,7 @@
 #include "core/stage/agent_versions.h"
 #include "core/stage/evaluate_keys.h"
 #include "core/stage/event_alerts.h"
+#include "core/stage/past_book.h"
 #include "core/stage/series_table.h"
 #include "core/stage/task_alerts.h"
 #include "core/stage/unknown_sections.h"
@@ -51,6 +52,7 @@ struct EvaluatePartition::State {
   bool saw_heartbeat = false;
   std::optional<RecordTime> resuming_to;  // grid times up to this one were evaluated before
   int unevaluated = 0;                    // grid times that are folded only; see end_resume()
+  PastBook pasts;
   UnknownSections unknown;
   std::vector<StateRecord> stored;  // of the parts that have their turns, since the last take_changes()
 
@@ -121,7 +123,13 @@ struct EvaluatePartition::State {
     if (evaluated != before_all && reached.try_emplace(block.partition, evaluated).second) reached_changed = true;
     // A second copy of what counted already.
     if (block.grid <= evaluated && holds(Safeguard::first_block_wins)) return;
-    if (resuming_to && block.grid <= *resuming_to - folded_again) return;  // stands in the records
+    if (resuming_to && block.grid <= *resuming_to - folded_again) {
+      if (!pasts.wants(block)) return;  // stands in the records
+      block.cells.clear();
+      block.sightings.clear();
+      block.tasks.clear();
+      block.findings.clear();
+    }
     const std::int32_t partition = block.partition;
     const RecordTime grid = block.grid;
     if (!gather(std::move(block))) return;
@@ -147,6 +155,7 @@ struct EvaluatePartition::State {
       append(known.sightings, block.sightings);
       append(known.tasks, block.tasks);
       append(known.findings, block.findings);
+      append(known.past.series, block.past.series);
     }
     return known.part + 1 == known.parts;
   }
@@ -169,6 +178,7 @@ struct EvaluatePartition::State {
     for (const auto& [partition, block] : blocks) {
       for (const Sighting& sighting : block.sightings) versions.note(sighting, grid);
     }
+    gather_pasts(grid, blocks);
     const RuleEpoch* const of_block = epoch_at(grid);
     if (of_block != nullptr && of_block->number != epoch) {
       for (auto& [partition, block] : blocks) translate(block, *of_block->rules);
@@ -222,7 +232,9 @@ struct EvaluatePartition::State {
       }
       for (const TaskNews& item : block.tasks) news.push_back(&item);
     }
+    gather_pasts(grid, blocks);
     fold(blocks, begin);
+    merge_pasts(grid, blocks);
     for (const std::uint32_t aggregate : series.take_overflowed()) raise_overflow(aggregate, grid, out);
     evaluate_rules(news, grid, out);
     event_alerts.advance(grid, out);
@@ -242,6 +254,46 @@ struct EvaluatePartition::State {
       for (auto& rule : task_rules) rule->drop_changes();
       event_alerts.drop_changes();
     }
+  }
+
+  void gather_pasts(RecordTime grid, std::map<std::int32_t, Block>& blocks) {
+    const RuleEpoch* const of_block = epoch_at(grid);
+    for (auto& [partition, block] : blocks) {
+      if (of_block == nullptr || !pasts.wants(block)) continue;
+      pasts.take(partition, std::move(block.past), of_block->rules->aggregates, grid);
+    }
+  }
+
+  // What new aggregates missed, once no partition owes it any more: from this grid time on they have always been there.
+  void merge_pasts(RecordTime grid, const std::map<std::int32_t, Block>& blocks) {
+    const auto ready = pasts.next(blocks);
+    if (!ready) return;
+    const RuleEpoch* const brought = epochs->numbered(*ready);
+    const PastBook::Step step = pasts.take_step(brought != nullptr ? brought->from : grid, blocks);
+    if (brought == nullptr) return;
+    std::vector<std::uint32_t> changed;
+    for (const std::uint32_t index : epochs->new_aggregates(*ready)) {
+      const std::string name = brought->rules->aggregates[index].canonical();
+      const auto number = aggregate_since(name, *brought);
+      if (!number) continue;
+      if (const auto past = step.series.find(name); past != step.series.end()) {
+        series.merge_past(*number, past->second, grid, stored);
+      }
+      if (step.is_last) series.move_back(*number, step.since, stored);
+      changed.push_back(*number);
+    }
+    for (auto& rule : window_rules) {
+      if (rule->uses_any(changed)) rule->look_at_past();
+    }
+  }
+
+  // An aggregate's number now; nothing where it has not been there ever since that epoch.
+  std::optional<std::uint32_t> aggregate_since(const std::string& name, const RuleEpoch& brought) const {
+    if (epochs->counted_since(name, epoch) != brought.from) return std::nullopt;
+    for (std::uint32_t i = 0; i < rules->aggregates.size(); ++i) {
+      if (rules->aggregates[i].canonical() == name) return i;
+    }
+    return std::nullopt;
   }
 
   void take_changes(std::vector<StateRecord>& out) {
@@ -343,13 +395,14 @@ struct EvaluatePartition::State {
     for (const RecordTime time : {evaluated, known_since, last_forgotten}) {
       text += ' ' + std::to_string(time.since_epoch.count());
     }
-    text += ' ' + std::to_string(epoch);
+    for (const std::int64_t number : {epoch, pasts.merged(), pasts.steps()}) text += ' ' + std::to_string(number);
     return text;
   }
 
   struct Position {
     RecordTime evaluated, known_since, last_forgotten;
     std::int64_t epoch = 0;
+    std::int64_t pasts_merged = 0, past_steps = 0;
   };
 
   static std::optional<Position> read_position(std::string_view text) {
@@ -362,10 +415,11 @@ struct EvaluatePartition::State {
       if (error != std::errc{}) return std::nullopt;
       at = next;
     }
-    // The epoch came later than the others, and more may come.
+    // The others came later, and more may come.
     if (numbers.size() < 4 || numbers[0] != position_form) return std::nullopt;
+    numbers.resize(std::max<std::size_t>(numbers.size(), 7));
     const auto time = [&](std::size_t i) { return RecordTime{Duration{numbers[i]}}; };
-    return Position{time(1), time(2), time(3), numbers.size() > 4 ? numbers[4] : 0};
+    return Position{time(1), time(2), time(3), numbers[4], numbers[5], numbers[6]};
   }
 
   bool begin_resume(std::string_view text) {
@@ -375,6 +429,7 @@ struct EvaluatePartition::State {
     last_forgotten = position->last_forgotten;
     resuming_to = position->evaluated;
     epoch = position->epoch;
+    pasts.resume(position->pasts_merged, position->past_steps);
     series.end_restore();
     return true;
   }
@@ -545,7 +600,9 @@ std::string EvaluatePartition::position() const {
   return state_->position();
 }
 RecordTime EvaluatePartition::needs_blocks_after() const {
-  return state_->resuming_to.value_or(state_->evaluated) - folded_again;
+  const RecordTime recent = state_->resuming_to.value_or(state_->evaluated) - folded_again;
+  const auto past = state_->pasts.first_grid();
+  return past ? std::min(recent, *past - slice_length) : recent;
 }
 bool EvaluatePartition::restore(std::string_view key, std::string_view value) {
   const auto record = state_->unknown.take_off(key, value);

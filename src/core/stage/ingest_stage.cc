@@ -97,6 +97,8 @@ struct IngestPartition::State {
   RecordTime moving_until = before_all;
   std::int64_t records_in_slice = 0;
   UnknownSections unknown;
+  std::array<OwedPast, most_owed_pasts> owed;
+  std::optional<Past> past;  // goes out with the next cut
   std::vector<UrgentFinding> findings_in_slice;
   std::vector<Sighting> sightings;
   std::unordered_set<std::uint64_t> sighted;  // of this slice: agent, field and value
@@ -144,12 +146,47 @@ struct IngestPartition::State {
 
   // Between two slices. The old rules live on in the cuts that they made.
   void change_rules(const RuleEpoch& next) {
+    for (std::int64_t number = epoch + 1; number <= next.number; ++number) owe_past_of(number);
     const auto old = std::exchange(rules, next.rules);
     epoch = next.number;
     sanitizer.emplace(next.patterns, fingerprinter);
     tasks.change_rules(*rules);
     slice = Slice(*rules, options.most_groups);
     find_event_rules();
+  }
+
+  void owe_past_of(std::int64_t number) {
+    if (!options.gives_past || log_time == before_all || epochs->new_aggregates(number).empty()) return;
+    // Rules that change faster than the past can be read: the oldest epoch's is left.
+    if (owed.back().epoch != 0) {
+      std::shift_left(owed.begin(), owed.end(), 1);
+      past.reset();
+    }
+    *std::find_if(owed.begin(), owed.end(), [](const OwedPast& one) { return one.epoch == 0; }) = {number, next_offset};
+  }
+
+  // What is held of the past, in the numbers of these rules; what they do not have any more is left out.
+  void put_past(Block& block) {
+    if (past) {
+      const RuleEpoch* const counted = epochs->numbered(past->epoch);
+      std::vector<std::uint32_t> numbers;
+      for (std::size_t i = 0; counted != nullptr && i < counted->rules->aggregates.size(); ++i) {
+        const Aggregate& one = counted->rules->aggregates[i];
+        const std::string name = one.canonical();
+        const auto same = std::find_if(rules->aggregates.begin(), rules->aggregates.end(),
+                                       [&](const Aggregate& other) { return other.canonical() == name; });
+        numbers.push_back(static_cast<std::uint32_t>(same - rules->aggregates.begin()));
+      }
+      for (PastSeries& series : past->series) series.aggregate = numbers[series.aggregate];
+      std::erase_if(past->series,
+                    [&](const PastSeries& series) { return series.aggregate == rules->aggregates.size(); });
+      if (past->is_last) {
+        std::shift_left(owed.begin(), owed.end(), 1);
+        owed.back() = {};
+      }
+      block.past = *std::exchange(past, std::nullopt);
+    }
+    block.owes_past_of = owed.front().epoch;
   }
 
   // For the slice that ends at `grid`. Where its rules change it is empty yet: what would have counted in it waited.
@@ -183,6 +220,7 @@ struct IngestPartition::State {
     block.sightings = std::exchange(sightings, {});
     sighted.clear();
     block.findings = std::exchange(findings_in_slice, {});
+    put_past(block);
     closed_tasks.clear();
     tasks.close(holds(Safeguard::deadlines_by_log_time) ? grid : time_of_agents(grid), block.tasks, closed_tasks);
     for (const Task& task : closed_tasks) {
@@ -629,6 +667,7 @@ struct IngestPartition::State {
     position.unkeyed = unkeyed;
     position.epoch = epoch;
     position.promise = promise;
+    if (holds(Safeguard::pasts_stay_owed)) position.owed = owed;
     return position;
   }
 
@@ -644,6 +683,7 @@ struct IngestPartition::State {
     unkeyed = position.unkeyed;
     epoch = position.epoch;
     promise = position.promise;
+    owed = position.owed;
     halts.resume(position.last_held);
     tasks.resume([&](Task& task) {
       const AgentEntry* const agent = agent_of(task.field(StringField::env), task.field(StringField::agent));
@@ -699,6 +739,17 @@ std::optional<RecordTime> IngestPartition::held_until() const {
   const auto& state = *state_;
   const bool is_open = state.epochs && state.promise.number > state.epochs->settled();
   return is_open ? std::optional(state.promise.until) : std::nullopt;
+}
+
+std::optional<OwedPast> IngestPartition::owed_past() const {
+  const OwedPast& first = state_->owed.front();
+  return first.epoch != 0 ? std::optional(first) : std::nullopt;
+}
+
+bool IngestPartition::take_past(Past past) {
+  if (state_->past) return false;
+  state_->past = std::move(past);
+  return true;
 }
 
 std::optional<std::int64_t> IngestPartition::epoch_of(std::string_view position) {

@@ -80,6 +80,8 @@ struct IngestOptions {
   std::string source;
   // Its records are Tocsin's own: none is decoded, and each becomes a notice in the block of its slice.
   bool is_heartbeat = false;
+  // What new aggregates missed is counted by its owner (see PastCount), and given to take_past().
+  bool gives_past = false;
 };
 
 class IngestPartition {
@@ -115,6 +117,13 @@ class IngestPartition {
     const auto held = held_until();
     return held && std::max(time, log_time()) >= *held;
   }
+
+  // What new aggregates missed, and nobody counted yet: the first epoch of which that is so, and the offset at which
+  // its slices begin. Nothing is owed by a partition that had read nothing.
+  std::optional<OwedPast> owed_past() const;
+  // The next cut takes it along; with the last piece its epoch is owed no longer. False where a piece waits already.
+  // Requires: it is of the epoch that owed_past() names, its aggregates numbered as that epoch's.
+  bool take_past(Past past);
 
   // Those that the slice which is filling is counted by.
   const RuleSet& rules() const;

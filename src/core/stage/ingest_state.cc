@@ -76,6 +76,10 @@ void for_each_number(IngestPosition& position, Visit visit) {
   visit(position.epoch);
   visit(position.promise.number);
   time(position.promise.until);
+  for (OwedPast& owed : position.owed) {
+    visit(owed.epoch);
+    visit(owed.until);
+  }
 }
 
 template <class T>

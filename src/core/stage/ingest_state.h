@@ -6,6 +6,7 @@
 
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -37,6 +38,13 @@ std::string encode(const RecentIdentities::Page& page);
 std::optional<RecentIdentities::Page> decode_page(std::string_view place, std::string_view bytes,
                                                   std::vector<std::uint64_t>& storage);
 
+// What an epoch's new aggregates would have added up in the records before this offset is still to be said.
+struct OwedPast {
+  std::int64_t epoch = 0;  // 0: none
+  std::int64_t until = 0;
+};
+inline constexpr std::size_t most_owed_pasts = 4;
+
 // What is small and changes with every cut: it stands in the metadata of the source's offset.
 struct IngestPosition {
   RecordTime log_time;
@@ -48,6 +56,7 @@ struct IngestPosition {
   UnkeyedWatch unkeyed;
   std::int64_t epoch = 0;  // of the rules that slices are counted by
   Promise promise;
+  std::array<OwedPast, most_owed_pasts> owed;  // in order; those that are none last
 };
 
 // Decimal numbers with a space between them, 512 bytes at most. What a later release appends is passed over and not

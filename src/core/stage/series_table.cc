@@ -21,17 +21,35 @@ constexpr Duration contributions_kept = 24h;
 constexpr std::uint64_t since_version = 1;
 constexpr std::uint64_t series_version = 1;
 
-// After this long a series holds nothing but zeros.
-Duration kept(HistoryReach reach) {
-  switch (reach) {
-    case HistoryReach::day:
-      return 26h;
-    case HistoryReach::two_days:
-      return 49h;
-    case HistoryReach::week:
-      break;
-  }
-  return 172h;
+template <class Coder>
+void pass(Coder& coder, Series::Contribution& contribution) {
+  wire::pass(coder, contribution.at);
+  wire::pass(coder, contribution.example);
+}
+
+std::string encode(const Series& series) {
+  wire::Writer writer;
+  writer.number(series_version);
+  RecordTime stored = series.stored;
+  wire::pass(writer, stored);
+  series.history.write_to(writer);
+  series.distinct.write_to(writer);
+  auto contributions = series.contributions;
+  writer.list(contributions, [&](Series::Contribution& one) { pass(writer, one); });
+  return writer.take();
+}
+
+// Requires: nothing was added to the series.
+bool decode(std::string_view bytes, Series& series) {
+  wire::Reader reader(bytes);
+  std::uint64_t version = 0;
+  reader.number(version);
+  if (version != series_version) return false;
+  wire::pass(reader, series.stored);
+  series.history.read_from(reader);
+  series.distinct.read_from(reader);
+  reader.list(series.contributions, [&](Series::Contribution& one) { pass(reader, one); });
+  return reader.read_all();
 }
 
 }  // namespace
@@ -41,6 +59,19 @@ void DistinctHistory::add(RecordTime slice, const DistinctSet& set) {
   if (minutes_.empty() || minutes_.back().first != minute) minutes_.emplace_back(minute, DistinctSet{});
   minutes_.back().second.merge(set);
   while (minutes_.front().first + distinct_kept < minute) minutes_.erase(minutes_.begin());
+}
+
+void DistinctHistory::merge(const DistinctHistory& other) {
+  for (const auto& [minute, set] : other.minutes_) {
+    const auto place =
+        std::lower_bound(minutes_.begin(), minutes_.end(), minute,
+                         [](const auto& known, RecordTime time) { return known.first < time; });
+    const bool is_known = place != minutes_.end() && place->first == minute;
+    (is_known ? place : minutes_.insert(place, {minute, DistinctSet{}}))->second.merge(set);
+  }
+  while (!minutes_.empty() && minutes_.front().first + distinct_kept < minutes_.back().first) {
+    minutes_.erase(minutes_.begin());
+  }
 }
 
 std::int64_t DistinctHistory::window(RecordTime now, Duration length) const {
@@ -94,6 +125,27 @@ std::vector<std::string> Series::examples_since(RecordTime from) const {
     if (ids.size() < most_examples) ids.push_back(sum.example.correlation_id);
   }
   return ids;
+}
+
+void Series::merge(const Series& past) {
+  history.merge(past.history);
+  distinct.merge(past.distinct);
+  contributions.insert(contributions.begin(), past.contributions.begin(), past.contributions.end());
+  std::stable_sort(contributions.begin(), contributions.end(),
+                   [](const Contribution& a, const Contribution& b) { return a.at < b.at; });
+  drop_contributions(history.last_added());
+}
+
+void Series::drop_contributions(RecordTime now) {
+  while (contributions.size() > most_contributions) {
+    const auto first = contributions.begin();
+    const bool is_old = first->at + contributions_kept < now;
+    contributions.erase(
+        is_old ? first
+               : std::min_element(first, contributions.end(), [](const Contribution& a, const Contribution& b) {
+                   return a.example.amount < b.example.amount;
+                 }));
+  }
 }
 
 SeriesTable::SeriesTable(const RuleSet& rules) : rules_(&rules) {
@@ -197,17 +249,41 @@ void SeriesTable::fold(const std::vector<Cell>& cells, RecordTime begin) {
     for (const Example& example : cell.examples) {
       series->contributions.push_back({begin + slice_length, example});
     }
-    while (series->contributions.size() > most_contributions) {
-      const auto first = series->contributions.begin();
-      const bool is_old = first->at + contributions_kept < begin;
-      series->contributions.erase(
-          is_old ? first
-                 : std::min_element(first, series->contributions.end(),
-                                    [](const Series::Contribution& a, const Series::Contribution& b) {
-                                      return a.example.amount < b.example.amount;
-                                    }));
-    }
+    series->drop_contributions(begin);
   }
+}
+
+std::vector<PastSeries> SeriesTable::as_past() const {
+  std::vector<PastSeries> list;
+  for (std::uint32_t i = 0; i < tables_.size(); ++i) {
+    for (const auto& [group, series] : tables_[i]) list.push_back({i, group, encode(*series)});
+  }
+  return list;
+}
+
+void SeriesTable::merge_past(std::uint32_t aggregate, const std::vector<PastSeries>& past, RecordTime grid,
+                             std::vector<StateRecord>& out) {
+  auto& table = tables_[aggregate];
+  const HistoryReach reach = rules_->aggregates[aggregate].reach;
+  for (auto one = past.begin(); one != past.end();) {
+    const GroupKey group = one->group;
+    auto known = table.find(group);
+    const bool has_room = table.size() < rules_->aggregates[aggregate].max_series && group != "_overflow";
+    if (known == table.end() && has_room) known = table.emplace(group, std::make_unique<Series>(reach)).first;
+    for (; one != past.end() && one->group == group; ++one) {  // one from each source partition
+      Series old(reach);
+      if (known != table.end() && decode(one->state, old)) known->second->merge(old);
+    }
+    if (known == table.end()) continue;
+    known->second->stored = grid;
+    out.push_back({key_of(aggregate, group), encode(*known->second)});
+  }
+}
+
+void SeriesTable::move_back(std::uint32_t aggregate, RecordTime since, std::vector<StateRecord>& out) {
+  if (since >= counted_since_[aggregate]) return;
+  counted_since_[aggregate] = since;
+  store_since(aggregate, out);
 }
 
 const Series* SeriesTable::find(std::uint32_t aggregate, const GroupKey& group) const {
@@ -226,7 +302,7 @@ std::vector<std::uint32_t> SeriesTable::take_overflowed() {
 
 void SeriesTable::forget(RecordTime now, std::vector<StateRecord>& out) {
   for (std::uint32_t i = 0; i < tables_.size(); ++i) {
-    const Duration age = kept(rules_->aggregates[i].reach);
+    const Duration age = kept_for(rules_->aggregates[i].reach);
     std::erase_if(tables_[i], [&](const auto& entry) {
       if (entry.second->history.last_added() + age >= now) return false;
       out.push_back({key_of(i, entry.first), {}});
@@ -242,16 +318,7 @@ void SeriesTable::store(RecordTime grid, std::vector<StateRecord>& out) {
       // One that was never stored waits for its turn like any other: the blocks of more than an hour are read again.
       if (!is_turn_of(group, grid)) continue;
       series->stored = grid;
-      wire::Writer writer;
-      writer.number(series_version);
-      wire::pass(writer, series->stored);
-      series->history.write_to(writer);
-      series->distinct.write_to(writer);
-      writer.list(series->contributions, [&](Series::Contribution& one) {
-        wire::pass(writer, one.at);
-        wire::pass(writer, one.example);
-      });
-      out.push_back({key_of(i, group), writer.take()});
+      out.push_back({key_of(i, group), encode(*series)});
     }
   }
 }
@@ -268,19 +335,8 @@ bool SeriesTable::restore(std::string_view key, std::string_view value) {
     series.reset();
     return true;
   }
-  wire::Reader reader(value);
-  std::uint64_t version = 0;
-  reader.number(version);
-  if (version != series_version) return false;
   series = std::make_unique<Series>(rules_->aggregates[aggregate].reach);
-  wire::pass(reader, series->stored);
-  series->history.read_from(reader);
-  series->distinct.read_from(reader);
-  reader.list(series->contributions, [&](Series::Contribution& one) {
-    wire::pass(reader, one.at);
-    wire::pass(reader, one.example);
-  });
-  return reader.read_all();
+  return decode(value, *series);
 }
 
 void SeriesTable::end_restore() {

@@ -21,6 +21,8 @@ namespace tocsin {
 class DistinctHistory {
  public:
   void add(RecordTime slice, const DistinctSet& set);
+  // Adds all that `other` holds, which may be older than what is here.
+  void merge(const DistinctHistory& other);
   std::int64_t window(RecordTime now, Duration length) const;
   bool empty() const { return minutes_.empty(); }
 
@@ -43,6 +45,10 @@ struct Series {
   std::vector<Contribution> contributions;     // of the last hours; bounded
   RecordTime stored{Duration{INT64_MIN / 2}};  // the grid time as of which it was stored last
 
+  // Adds all that `past` holds, which is older than what is here.
+  void merge(const Series& past);
+  void drop_contributions(RecordTime now);  // until there is room
+
   // The tasks that contributed most since `from`, the heaviest first, of equal ones the latest.
   std::vector<std::string> examples_since(RecordTime from) const;
 };
@@ -62,6 +68,15 @@ class SeriesTable {
   // Puts the cells of one slice into their series. `begin`: of the slice. Cells must come in by aggregate and
   // group; a new series beyond its aggregate's cap goes into `_overflow`.
   void fold(const std::vector<Cell>& cells, RecordTime begin);
+
+  // What was counted elsewhere for grid times before this one, by the same aggregates (see PastCount). The series
+  // that it is added to are stored at once. `past`: by group. A new series beyond the cap is left out.
+  void merge_past(std::uint32_t aggregate, const std::vector<PastSeries>& past, RecordTime grid,
+                  std::vector<StateRecord>& out);
+  // From this grid time on the aggregate was counted.
+  void move_back(std::uint32_t aggregate, RecordTime since, std::vector<StateRecord>& out);
+  // All that is in it, as merge_past() takes it: by aggregate and group.
+  std::vector<PastSeries> as_past() const;
 
   // Null where the group has none.
   const Series* find(std::uint32_t aggregate, const GroupKey& group) const;

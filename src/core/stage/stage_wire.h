@@ -109,6 +109,20 @@ void pass(Coder& coder, UrgentFinding& finding) {
 }
 
 template <class Coder>
+void pass(Coder& coder, Past& past) {
+  pass(coder, past.epoch);
+  pass(coder, past.is_first);
+  pass(coder, past.is_last);
+  pass(coder, past.since);
+  coder.list(past.series, [&](PastSeries& series) {
+    pass_integer(coder, series.aggregate);
+    pass(coder, series.group);
+    pass(coder, series.state);
+  });
+}
+
+// But for what stands in its sections.
+template <class Coder>
 void pass(Coder& coder, Block& block) {
   pass_integer(coder, block.partition);
   pass(coder, block.grid);

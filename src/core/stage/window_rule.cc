@@ -493,6 +493,23 @@ void WindowRule::resume() {
   }
 }
 
+bool WindowRule::uses_any(const std::vector<std::uint32_t>& aggregates) const {
+  return std::any_of(rule_.values.begin(), rule_.values.end(), [&](const NamedValue& value) {
+    return std::find(aggregates.begin(), aggregates.end(), value.aggregate) != aggregates.end();
+  });
+}
+
+void WindowRule::look_at_past() {
+  for (auto& [key, group] : groups_) {
+    std::fill(group.baselines.begin(), group.baselines.end(), CachedBaseline{});
+    group.last_sample = before_samples;
+    group.usual_gap = {};
+  }
+  known_series_ = 0;  // another group may have come for one that has gone
+  resume();
+  store_all();
+}
+
 void WindowRule::forget(RecordTime now) {
   for (auto& [key, group] : groups_) {
     for (std::size_t i = 0; i < rule_.values.size(); ++i) {

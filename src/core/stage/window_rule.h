@@ -34,6 +34,10 @@ class WindowRule {
   // Evaluates every group at grid time `now`. `known_since`: before it nothing was counted anywhere.
   void evaluate(RecordTime now, RecordTime known_since, std::vector<AlertChange>& out);
 
+  // Series have more of a past than they had when they were looked at.
+  bool uses_any(const std::vector<std::uint32_t>& aggregates) const;
+  void look_at_past();
+
   // Its rule is taken away, or changes what its groups are: whatever fires ends, for this reason.
   void end_all(RecordTime now, const std::string& reason, std::vector<AlertChange>& out);
   // The groups whose alert has a past, as take_changes() gives them.
@@ -67,6 +71,8 @@ class WindowRule {
   const Rule& rule() const { return rule_; }
 
  private:
+  static constexpr RecordTime before_samples{Duration{INT64_MIN / 2}};
+
   struct CachedBaseline {
     BaselineRange range{};
     std::uint32_t version = UINT32_MAX;
@@ -78,7 +84,7 @@ class WindowRule {
     AlertLife life;
     std::vector<CachedBaseline> baselines;
     std::vector<BaselineFigures> frozen;
-    RecordTime last_sample{Duration{INT64_MIN / 2}};
+    RecordTime last_sample = before_samples;
     Duration usual_gap{};  // between samples, as long as there were any
     Sight sight = Sight::blind;
     std::optional<RecordTime> resolved;   // when the last episode ended

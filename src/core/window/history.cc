@@ -77,6 +77,16 @@ void History::Ring::add(RecordTime time, Totals totals) {
   put(slot, {before.sum + totals.sum, before.count + totals.count});
 }
 
+void History::Ring::merge(const Ring& other) {
+  if (other.newest_ == INT64_MIN || cells() == 0) return;
+  // Nothing of it moves this ring back, so the oldest may come first.
+  for (auto age = static_cast<std::int64_t>(other.cells()) - 1; age >= 0; --age) {
+    const std::int64_t number = other.newest_ - age;
+    const Totals totals = other.cell(slot_of(number, other.cells()));
+    if (totals != Totals{}) add({number * length_}, totals);
+  }
+}
+
 Totals History::Ring::at(RecordTime time) const {
   const std::int64_t number = number_of(time, length_);
   if (newest_ == INT64_MIN || number > newest_ || number <= newest_ - static_cast<std::int64_t>(cells())) return {};
@@ -111,6 +121,19 @@ std::optional<HistoryReach> reach_of(Duration window, Duration range) {
   return std::nullopt;
 }
 
+Duration kept_for(HistoryReach reach) {
+  using namespace std::chrono_literals;
+  switch (reach) {
+    case HistoryReach::day:
+      return 26h;
+    case HistoryReach::two_days:
+      return 49h;
+    case HistoryReach::week:
+      break;
+  }
+  return 172h;
+}
+
 History::History(HistoryReach reach)
     : minutes_(minute_cells, minute_length),
       quarters_(reach == HistoryReach::two_days ? two_day_quarter_cells : quarter_cells, quarter_length),
@@ -121,6 +144,13 @@ void History::add(RecordTime slice, Totals totals) {
   quarters_.add(slice, totals);
   if (!two_hours_.empty()) two_hours_.add(slice, totals);
   last_added_ = std::max(last_added_, slice + slice_length);
+}
+
+void History::merge(const History& other) {
+  minutes_.merge(other.minutes_);
+  quarters_.merge(other.quarters_);
+  two_hours_.merge(other.two_hours_);
+  last_added_ = std::max(last_added_, other.last_added_);
 }
 
 Totals History::window(RecordTime now, Duration length) const {
@@ -174,6 +204,8 @@ void History::Ring::read_from(wire::Reader& reader) {
   reader.number(used);
   if (used > reader.left()) return reader.fail();
   if (used == 0) return;
+  const std::int64_t furthest = INT64_MAX / 4 / length_.count();
+  if (newest > furthest || newest < -furthest) return reader.fail();
   newest_ = newest;
   const std::size_t size = cells();
   const std::size_t first = slot_of(newest, size);

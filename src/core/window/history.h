@@ -46,6 +46,9 @@ enum class HistoryReach : std::uint8_t { day, two_days, week };
 // The least that a window and its baseline need together; nothing where they need more than a week.
 std::optional<HistoryReach> reach_of(Duration window, Duration range);
 
+// After this long a history of that reach holds nothing any more.
+Duration kept_for(HistoryReach reach);
+
 class History {
  public:
   static constexpr std::size_t minute_cells = 61;
@@ -57,6 +60,9 @@ class History {
 
   // Adds what the slice that began at `slice` added up.
   void add(RecordTime slice, Totals totals);
+
+  // Adds all that `other` holds, which may be older than what is here.
+  void merge(const History& other);
 
   // What the window of `length` that ends at grid time `now` holds.
   // Requires: everything before `now`, and nothing after it, has been added.
@@ -94,6 +100,7 @@ class History {
    public:
     Ring(std::size_t cells, Duration length) : length_(length), packed_(cells, 0) {}
     void add(RecordTime time, Totals totals);
+    void merge(const Ring& other);
     Totals at(RecordTime time) const;
     Totals sum(RecordTime from, RecordTime to) const;  // of the cells that begin in [from, to)
     bool empty() const { return packed_.empty() && wide_.empty(); }

@@ -160,6 +160,56 @@ struct KafkaBus::State {
 
 namespace {
 
+class KafkaAgain final : public Again {
+ public:
+  KafkaAgain(KafkaHandle client, KafkaTopic topic, std::int32_t number, TopicPartition of, std::int64_t from,
+             std::int64_t until, bool is_cut_off)
+      : client_(std::move(client)),
+        topic_(std::move(topic)),
+        number_(number),
+        of_(of),
+        from_(from),
+        until_(until),
+        is_cut_off_(is_cut_off) {}
+  ~KafkaAgain() override {
+    rd_kafka_consume_stop(topic_.get(), number_);
+    topic_.reset();
+  }
+
+  std::size_t read(std::size_t most, const OnRecord& on_record) override {
+    if (at_end()) return 0;
+    batch_.resize(most);
+    std::size_t handed = 0;
+    const ssize_t count = rd_kafka_consume_batch(topic_.get(), number_, 0, batch_.data(), most);
+    const KafkaMessages held(batch_.data(), count);
+    for (ssize_t i = 0; i < count; ++i) {
+      rd_kafka_message_t* const message = batch_[static_cast<std::size_t>(i)];
+      if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+        from_ = until_;  // everything up to `until` was there once: what is missing is gone
+      } else if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR && message->offset >= until_) {
+        from_ = until_;
+      } else if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR && !at_end()) {
+        on_record(record_of(message, of_));
+        from_ = message->offset + 1;
+        ++handed;
+      }
+    }
+    return handed;
+  }
+  bool at_end() const override { return from_ >= until_; }
+  bool is_cut_off() const override { return is_cut_off_; }
+
+ private:
+  KafkaHandle client_;
+  KafkaTopic topic_;
+  std::int32_t number_ = 0;
+  TopicPartition of_;
+  std::int64_t from_ = 0;
+  std::int64_t until_ = 0;
+  bool is_cut_off_ = false;
+  std::vector<rd_kafka_message_t*> batch_;
+};
+
 // Several partitions read by one client through one queue.
 class KafkaTail final : public Tail {
  public:
@@ -315,6 +365,28 @@ ReadOutcome KafkaBus::read_to_end(TopicPartition of, std::int64_t from, const On
   }
   if (high <= low) return ReadOutcome::complete;
   return state_->read_range(of, std::max(from, low), high, on_record, keep_going);
+}
+
+std::unique_ptr<Again> KafkaBus::read_again(TopicPartition of, RecordTime from, std::int64_t until) {
+  const auto [name, number] = state_->names.native(of);
+  std::int64_t low = 0, high = 0;
+  const KafkaPartitions list{rd_kafka_topic_partition_list_new(1)};
+  auto* const asked = rd_kafka_topic_partition_list_add(list.get(), name->c_str(), number);
+  asked->offset = std::max<std::int64_t>(from.since_epoch.count(), 0);
+  const bool is_answered =
+      rd_kafka_query_watermark_offsets(state_->side.get(), name->c_str(), number, &low, &high, side_timeout_ms) ==
+          RD_KAFKA_RESP_ERR_NO_ERROR &&
+      rd_kafka_offsets_for_times(state_->side.get(), list.get(), side_timeout_ms) == RD_KAFKA_RESP_ERR_NO_ERROR &&
+      asked->err == RD_KAFKA_RESP_ERR_NO_ERROR;
+  if (!is_answered) return nullptr;
+  // Negative: no record is that young.
+  const std::int64_t begin = asked->offset < 0 ? until : std::max(asked->offset, low);
+  KafkaHandle client = state_->make_reader();
+  if (!client) return nullptr;
+  KafkaTopic topic{rd_kafka_topic_new(client.get(), name->c_str(), nullptr)};
+  if (!topic || rd_kafka_consume_start(topic.get(), number, std::min(begin, until)) != 0) return nullptr;
+  return std::make_unique<KafkaAgain>(std::move(client), std::move(topic), number, of, begin, until,
+                                      low > 0 && begin == low);
 }
 
 std::optional<std::vector<std::int64_t>> KafkaBus::ends(std::span<const TopicPartition> of) {

@@ -38,6 +38,7 @@ class KafkaBus final : public Bus {
                           const std::function<bool()>& keep_going) override;
   ReadOutcome read_range(TopicPartition of, std::int64_t from, std::int64_t until, const OnRecord& on_record,
                          const std::function<bool()>& keep_going) override;
+  std::unique_ptr<Again> read_again(TopicPartition of, RecordTime from, std::int64_t until) override;
   std::optional<std::vector<std::int64_t>> ends(std::span<const TopicPartition> of) override;
   std::unique_ptr<Tail> tail(const std::vector<Topic>& topics) override;
   std::int32_t partitions(Topic topic) const override;

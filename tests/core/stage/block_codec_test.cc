@@ -78,6 +78,8 @@ Block full_block() {
   UrgentFinding plain;
   plain.id = "x";
   block.findings = {full_finding(), plain};
+  block.past = {3, true, true, at(-26h), {{2, GroupKey("prod\0support", 12), "bytes"}, {}}};
+  block.owes_past_of = 4;
   return block;
 }
 
@@ -114,6 +116,13 @@ TEST(BlockCodec, EveryFieldOfABlockComesBack) {
   ASSERT_EQ(back->findings.size(), 2u);
   EXPECT_EQ(back->findings[0].halt->count, UINT64_MAX);
   EXPECT_FALSE(back->findings[1].halt);
+  EXPECT_EQ(back->past.epoch, 3);
+  EXPECT_TRUE(back->past.is_first && back->past.is_last);
+  EXPECT_EQ(back->past.since, at(-26h));
+  ASSERT_EQ(back->past.series.size(), 2u);
+  EXPECT_EQ(back->past.series[0].aggregate, 2u);
+  EXPECT_EQ(back->past.series[0].state, "bytes");
+  EXPECT_EQ(back->owes_past_of, 4);
 }
 
 TEST(BlockCodec, AnEmptyBlockIsABlockTooAndSmall) {
@@ -159,10 +168,10 @@ TEST(BlockCodec, AFindingComesBackWhole) {
 
 TEST(BlockCodec, CutShortAtAnyByteNothingIsAccepted) {
   for (const std::string& bytes : {encode(full_block()), encode(with_sketch())}) {
-    // Whole without its sections it is a record of a release that had none.
-    const std::size_t without_sections = bytes.size() - wire::parts_of(bytes)->sections.size();
+    // Whole without its last sections it is a record of a release that had none.
+    const std::set<std::size_t> whole = test::sizes_between_sections(bytes);
     for (std::size_t size = 0; size < bytes.size(); ++size) {
-      if (size == without_sections) continue;
+      if (whole.contains(size)) continue;
       ASSERT_FALSE(decode_block(std::string_view(bytes).substr(0, size))) << size << " of " << bytes.size();
     }
   }
