@@ -406,8 +406,8 @@ void IngestWorker::close_idle() {
 
 bool IngestWorker::read_pasts() {
   // One after the other: each takes a reader, and the memory of what it counts.
-  bool is_reading = std::any_of(owned_.begin(), owned_.end(),
-                                [](const Owned& owned) { return owned.past && owned.past->records; });
+  bool is_reading =
+      std::any_of(owned_.begin(), owned_.end(), [](const Owned& owned) { return owned.past && owned.past->records; });
   bool any = false;
   for (Owned& owned : owned_) {
     const auto owed = owned.partition->owed_past();
@@ -456,8 +456,8 @@ bool IngestWorker::read_past(Owned& owned) {
     if (!past.records->at_end()) return count > 0;
     past.count->end(past.records->is_cut_off());
     past.records.reset();
-    say_(false, "new conditions look back in " + owned.name() + ": " + std::to_string(past.read) + " records read in " +
-                    to_text(clock_.monotonic() - past.begun));
+    say_(false, "new conditions look back in " + owned.name() + ": " + std::to_string(past.read) +
+                    " records read in " + to_text(clock_.monotonic() - past.begun));
   }
   if (!past.piece && past.count) past.piece = past.count->next_piece(most_past_bytes);
   if (past.piece && owned.partition->take_past(*past.piece)) past.piece.reset();

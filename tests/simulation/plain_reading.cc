@@ -386,8 +386,8 @@ class RecentReading {
     if (run.past_at == now) {
       for (const std::int32_t p : run.past_of) learn(partitions_[static_cast<std::size_t>(p)], run.from);
     }
-    const bool knows_all = run.from_the_beginning || (run.past_at && now >= *run.past_at &&
-                                                      run.past_of.size() == partitions_.size());
+    const bool knows_all =
+        run.from_the_beginning || (run.past_at && now >= *run.past_at && run.past_of.size() == partitions_.size());
     for (auto& [group, reading] : groups_) {
       reading.judge(now, knows_all ? std::nullopt : std::optional(run.from));
     }
@@ -404,16 +404,18 @@ class RecentReading {
   void learn(const SourcePartition& partition, RecordTime from) {
     SourcePartition before;
     const std::int64_t read = partition.read_until(from);
+    std::optional<RecordTime> first;
     RecordTime last{};
     for (std::int64_t i = 0; i < read; ++i) {
       SourceRecord record = partition.records[static_cast<std::size_t>(i)];
       const bool is_ahead = record.stamp >= from;
       record.arrived = record.stamp.since_epoch - (is_ahead ? Duration{2min} : Duration{});
       if (!is_ahead) last = std::max(last, record.stamp);
+      if (!is_ahead && !first) first = record.stamp;
       before.records.push_back(std::move(record));
     }
-    if (before.records.empty()) return;
-    before.first_grid = down(before.records.front().stamp, slice) + slice;
+    if (!first) return;
+    before.first_grid = down(*first, slice) + slice;
     before.idle = {{std::max(from, last + slice), read}};
     PlainAnswer ignored;
     for (const auto& [grid, closed] : PartitionReading(before, ignored).read(from)) {

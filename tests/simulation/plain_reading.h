@@ -1,8 +1,8 @@
 // The plain reading: what one program that reads the whole log in one go answers. It shares no deciding code with
 // Tocsin, keeps everything, and knows the simulation's seven rules only.
 //
-// Its input is each partition's records in offset order, the idle closes that were recorded, from when to when the rule
-// Recent was in force, and when what it had missed was there; nothing else.
+// Its input is each partition's records in offset order, the idle closes that were recorded, from when to when the
+// rule Recent was in force, and when what it had missed was there; nothing else.
 
 #pragma once
 

@@ -62,8 +62,8 @@ class Watch final : public SimCluster::Watcher {
   struct FirstBlock {
     std::int64_t records = 0;
     bool idle = false;
-    int places = 0;  // blocks partitions that have their part
-    std::int64_t past_of = 0;   // the epoch whose past it completes; 0: of none
+    int places = 0;            // blocks partitions that have their part
+    std::int64_t past_of = 0;  // the epoch whose past it completes; 0: of none
     std::int64_t owes_past_of = 0;
   };
   struct OutboxPageSeen {

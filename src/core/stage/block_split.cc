@@ -137,20 +137,28 @@ std::vector<Block> in_parts(Block block, std::size_t most_bytes) {
     }
   };
   // Rounded up: numbers take ten bytes at most.
-  add([](Block& part) -> auto& { return part.cells; }, block.cells, [](const Cell& cell) {
-    std::size_t size =
-        60 + cell.group.size() + 10 * cell.distinct.hashes().size() + 2 * cell.distinct.registers().size();
-    for (const Example& example : cell.examples) size += 20 + example.correlation_id.size();
-    return size;
-  });
-  add([](Block& part) -> auto& { return part.sightings; }, block.sightings,
+  add(
+      [](Block & part) -> auto& { return part.cells; }, block.cells,
+      [](const Cell& cell) {
+        std::size_t size =
+            60 + cell.group.size() + 10 * cell.distinct.hashes().size() + 2 * cell.distinct.registers().size();
+        for (const Example& example : cell.examples) size += 20 + example.correlation_id.size();
+        return size;
+      });
+  add(
+      [](Block & part) -> auto& { return part.sightings; }, block.sightings,
       [](const Sighting& one) { return 20 + one.agent.size() + one.value.size(); });
-  add([](Block& part) -> auto& { return part.tasks; }, block.tasks, [](const TaskNews& news) { return 80 + news.group.size(); });
-  add([](Block& part) -> auto& { return part.findings; }, block.findings, [](const UrgentFinding& finding) {
-    const std::size_t own = 200 + finding.group.size() + finding.correlation_id.size() + finding.place.size();
-    return finding.halt ? own * 3 + finding.halt->reason.size() : own;
-  });
-  add([](Block& part) -> auto& { return part.past.series; }, block.past.series,
+  add(
+      [](Block & part) -> auto& { return part.tasks; }, block.tasks,
+      [](const TaskNews& news) { return 80 + news.group.size(); });
+  add(
+      [](Block & part) -> auto& { return part.findings; }, block.findings,
+      [](const UrgentFinding& finding) {
+        const std::size_t own = 200 + finding.group.size() + finding.correlation_id.size() + finding.place.size();
+        return finding.halt ? own * 3 + finding.halt->reason.size() : own;
+      });
+  add(
+      [](Block & part) -> auto& { return part.past.series; }, block.past.series,
       [](const PastSeries& one) { return 20 + one.group.size() + one.state.size(); });
   for (std::size_t i = 0; i < parts.size(); ++i) {
     parts[i].part = static_cast<std::int32_t>(i);

@@ -264,7 +264,8 @@ struct EvaluatePartition::State {
     }
   }
 
-  // What new aggregates missed, once no partition owes it any more: from this grid time on they have always been there.
+  // What new aggregates missed, once no partition owes it any more: from this grid time on they have always been
+  // there.
   void merge_pasts(RecordTime grid, const std::map<std::int32_t, Block>& blocks) {
     const auto ready = pasts.next(blocks);
     if (!ready) return;

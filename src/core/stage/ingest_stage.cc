@@ -162,7 +162,8 @@ struct IngestPartition::State {
       std::shift_left(owed.begin(), owed.end(), 1);
       past.reset();
     }
-    *std::find_if(owed.begin(), owed.end(), [](const OwedPast& one) { return one.epoch == 0; }) = {number, next_offset};
+    *std::find_if(owed.begin(), owed.end(), [](const OwedPast& one) { return one.epoch == 0; }) = {number,
+                                                                                                   next_offset};
   }
 
   // What is held of the past, in the numbers of these rules; what they do not have any more is left out.

@@ -30,9 +30,10 @@ void PastBook::take(std::int32_t partition, Past piece, const std::vector<Aggreg
 std::optional<std::int64_t> PastBook::next(const std::map<std::int32_t, Block>& blocks) const {
   if (given_.empty()) return std::nullopt;
   const std::int64_t epoch = given_.begin()->first;
-  const bool is_owed = holds(Safeguard::pasts_of_all) && std::any_of(blocks.begin(), blocks.end(), [&](const auto& entry) {
-    return entry.second.owes_past_of != 0 && entry.second.owes_past_of <= epoch;
-  });
+  const bool is_owed =
+      holds(Safeguard::pasts_of_all) && std::any_of(blocks.begin(), blocks.end(), [&](const auto& entry) {
+        return entry.second.owes_past_of != 0 && entry.second.owes_past_of <= epoch;
+      });
   return is_owed ? std::nullopt : std::optional(epoch);
 }
 
@@ -74,7 +75,8 @@ void PastBook::resume(std::int64_t merged, std::int64_t steps) {
 std::optional<RecordTime> PastBook::first_grid() const {
   std::optional<RecordTime> first;
   for (const auto& [epoch, partitions] : given_) {
-    for (const auto& [partition, given] : partitions) first = std::min(first.value_or(given.first_grid), given.first_grid);
+    for (const auto& [partition, given] : partitions)
+      first = std::min(first.value_or(given.first_grid), given.first_grid);
   }
   return first;
 }

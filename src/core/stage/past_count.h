@@ -45,9 +45,9 @@ class PastCount {
   void fold();
 
   std::int64_t epoch_ = 0;
-  RecordTime from_;   // of the epoch
-  RecordTime begin_;  // what is older is nobody's to look at
-  std::vector<std::uint32_t> numbers_;  // of the aggregates, in the epoch's rules
+  RecordTime from_;                       // of the epoch
+  RecordTime begin_;                      // what is older is nobody's to look at
+  std::vector<std::uint32_t> numbers_;    // of the aggregates, in the epoch's rules
   std::shared_ptr<const RuleSet> rules_;  // with those aggregates, and no rule
   IngestPartition partition_;
   SeriesTable series_;

@@ -63,9 +63,8 @@ void DistinctHistory::add(RecordTime slice, const DistinctSet& set) {
 
 void DistinctHistory::merge(const DistinctHistory& other) {
   for (const auto& [minute, set] : other.minutes_) {
-    const auto place =
-        std::lower_bound(minutes_.begin(), minutes_.end(), minute,
-                         [](const auto& known, RecordTime time) { return known.first < time; });
+    const auto place = std::lower_bound(minutes_.begin(), minutes_.end(), minute,
+                                        [](const auto& known, RecordTime time) { return known.first < time; });
     const bool is_known = place != minutes_.end() && place->first == minute;
     (is_known ? place : minutes_.insert(place, {minute, DistinctSet{}}))->second.merge(set);
   }
