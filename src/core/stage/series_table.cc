@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/hash.h"
 #include "core/epoch/rule_epochs.h"
 #include "core/stage/evaluate_keys.h"
 #include "core/stage/stage_wire.h"
@@ -156,6 +155,7 @@ void SeriesTable::read_rules() {
   names_.clear();
   for (const Aggregate& aggregate : rules_->aggregates) names_.push_back(to_hex(hash_parts({aggregate.canonical()})));
   tables_ = decltype(tables_)(count);
+  indices_ = decltype(indices_)(count);
   restored_ = decltype(restored_)(count);
   overflow_ = decltype(overflow_)(count);
   overflowed_.assign(count, false);
@@ -188,6 +188,7 @@ void SeriesTable::change_rules(const RuleSet& rules, RecordTime since, std::vect
   const auto old_names = std::move(names_);
   const auto old_since = std::move(counted_since_);
   auto old_tables = std::move(tables_);
+  auto old_indices = std::move(indices_);
   auto old_overflow = std::move(overflow_);
   rules_ = &rules;
   read_rules();
@@ -204,6 +205,7 @@ void SeriesTable::change_rules(const RuleSet& rules, RecordTime since, std::vect
     counted_since_[now] = old_since[old];
     overflow_[now] = std::move(old_overflow[old]);
     tables_[now] = std::move(old_tables[old]);
+    indices_[now] = std::move(old_indices[old]);
     const HistoryReach reach = rules.aggregates[now].reach;
     if (old_rules->aggregates[old].reach == reach) continue;
     for (auto& [group, series] : tables_[now]) {
@@ -229,14 +231,10 @@ std::string SeriesTable::key_of(std::uint32_t aggregate, const GroupKey& group) 
 void SeriesTable::fold(const std::vector<Cell>& cells, RecordTime begin) {
   for (const Cell& cell : cells) {
     const Aggregate& aggregate = rules_->aggregates[cell.aggregate];
-    auto& table = tables_[cell.aggregate];
-    Series* series = nullptr;
-    const auto found = table.find(cell.group);
-    if (found != table.end()) {
-      series = found->second.get();
-    } else if (table.size() < aggregate.max_series && cell.group != "_overflow") {
-      series = table.emplace(cell.group, std::make_unique<Series>(aggregate.reach)).first->second.get();
-    } else {
+    Series* series = series_of(cell.aggregate, cell.group);
+    if (series == nullptr && tables_[cell.aggregate].size() < aggregate.max_series && cell.group != "_overflow") {
+      series = &add_series(cell.aggregate, cell.group);
+    } else if (series == nullptr) {
       auto& overflow = overflow_[cell.aggregate];
       if (!overflow) overflow = std::make_unique<Series>(HistoryReach::day);
       series = overflow.get();
@@ -262,20 +260,19 @@ std::vector<PastSeries> SeriesTable::as_past() const {
 
 void SeriesTable::merge_past(std::uint32_t aggregate, const std::vector<PastSeries>& past, RecordTime grid,
                              std::vector<StateRecord>& out) {
-  auto& table = tables_[aggregate];
-  const HistoryReach reach = rules_->aggregates[aggregate].reach;
+  const Aggregate& bounds = rules_->aggregates[aggregate];
   for (auto one = past.begin(); one != past.end();) {
     const GroupKey group = one->group;
-    auto known = table.find(group);
-    const bool has_room = table.size() < rules_->aggregates[aggregate].max_series && group != "_overflow";
-    if (known == table.end() && has_room) known = table.emplace(group, std::make_unique<Series>(reach)).first;
+    Series* known = series_of(aggregate, group);
+    const bool has_room = tables_[aggregate].size() < bounds.max_series && group != "_overflow";
+    if (known == nullptr && has_room) known = &add_series(aggregate, group);
     for (; one != past.end() && one->group == group; ++one) {  // one from each source partition
-      Series old(reach);
-      if (known != table.end() && decode(one->state, old)) known->second->merge(old);
+      Series old(bounds.reach);
+      if (known != nullptr && decode(one->state, old)) known->merge(old);
     }
-    if (known == table.end()) continue;
-    known->second->stored = grid;
-    out.push_back({key_of(aggregate, group), encode(*known->second)});
+    if (known == nullptr) continue;
+    known->stored = grid;
+    out.push_back({key_of(aggregate, group), encode(*known)});
   }
 }
 
@@ -286,8 +283,20 @@ void SeriesTable::move_back(std::uint32_t aggregate, RecordTime since, std::vect
 }
 
 const Series* SeriesTable::find(std::uint32_t aggregate, const GroupKey& group) const {
-  const auto found = tables_[aggregate].find(group);
-  return found == tables_[aggregate].end() ? nullptr : found->second.get();
+  return series_of(aggregate, group);
+}
+
+Series* SeriesTable::series_of(std::uint32_t aggregate, std::string_view group) const {
+  const auto found = indices_[aggregate].find(group);
+  return found == indices_[aggregate].end() ? nullptr : found->second;
+}
+
+// Requires: there is none of that group.
+Series& SeriesTable::add_series(std::uint32_t aggregate, const GroupKey& group) {
+  auto series = std::make_unique<Series>(rules_->aggregates[aggregate].reach);
+  const auto entry = tables_[aggregate].emplace(group, std::move(series)).first;
+  indices_[aggregate].emplace(entry->first, entry->second.get());
+  return *entry->second;
 }
 
 std::vector<std::uint32_t> SeriesTable::take_overflowed() {
@@ -305,6 +314,7 @@ void SeriesTable::forget(RecordTime now, std::vector<StateRecord>& out) {
     std::erase_if(tables_[i], [&](const auto& entry) {
       if (entry.second->history.last_added() + age >= now) return false;
       out.push_back({key_of(i, entry.first), {}});
+      indices_[i].erase(entry.first);
       return true;
     });
   }
@@ -339,7 +349,7 @@ bool SeriesTable::restore(std::string_view key, std::string_view value) {
 }
 
 void SeriesTable::end_restore() {
-  for (std::uint32_t i = 0; i < tables_.size(); ++i) fill(tables_[i], std::exchange(restored_[i], {}));
+  for (std::uint32_t i = 0; i < tables_.size(); ++i) fill(i, std::exchange(restored_[i], {}));
 }
 
 std::unique_ptr<Series>& SeriesTable::Restored::of(std::string_view group) {
@@ -364,9 +374,12 @@ std::unique_ptr<Series>& SeriesTable::Restored::of(std::string_view group) {
 
 // Sorted first: a million of insertions at the end cost a tenth of those in between, and the nodes lie in memory as
 // they are walked through.
-void SeriesTable::fill(Table& table, Restored restored) {
+void SeriesTable::fill(std::uint32_t aggregate, Restored restored) {
   auto& list = restored.list;
   if (list.empty()) return;
+  Table& table = tables_[aggregate];
+  Index& index = indices_[aggregate];
+  index.reserve(list.size());
   const std::string_view sample = list.front().first;
   std::size_t common = sample.size();
   for (const auto& [group, series] : list) {
@@ -393,7 +406,9 @@ void SeriesTable::fill(Table& table, Restored restored) {
   });
   for (const Item& item : items) {
     auto& [group, series] = list[item.place];
-    if (series) table.emplace_hint(table.end(), std::move(group), std::move(series));
+    if (!series) continue;
+    const auto entry = table.emplace_hint(table.end(), std::move(group), std::move(series));
+    index.emplace(entry->first, entry->second.get());
   }
 }
 

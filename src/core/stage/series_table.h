@@ -7,8 +7,11 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <unordered_map>
 #include <vector>
 
+#include "base/hash.h"
 #include "core/rule/rule_set.h"
 #include "core/stage/block.h"
 #include "core/stage/state_record.h"
@@ -106,6 +109,10 @@ class SeriesTable {
 
  private:
   using Table = std::map<GroupKey, std::unique_ptr<Series>>;
+  struct HashOf {
+    std::size_t operator()(std::string_view group) const { return hash64(group); }
+  };
+  using Index = std::unordered_map<std::string_view, Series*, HashOf>;  // keys are those of the table
   // In the order in which their first records came, with an index by hash: a topic that was not compacted yet holds
   // several records of a series, and of all but the last nothing may stay.
   struct Restored {
@@ -117,7 +124,9 @@ class SeriesTable {
   };
 
   std::string key_of(std::uint32_t aggregate, const GroupKey& group) const;
-  static void fill(Table& table, Restored restored);
+  void fill(std::uint32_t aggregate, Restored restored);
+  Series* series_of(std::uint32_t aggregate, std::string_view group) const;
+  Series& add_series(std::uint32_t aggregate, const GroupKey& group);
 
   void read_rules();
   void store_since(std::uint32_t aggregate, std::vector<StateRecord>& out) const;
@@ -126,6 +135,8 @@ class SeriesTable {
   std::vector<std::string> names_;  // of the aggregates, in keys
   std::vector<RecordTime> counted_since_;
   std::vector<Table> tables_;
+  // The same by hash: in a map of a million, most of a slice's time would go into finding its series.
+  std::vector<Index> indices_;
   std::vector<Restored> restored_;
   std::vector<std::unique_ptr<Series>> overflow_;
   std::vector<bool> overflowed_;
