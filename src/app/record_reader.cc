@@ -7,6 +7,29 @@
 
 namespace tocsin {
 
+namespace {
+
+int digit_of(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+// OTLP protobuf in a file of lines stands there in hexadecimal. Its first byte is 0x0a, with which no text begins.
+bool decode_hex(std::string_view text, std::string& out) {
+  if (text.size() < 4 || text.size() % 2 != 0 || (!text.starts_with("0a") && !text.starts_with("0A"))) return false;
+  out.clear();
+  for (std::size_t i = 0; i < text.size(); i += 2) {
+    const int high = digit_of(text[i]), low = digit_of(text[i + 1]);
+    if (high < 0 || low < 0) return false;
+    out += static_cast<char>(high * 16 + low);
+  }
+  return true;
+}
+
+}  // namespace
+
 RecordReader::RecordReader(std::unique_ptr<std::istream> owned, std::istream& stream, double size)
     : owned_(std::move(owned)), stream_(stream), size_(size) {}
 
@@ -37,7 +60,9 @@ std::optional<RecordLine> RecordReader::next() {
       stream_.setstate(std::ios::eofbit);
       return RecordLine{{}, line_, 1};
     }
-    return split_record(line_, line_number_);
+    RecordLine record = split_record(line_, line_number_);
+    if (decode_hex(record.value, bytes_)) record.value = bytes_;
+    return record;
   }
   return std::nullopt;
 }

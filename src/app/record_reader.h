@@ -1,5 +1,5 @@
-// Records from a file or a stream of lines: `value`, or `key TAB value`; a file that is one JSON document is one
-// record.
+// Records from a file or a stream of lines: `value`, or `key TAB value`, protobuf in hexadecimal; a file that is one
+// JSON document is one record.
 
 #pragma once
 
@@ -40,6 +40,7 @@ class RecordReader {
   double read_ = 0;
   std::int64_t line_number_ = 0;
   std::string line_;
+  std::string bytes_;
 };
 
 // Splits a line into key and value: what stands before a tab is the key, unless the line begins as JSON.

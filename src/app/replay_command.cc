@@ -91,9 +91,10 @@ class Progress {
 }  // namespace
 
 int run_replay(const ReplayOptions& options) {
-  if (options.input_format != "auto" && options.input_format != "native") {
+  // Each record tells its form itself; the words are there for scripts.
+  if (options.input_format != "auto" && options.input_format != "native" && options.input_format != "otlp") {
     std::cerr << "tocsin replay: --input-format " << options.input_format
-              << " can't be read yet; this version reads native JSON events\n";
+              << " can't be read yet; this version reads native JSON events and OTLP traces\n";
     return 2;
   }
   if (options.input.starts_with("kafka://")) {

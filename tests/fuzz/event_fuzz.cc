@@ -10,6 +10,7 @@
 #include "core/event/decimal.h"
 #include "core/event/json_string.h"
 #include "core/event/native_decoder.h"
+#include "core/event/record_decoder.h"
 #include "core/sanitize/event_sanitizer.h"
 #include "core/sanitize/redaction.h"
 #include "core/sanitize/sanitized_event_json.h"
@@ -45,16 +46,9 @@ std::string planted(std::string_view text) {
   }
 }
 
-void event(std::string_view input) {
+void look_at(const AgentEvent& event) {
   static NativeDecoder decoder;
   static EventSanitizer sanitizer(patterns(), Fingerprinter(std::vector<unsigned char>(32, 7)));
-  const std::string record = planted(input);
-  const auto decoded = decoder.decode(record, "key");
-  if (!decoded) {
-    must_hold(!name_of(decoded.error()).empty(), "a refusal has a name");
-    return;
-  }
-  const AgentEvent& event = *decoded.value();
   const SanitizedEvent& sanitized = sanitizer.sanitize(event);
   const std::string out = to_json(sanitized, sanitizer.reference(event, TextPlace::content),
                                   sanitizer.reference(event, TextPlace::argument));
@@ -69,6 +63,31 @@ void event(std::string_view input) {
   // What goes out can come in again, as a source of its own would have it.
   const auto again = decoder.decode(out, "key");
   must_hold(again.has_value(), "a sanitized event is an event");
+}
+
+void event(std::string_view input) {
+  static NativeDecoder decoder;
+  const std::string record = planted(input);
+  const auto decoded = decoder.decode(record, "key");
+  must_hold(decoded || !name_of(decoded.error()).empty(), "a refusal has a name");
+  if (decoded) look_at(*decoded.value());
+}
+
+// Spans in protobuf, whose lengths a planted secret would break, and in JSON.
+void otlp(std::string_view input) {
+  static RecordDecoder decoder;
+  const std::string record = input.starts_with('{') ? planted(input) : std::string(input);
+  const auto error = decoder.begin(record, "key");
+  if (error) {
+    must_hold(!name_of(*error).empty(), "a refusal has a name");
+    return;
+  }
+  while (const AgentEvent* const one = decoder.next()) {
+    for (const TextPiece& piece : one->pieces) {
+      must_hold(piece.begin <= piece.end && piece.end <= one->text.size(), "a piece lies in its text");
+    }
+    look_at(*one);
+  }
 }
 
 void scan(std::string_view input) {
@@ -95,7 +114,7 @@ void decimal(std::string_view input) {
 }  // namespace
 
 std::vector<Target> event_targets() {
-  return {{"event", event}, {"scan", scan}, {"decimal", decimal}};
+  return {{"event", event}, {"otlp", otlp}, {"scan", scan}, {"decimal", decimal}};
 }
 
 }  // namespace tocsin::fuzz

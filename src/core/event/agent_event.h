@@ -32,6 +32,11 @@ struct AgentEvent {
   std::vector<TextPiece> pieces;  // in the order of `text`
 
   std::uint32_t record_bytes = 0;  // of the record as it came
+
+  // Only what is known of its task tells whether it is one of ours: without an open task it is nothing.
+  bool needs_open_task = false;
+  // What the agent is called where neither the event nor its task says so.
+  std::string_view agent_otherwise;
 };
 
 }  // namespace tocsin

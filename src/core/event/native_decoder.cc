@@ -211,7 +211,7 @@ DecodeError reason_of(simdjson::error_code error) {
 constexpr std::string_view error_names[decode_error_count] = {
     "empty",         "too_large",     "too_deep",     "too_many_keys", "not_json",          "not_utf8",
     "not_an_object", "no_type",       "unknown_type", "bad_time",      "no_correlation_id", "wrong_type",
-    "out_of_range",  "trailing_data", "gave_up"};
+    "out_of_range",  "trailing_data", "gave_up",      "not_protobuf"};
 
 }  // namespace
 

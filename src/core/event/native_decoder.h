@@ -32,8 +32,9 @@ enum class DecodeError : std::uint8_t {
   out_of_range,       // a number that its unit cannot hold, or a negative count
   trailing_data,      // bytes after the object
   gave_up,            // each attempt to read it ended the process
+  not_protobuf,       // it begins as a protobuf message and goes on as none
 };
-inline constexpr std::size_t decode_error_count = 15;
+inline constexpr std::size_t decode_error_count = 16;
 
 // Stable and short, as metric labels and dead letters carry them: "not_json".
 std::string_view name_of(DecodeError error);

@@ -9,7 +9,7 @@
 #include "base/hash.h"
 #include "base/safeguard.h"
 #include "base/time_text.h"
-#include "core/event/native_decoder.h"
+#include "core/event/record_decoder.h"
 #include "core/sanitize/event_sanitizer.h"
 #include "core/sanitize/sanitized_event_json.h"
 #include "core/stage/slice.h"
@@ -80,7 +80,7 @@ struct IngestPartition::State {
   Promise promise;
   RecordTime advancing_to = before_all;
   Fingerprinter fingerprinter;
-  NativeDecoder decoder;
+  RecordDecoder decoder;
   std::optional<EventSanitizer> sanitizer;  // made anew when rules change
   TaskTracker tasks;
   Slice slice;
@@ -261,13 +261,13 @@ struct IngestPartition::State {
   bool is_leap(RecordTime time) const { return log_time != before_all && time - log_time > longest_leap; }
 
   // Moves the log's time to that of a record: its own, else its event's, where that can be read.
-  void advance_to(const RawRecord& record, const EventFields* event, IngestOutput& out) {
+  void advance_to(const RawRecord& record, std::optional<EventTime> event_time, IngestOutput& out) {
     if (record.time_is_ahead) return;
     RecordTime time = log_time;
     if (record.time) {
       time = *record.time;
-    } else if (event != nullptr && event->time) {
-      time = as_record_time(*event->time);
+    } else if (event_time) {
+      time = as_record_time(*event_time);
     }
     // One broken clock is outvoted; a log that really goes on after a long silence is believed.
     if (is_leap(time) && ++leaps_in_a_row < leaps_believed) return;
@@ -290,23 +290,23 @@ struct IngestPartition::State {
   void apply(const RawRecord& record, IngestOutput& out) {
     if (options.is_heartbeat) return apply_heartbeat(record, out);
     ++totals.records;
-    const auto decoded = decoder.decode(record.value, record.key);
+    const auto error = decoder.begin(record.value, record.key);
     if (record.time_is_ahead) ++totals.records_ahead;
-    if (!decoded) {
-      advance_to(record, nullptr, out);
-      ++records_in_slice;
-      dead_letter(record, decoded.error(), out);
-      next_offset = record.offset + 1;
-      return;
-    }
-    const AgentEvent& raw = *decoded.value();
-    advance_to(record, &raw.fields, out);
+    advance_to(record, error ? std::nullopt : decoder.latest(), out);
+    ++records_in_slice;
+    next_offset = record.offset + 1;
+    if (error) return dead_letter(record, *error, out);
+    int number = 0;
+    while (const AgentEvent* const event = decoder.next()) apply_event(*event, record, number++, out);
+  }
+
+  // `number`: of the event in its record.
+  void apply_event(const AgentEvent& raw, const RawRecord& record, int number, IngestOutput& out) {
     now = time_to_count_at(record, raw.fields);
+    if (raw.needs_open_task && !tasks.is_open(raw.fields.get(StringField::correlation_id))) return;
     if (!holds(Safeguard::deadlines_by_log_time) && raw.fields.time) {
       furthest_event = std::max(furthest_event, as_record_time(*raw.fields.time));
     }
-    ++records_in_slice;
-    next_offset = record.offset + 1;
     if (needs_correlation(raw.fields.type) && !raw.fields.has(StringField::correlation_id)) {
       dead_letter(record, DecodeError::no_correlation_id, out);
       return;
@@ -325,12 +325,13 @@ struct IngestPartition::State {
     if (note.task != nullptr) {
       for (const StringField field : task_fields) event.fill(field, note.task->field(field));
     }
+    event.fill(StringField::agent, raw.agent_otherwise);
     AgentEntry* const agent = agent_of(event.fields().get(StringField::env), event.fields().get(StringField::agent));
     count(event, note, agent);
     note_versions(event.fields(), agent);
     if (!note.repeated) totals.groups_skipped += slice.add(event.fields());
     if (!event.findings().empty()) look_at_findings(event, out);
-    if (!event_rules.empty()) look_at_event(event, record, out);
+    if (!event_rules.empty()) look_at_event(event, record, number, out);
     if (options.publish_events) {
       out.published.push_back(to_json(event, sanitizer->reference(raw, TextPlace::content),
                                       sanitizer->reference(raw, TextPlace::argument)));
@@ -338,7 +339,7 @@ struct IngestPartition::State {
   }
 
   void apply_heartbeat(const RawRecord& record, IngestOutput& out) {
-    advance_to(record, nullptr, out);
+    advance_to(record, std::nullopt, out);
     ++records_in_slice;
     next_offset = record.offset + 1;
     UrgentFinding notice;
@@ -349,7 +350,7 @@ struct IngestPartition::State {
 
   void pass_over(const RawRecord& record, const std::string& name, IngestOutput& out) {
     ++totals.records;
-    advance_to(record, nullptr, out);
+    advance_to(record, std::nullopt, out);
     ++records_in_slice;
     next_offset = record.offset + 1;
     dead_letter(record, DecodeError::gave_up, out);
@@ -559,12 +560,13 @@ struct IngestPartition::State {
     }
   }
 
-  void look_at_event(const SanitizedEvent& event, const RawRecord& record, IngestOutput& out) {
+  void look_at_event(const SanitizedEvent& event, const RawRecord& record, int number, IngestOutput& out) {
     for (const std::uint32_t index : event_rules) {
       const Rule& rule = rules->rules[index];
       if (!rule.from_any && rule.from != event.fields().type) continue;
       if (!rule.where.holds(event.fields())) continue;
-      const std::string identity = std::to_string(options.partition) + ":" + std::to_string(record.offset);
+      std::string identity = std::to_string(options.partition) + ":" + std::to_string(record.offset);
+      if (number > 0) identity += ":" + std::to_string(number);
       UrgentFinding urgent = urgent_of(index, event.fields(), nullptr, identity);
       order_halt(rule, event.fields(), urgent, out);
       give_out(std::move(urgent), out);

@@ -184,6 +184,11 @@ void TaskTracker::finish(Task& task, EventTime at, RecordTime now) {
   --open_;
 }
 
+bool TaskTracker::is_open(std::string_view correlation_id) const {
+  const TaskTable::Slot slot = tasks_.find(hash64(correlation_id), correlation_id);
+  return slot != TaskTable::none && !tasks_[slot].ended;
+}
+
 void TaskTracker::lose_track() {
   tasks_.for_each([&](TaskTable::Slot slot) {
     if (tasks_[slot].ended || tasks_[slot].is_unkeyed) return;

@@ -1,0 +1,59 @@
+#include "core/event/dialect.h"
+
+#include <bit>
+
+#include "base/hash.h"
+#include "core/event/dialects/tables.h"
+
+namespace tocsin {
+
+namespace {
+
+constexpr const Dialect* in_order[] = {
+    &dialect::tocsin,    &dialect::otel_genai, &dialect::openinference, &dialect::openllmetry, &dialect::langfuse,
+    &dialect::langsmith, &dialect::logfire,    &dialect::vercel_ai,     &dialect::claude_code, &dialect::resource,
+};
+
+}  // namespace
+
+std::span<const Dialect* const> dialects() {
+  return in_order;
+}
+
+const DialectIndex& DialectIndex::shipped() {
+  static const DialectIndex index;
+  return index;
+}
+
+DialectIndex::DialectIndex() {
+  std::size_t count = 0;
+  for (const Dialect* dialect : in_order) count += dialect->rows.size();
+  slots_.resize(std::bit_ceil(4 * count));
+  std::uint16_t rank = 0;
+  for (const Dialect* dialect : in_order) {
+    for (const DialectRow& row : dialect->rows) {
+      ++rank;
+      std::size_t slot = hash64(row.name) & (slots_.size() - 1);
+      while (slots_[slot].row != nullptr && slots_[slot].row->name != row.name)
+        slot = (slot + 1) & (slots_.size() - 1);
+      if (slots_[slot].row == nullptr) slots_[slot] = {dialect, &row, rank};  // an earlier dialect has the name, too
+    }
+  }
+}
+
+const DialectIndex::Entry* DialectIndex::find(std::string_view name) const {
+  for (std::size_t slot = hash64(name) & (slots_.size() - 1); slots_[slot].row != nullptr;
+       slot = (slot + 1) & (slots_.size() - 1)) {
+    if (slots_[slot].row->name == name) return &slots_[slot];
+  }
+  return nullptr;
+}
+
+SpanKind DialectIndex::kind_of(const Dialect& dialect, std::string_view name, std::string_view word) {
+  for (const KindWord& known : dialect.kinds) {
+    if (known.word == word && known.name == name) return known.kind;
+  }
+  return SpanKind::other;
+}
+
+}  // namespace tocsin

@@ -1,0 +1,111 @@
+// What the names of attributes mean, dialect by dialect: the tables under core/event/dialects/, one file each, and
+// the index that finds a name in all of them at once.
+//
+// Of several names that say the same of one span, the one of the earliest dialect counts, and within a dialect the
+// earliest row: own names, then OpenTelemetry's newest, its older ones, OpenInference, OpenLLMetry, frameworks, and
+// last what the resource says.
+
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+namespace tocsin {
+
+// What a span is; `other` is none of ours.
+enum class SpanKind : std::uint8_t { other, model_call, tool_call, agent, workflow };
+
+// What a name says. Money in dollars, durations as the row's unit says.
+enum class Meaning : std::uint8_t {
+  span_kind,  // by the words of the row's dialect
+  env,
+  agent,
+  agent_version,
+  spec,
+  spec_version,
+  session_id,
+  user,
+  task_id,
+  request_model,
+  response_model,
+  model_tier,
+  tool,
+  call_id,
+  error_type,
+  is_error,  // a flag; and its opposite
+  is_success,
+  level,    // ERROR says that it failed
+  pending,  // the word pending_span: it will come again when it ends
+  outcome,
+  surface_reason,
+  authz,
+  authz_reason,
+  side_effect,
+  finish_reason,
+  tokens_in,           // with the cached ones
+  tokens_in_uncached,  // without
+  usage_json,          // a JSON text with figures of its own; its keys tell whether the cached ones are included
+  tokens_cached,
+  tokens_cache_write,  // besides the others
+  input_details,       // a text, of JSON or Python, in which cache_read stands
+  tokens_out,
+  cost,
+  ttft,
+  budget_wall_clock,
+  budget_tokens,
+  budget_cost,
+  content,
+  argument,
+};
+inline constexpr std::size_t meaning_count = 39;
+
+enum class TimeUnit : std::uint8_t { none, seconds, milliseconds };
+
+struct DialectRow {
+  std::string_view name;
+  Meaning meaning = Meaning::content;
+  TimeUnit unit = TimeUnit::none;
+  std::string_view since = {};  // the version that brought the name; empty: always there
+};
+
+struct KindWord {
+  std::string_view name;  // of the attribute
+  std::string_view word;
+  SpanKind kind = SpanKind::other;
+};
+
+struct Dialect {
+  std::string_view name;
+  std::string_view source;  // where its names are defined
+  std::span<const DialectRow> rows;
+  std::span<const KindWord> kinds;
+};
+
+// All of them, in the order in which they count.
+std::span<const Dialect* const> dialects();
+
+// Thread: any; immutable.
+class DialectIndex {
+ public:
+  struct Entry {
+    const Dialect* dialect = nullptr;
+    const DialectRow* row = nullptr;
+    std::uint16_t rank = 0;  // the lower one counts
+  };
+
+  static const DialectIndex& shipped();
+
+  // Null where no dialect has the name.
+  const Entry* find(std::string_view name) const;
+  // What such a span is; `other` where the word says nothing.
+  static SpanKind kind_of(const Dialect& dialect, std::string_view name, std::string_view word);
+
+ private:
+  DialectIndex();
+  std::vector<Entry> slots_;  // open addressing, a power of two, at most a quarter full
+};
+
+}  // namespace tocsin

@@ -1,0 +1,49 @@
+// OpenTelemetry's semantic conventions for generative AI, new names and old.
+
+#include "core/event/dialects/tables.h"
+
+namespace tocsin::dialect {
+
+namespace {
+
+constexpr DialectRow rows[] = {
+    {"gen_ai.operation.name", Meaning::span_kind},
+    {"gen_ai.agent.name", Meaning::agent},
+    {"gen_ai.agent.version", Meaning::agent_version},
+    {"gen_ai.conversation.id", Meaning::session_id},
+    {"gen_ai.request.model", Meaning::request_model},
+    {"gen_ai.response.model", Meaning::response_model},
+    {"gen_ai.response.finish_reasons", Meaning::finish_reason},
+    {"gen_ai.usage.input_tokens", Meaning::tokens_in, TimeUnit::none, "1.27"},
+    {"gen_ai.usage.prompt_tokens", Meaning::tokens_in},
+    {"gen_ai.usage.output_tokens", Meaning::tokens_out, TimeUnit::none, "1.27"},
+    {"gen_ai.usage.completion_tokens", Meaning::tokens_out},
+    {"gen_ai.usage.cache_read.input_tokens", Meaning::tokens_cached, TimeUnit::none, "1.40"},
+    {"gen_ai.response.time_to_first_chunk", Meaning::ttft, TimeUnit::seconds, "1.40"},
+    {"gen_ai.tool.name", Meaning::tool},
+    {"gen_ai.tool.call.id", Meaning::call_id},
+    {"gen_ai.tool.call.arguments", Meaning::argument},
+    {"gen_ai.tool.call.result", Meaning::content},
+    {"gen_ai.input.messages", Meaning::content},
+    {"gen_ai.output.messages", Meaning::content},
+    {"gen_ai.system_instructions", Meaning::content},
+    {"gen_ai.tool.definitions", Meaning::content},
+    {"error.type", Meaning::error_type},
+    {"session.id", Meaning::session_id},
+    {"user.id", Meaning::user},
+    {"enduser.id", Meaning::user},
+};
+constexpr KindWord kinds[] = {
+    {"gen_ai.operation.name", "chat", SpanKind::model_call},
+    {"gen_ai.operation.name", "generate_content", SpanKind::model_call},
+    {"gen_ai.operation.name", "text_completion", SpanKind::model_call},
+    {"gen_ai.operation.name", "execute_tool", SpanKind::tool_call},
+    {"gen_ai.operation.name", "invoke_agent", SpanKind::agent},
+    {"gen_ai.operation.name", "invoke_workflow", SpanKind::workflow},
+};
+
+}  // namespace
+
+const Dialect otel_genai{"otel_genai", "https://opentelemetry.io/docs/specs/semconv/gen-ai/", rows, kinds};
+
+}  // namespace tocsin::dialect

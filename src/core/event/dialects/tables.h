@@ -1,0 +1,20 @@
+// The tables of all dialects; core/event/dialect.h says what they mean.
+
+#pragma once
+
+#include "core/event/dialect.h"
+
+namespace tocsin::dialect {
+
+extern const Dialect tocsin;
+extern const Dialect otel_genai;
+extern const Dialect openinference;
+extern const Dialect openllmetry;
+extern const Dialect langfuse;
+extern const Dialect langsmith;
+extern const Dialect logfire;
+extern const Dialect vercel_ai;
+extern const Dialect claude_code;
+extern const Dialect resource;
+
+}  // namespace tocsin::dialect

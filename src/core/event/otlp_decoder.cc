@@ -1,0 +1,626 @@
+#include "core/event/otlp_decoder.h"
+
+#include <protozero/pbf_message.hpp>
+#include <simdjson.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "core/event/decimal.h"
+#include "core/event/json_string.h"
+
+namespace tocsin {
+
+namespace {
+
+namespace ondemand = simdjson::ondemand;
+
+constexpr int most_levels = 32;
+constexpr std::size_t most_attributes = 65'536;
+constexpr int status_error = 2;
+
+// Field numbers of opentelemetry-proto, trace/v1 and common/v1.
+enum class TracesField : protozero::pbf_tag_type { resource_spans = 1 };
+enum class ResourceSpansField : protozero::pbf_tag_type { resource = 1, scope_spans = 2 };
+enum class ResourceField : protozero::pbf_tag_type { attributes = 1 };
+enum class ScopeSpansField : protozero::pbf_tag_type { scope = 1, spans = 2 };
+enum class ScopeField : protozero::pbf_tag_type { name = 1 };
+enum class SpanField : protozero::pbf_tag_type {
+  trace_id = 1,
+  span_id = 2,
+  parent_span_id = 4,
+  name = 5,
+  start = 7,
+  end = 8,
+  attributes = 9,
+  events = 11,
+  status = 15
+};
+enum class EventField : protozero::pbf_tag_type { time = 1, name = 2, attributes = 3 };
+enum class StatusField : protozero::pbf_tag_type { message = 2, code = 3 };
+enum class KeyValueField : protozero::pbf_tag_type { key = 1, value = 2 };
+enum class AnyValueField : protozero::pbf_tag_type {
+  string_value = 1,
+  bool_value = 2,
+  int_value = 3,
+  double_value = 4,
+  array_value = 5,
+  kvlist_value = 6,
+  bytes_value = 7
+};
+enum class ListField : protozero::pbf_tag_type { values = 1 };
+
+// A field counts with its own wire type only: with another one it is somebody else's, and passed over.
+using protozero::pbf_wire_type;
+constexpr pbf_wire_type bytes_type = pbf_wire_type::length_delimited;
+template <class Field>
+constexpr std::uint32_t bytes_of(Field field) {
+  return protozero::tag_and_type(field, bytes_type);
+}
+template <class Field>
+constexpr std::uint32_t fixed_of(Field field) {
+  return protozero::tag_and_type(field, pbf_wire_type::fixed64);
+}
+template <class Field>
+constexpr std::uint32_t varint_of(Field field) {
+  return protozero::tag_and_type(field, pbf_wire_type::varint);
+}
+
+std::string_view view_of(protozero::data_view data) {
+  return {data.data(), data.size()};
+}
+
+}  // namespace
+
+RecordForm form_of(std::string_view record) {
+  const std::size_t first = record.find_first_not_of(" \t\r\n");
+  if (first == std::string_view::npos) return RecordForm::native;
+  if (record[first] != '{')
+    return record.front() == '\n' && record.size() > 1 ? RecordForm::otlp_protobuf : RecordForm::native;
+  const std::size_t key = record.find_first_not_of(" \t\r\n", first + 1);
+  if (key == std::string_view::npos) return RecordForm::native;
+  const std::string_view rest = record.substr(key);
+  const bool is_otlp = rest.starts_with("\"resourceSpans\"") || rest.starts_with("\"resourceLogs\"") ||
+                       rest.starts_with("\"resourceMetrics\"");
+  return is_otlp ? RecordForm::otlp_json : RecordForm::native;
+}
+
+struct OtlpDecoder::State {
+  SpanBatch batch;
+  std::vector<char> input;
+  ondemand::parser parser{NativeDecoder::max_record_bytes + simdjson::SIMDJSON_PADDING};
+  DecodeError error = DecodeError::not_protobuf;
+
+  bool fail(DecodeError reason) {
+    error = reason;
+    return false;
+  }
+
+  SpanAttribute* add_attribute(std::string_view name, bool is_part) {
+    if (batch.attributes.size() >= most_attributes) {
+      fail(DecodeError::too_many_keys);
+      return nullptr;
+    }
+    SpanAttribute& attribute = batch.attributes.emplace_back();
+    attribute.name = name;
+    attribute.is_part = is_part;
+    return &attribute;
+  }
+
+  // The first text inside a list is the list's own as well.
+  void lend_text(std::size_t part, std::size_t whole) {
+    AttributeValue& outer = batch.attributes[whole].value;
+    const AttributeValue& inner = batch.attributes[part].value;
+    if (outer.kind == AttributeValue::Kind::none && inner.kind == AttributeValue::Kind::text) outer = inner;
+  }
+
+  std::uint32_t attribute_count() const { return static_cast<std::uint32_t>(batch.attributes.size()); }
+
+  // ---- protobuf ----
+
+  std::string_view hex_of(protozero::data_view bytes) {
+    constexpr std::string_view digits = "0123456789abcdef";
+    bool any = false;
+    for (const char c : view_of(bytes)) any = any || c != 0;
+    if (!any || bytes.size() > 16) return {};  // all zeros is none
+    char* const at = batch.text.data() + batch.text_end;
+    for (std::size_t i = 0; i < bytes.size(); ++i) {
+      const auto byte = static_cast<unsigned char>(bytes.data()[i]);
+      at[2 * i] = digits[byte >> 4];
+      at[2 * i + 1] = digits[byte & 15];
+    }
+    batch.text_end += 2 * bytes.size();
+    return {at, 2 * bytes.size()};
+  }
+
+  // `index`: of the attribute whose value this is; the first text inside a list is its own.
+  bool read_value(protozero::pbf_message<AnyValueField> value, std::size_t index, int level) {
+    if (level > most_levels) return fail(DecodeError::too_deep);
+    while (value.next()) {
+      AttributeValue& own = batch.attributes[index].value;
+      switch (value.tag_and_type()) {
+        case bytes_of(AnyValueField::string_value):
+          own = {AttributeValue::Kind::text, view_of(value.get_view()), 0, 0};
+          break;
+        case bytes_of(AnyValueField::bytes_value):
+          own = {AttributeValue::Kind::text, view_of(value.get_view()), 0, 0};
+          break;
+        case varint_of(AnyValueField::bool_value):
+          own = {AttributeValue::Kind::flag, {}, value.get_bool() ? 1 : 0, 0};
+          break;
+        case varint_of(AnyValueField::int_value):
+          own = {AttributeValue::Kind::integer, {}, value.get_int64(), 0};
+          break;
+        case fixed_of(AnyValueField::double_value):
+          own = {AttributeValue::Kind::number, {}, 0, value.get_double()};
+          break;
+        case bytes_of(AnyValueField::array_value): {
+          protozero::pbf_message<ListField> list = value.get_message();
+          while (list.next(ListField::values, bytes_type)) {
+            if (!read_part(list.get_message(), {}, index, level)) return false;
+          }
+          break;
+        }
+        case bytes_of(AnyValueField::kvlist_value): {
+          protozero::pbf_message<ListField> list = value.get_message();
+          while (list.next(ListField::values, bytes_type)) {
+            if (!read_key_value(list.get_message(), true, index, level + 1)) return false;
+          }
+          break;
+        }
+        default:
+          value.skip();
+      }
+    }
+    return true;
+  }
+
+  bool read_part(protozero::pbf_message<AnyValueField> value, std::string_view name, std::size_t whole, int level) {
+    if (add_attribute(name, true) == nullptr) return false;
+    const std::size_t index = batch.attributes.size() - 1;
+    if (!read_value(value, index, level + 1)) return false;
+    lend_text(index, whole);
+    return true;
+  }
+
+  bool read_key_value(protozero::pbf_message<KeyValueField> pair, bool is_part, std::size_t whole, int level) {
+    std::string_view name;
+    protozero::data_view value;
+    bool has_value = false;
+    while (pair.next()) {
+      switch (pair.tag_and_type()) {
+        case bytes_of(KeyValueField::key):
+          name = view_of(pair.get_view());
+          break;
+        case bytes_of(KeyValueField::value):
+          value = pair.get_view();
+          has_value = true;
+          break;
+        default:
+          pair.skip();
+      }
+    }
+    if (is_part) return !has_value || read_part(protozero::pbf_message<AnyValueField>(value), name, whole, level);
+    if (add_attribute(name, false) == nullptr) return false;
+    return !has_value || read_value(protozero::pbf_message<AnyValueField>(value), batch.attributes.size() - 1, level);
+  }
+
+  bool read_event(protozero::pbf_message<EventField> message) {
+    SpanEvent event;
+    event.begin = attribute_count();
+    while (message.next()) {
+      switch (message.tag_and_type()) {
+        case fixed_of(EventField::time):
+          event.time_ns = static_cast<std::int64_t>(message.get_fixed64());
+          break;
+        case bytes_of(EventField::name):
+          event.name = view_of(message.get_view());
+          break;
+        case bytes_of(EventField::attributes):
+          if (!read_key_value(message.get_message(), false, 0, 0)) return false;
+          break;
+        default:
+          message.skip();
+      }
+    }
+    event.end = attribute_count();
+    batch.events.push_back(event);
+    return true;
+  }
+
+  // Log records and metrics stand at the same places of messages that look alike.
+  static bool is_span(protozero::pbf_message<SpanField> message) {
+    bool has_trace = false;
+    while (message.next()) {
+      const pbf_wire_type type = message.wire_type();
+      switch (message.tag()) {
+        case SpanField::trace_id:
+          if (type != bytes_type || message.get_view().size() != 16) return false;
+          has_trace = true;
+          break;
+        case SpanField::start:
+        case SpanField::end:
+          if (type != pbf_wire_type::fixed64) return false;
+          message.skip();
+          break;
+        default:
+          message.skip();
+      }
+    }
+    return has_trace;
+  }
+
+  bool read_span(protozero::pbf_message<SpanField> message, Span span) {
+    // Attributes of the span's events come in between its own where a writer orders fields so: they are read last.
+    span.begin = attribute_count();
+    protozero::pbf_message<SpanField> events = message;
+    while (message.next()) {
+      switch (message.tag_and_type()) {
+        case bytes_of(SpanField::trace_id):
+          span.trace_id = hex_of(message.get_view());
+          break;
+        case bytes_of(SpanField::span_id):
+          span.span_id = hex_of(message.get_view());
+          break;
+        case bytes_of(SpanField::parent_span_id):
+          span.parent_span_id = hex_of(message.get_view());
+          break;
+        case bytes_of(SpanField::name):
+          span.name = view_of(message.get_view());
+          break;
+        case fixed_of(SpanField::start):
+          span.start_ns = static_cast<std::int64_t>(message.get_fixed64());
+          break;
+        case fixed_of(SpanField::end):
+          span.end_ns = static_cast<std::int64_t>(message.get_fixed64());
+          break;
+        case bytes_of(SpanField::attributes):
+          if (!read_key_value(message.get_message(), false, 0, 0)) return false;
+          break;
+        case bytes_of(SpanField::status): {
+          protozero::pbf_message<StatusField> status = message.get_message();
+          while (status.next()) {
+            if (status.tag_and_type() == varint_of(StatusField::code)) {
+              span.is_error = status.get_enum() == status_error;
+            } else if (status.tag_and_type() == bytes_of(StatusField::message)) {
+              span.status_message = view_of(status.get_view());
+            } else {
+              status.skip();
+            }
+          }
+          break;
+        }
+        default:
+          message.skip();
+      }
+    }
+    span.end = attribute_count();
+    span.events_begin = static_cast<std::uint32_t>(batch.events.size());
+    while (events.next(SpanField::events, bytes_type)) {
+      if (!read_event(events.get_message())) return false;
+    }
+    span.events_end = static_cast<std::uint32_t>(batch.events.size());
+    batch.spans.push_back(span);
+    return true;
+  }
+
+  bool read_scope_spans(protozero::pbf_message<ScopeSpansField> message, Span span) {
+    protozero::pbf_message<ScopeSpansField> scopes = message;
+    while (scopes.next(ScopeSpansField::scope, bytes_type)) {
+      protozero::pbf_message<ScopeField> scope = scopes.get_message();
+      while (scope.next(ScopeField::name, bytes_type)) span.scope = view_of(scope.get_view());
+    }
+    while (message.next(ScopeSpansField::spans, bytes_type)) {
+      const protozero::data_view bytes = message.get_view();
+      if (is_span(protozero::pbf_message<SpanField>(bytes)) &&
+          !read_span(protozero::pbf_message<SpanField>(bytes), span))
+        return false;
+    }
+    return true;
+  }
+
+  bool read_protobuf(std::string_view record) {
+    protozero::pbf_message<TracesField> traces(record.data(), record.size());
+    while (traces.next(TracesField::resource_spans, bytes_type)) {
+      const protozero::data_view bytes = traces.get_view();
+      Span span;
+      span.resource_begin = attribute_count();
+      protozero::pbf_message<ResourceSpansField> resources(bytes);
+      while (resources.next(ResourceSpansField::resource, bytes_type)) {
+        protozero::pbf_message<ResourceField> resource = resources.get_message();
+        while (resource.next(ResourceField::attributes, bytes_type)) {
+          if (!read_key_value(resource.get_message(), false, 0, 0)) return false;
+        }
+      }
+      span.resource_end = attribute_count();
+      protozero::pbf_message<ResourceSpansField> scopes(bytes);
+      while (scopes.next(ResourceSpansField::scope_spans, bytes_type)) {
+        if (!read_scope_spans(scopes.get_message(), span)) return false;
+      }
+    }
+    return true;
+  }
+
+  // ---- JSON ----
+
+  bool fail(simdjson::error_code) { return fail(DecodeError::not_json); }
+
+  std::string_view keep(ondemand::raw_json_string raw) {
+    const std::string_view kept = unescape_json_string(raw.raw(), batch.text.data() + batch.text_end);
+    batch.text_end += kept.size();
+    return kept;
+  }
+
+  bool read_text(ondemand::value& value, std::string_view& out) {
+    ondemand::raw_json_string raw;
+    if (auto code = value.get_raw_json_string().get(raw)) return fail(code);
+    out = keep(raw);
+    return true;
+  }
+
+  // 64-bit integers are texts in this form; some writers leave them bare.
+  bool read_integer(ondemand::value& value, std::int64_t& out) {
+    ondemand::json_type type{};
+    if (auto code = value.type().get(type)) return fail(code);
+    std::string_view digits;
+    if (type == ondemand::json_type::string) {
+      const std::size_t before = batch.text_end;
+      if (!read_text(value, digits)) return false;
+      batch.text_end = before;
+    } else if (type == ondemand::json_type::number) {
+      digits = value.raw_json_token();
+    } else {
+      return fail(DecodeError::wrong_type);
+    }
+    const ScaledDecimal number = parse_scaled_decimal(digits, 0);
+    if (number.error != DecimalError::none) return fail(DecodeError::wrong_type);
+    out = number.value;
+    return true;
+  }
+
+  bool read_id(ondemand::value& value, std::string_view& out) {
+    if (!read_text(value, out)) return false;
+    bool any = false;
+    for (std::size_t i = 0; i < out.size(); ++i) {
+      char& c = batch.text[static_cast<std::size_t>(out.data() - batch.text.data()) + i];
+      if (c >= 'A' && c <= 'F') c = static_cast<char>(c - 'A' + 'a');
+      any = any || c != '0';
+    }
+    if (!any) out = {};
+    return true;
+  }
+
+  // Calls `visit(key, value)` for each member; keys are not unescaped, ours have no escapes.
+  template <class Visit>
+  bool for_members(ondemand::value& value, Visit visit) {
+    ondemand::object object;
+    if (value.get_object().get(object)) return fail(DecodeError::wrong_type);
+    for (auto member : object) {
+      if (member.error()) return fail(member.error());
+      ondemand::field&& field = std::move(member).value_unsafe();
+      const char* const raw = field.key().raw();
+      const auto* const end = static_cast<const char*>(
+          std::memchr(raw, '"', static_cast<std::size_t>(input.data() + input.size() - raw)));
+      const std::string_view key(raw, end != nullptr ? static_cast<std::size_t>(end - raw) : 0);
+      if (!visit(key, field.value())) return false;
+    }
+    return true;
+  }
+  template <class Visit>
+  bool for_items(ondemand::value& value, Visit visit) {
+    ondemand::json_type type{};
+    if (auto code = value.type().get(type)) return fail(code);
+    if (type == ondemand::json_type::null) return true;
+    ondemand::array array;
+    if (value.get_array().get(array)) return fail(DecodeError::wrong_type);
+    for (auto item : array) {
+      if (item.error()) return fail(item.error());
+      ondemand::value&& element = std::move(item).value_unsafe();
+      if (!visit(element)) return false;
+    }
+    return true;
+  }
+
+  bool read_json_value(ondemand::value& any, std::size_t index, int level) {
+    if (level > most_levels) return fail(DecodeError::too_deep);
+    return for_members(any, [&](std::string_view key, ondemand::value& value) {
+      AttributeValue own;
+      if (key == "stringValue" || key == "bytesValue") {
+        own.kind = AttributeValue::Kind::text;
+        if (!read_text(value, own.text)) return false;
+      } else if (key == "intValue") {
+        own.kind = AttributeValue::Kind::integer;
+        if (!read_integer(value, own.integer)) return false;
+      } else if (key == "doubleValue") {
+        own.kind = AttributeValue::Kind::number;
+        ondemand::json_type type{};
+        if (auto code = value.type().get(type)) return fail(code);
+        if (type != ondemand::json_type::number) return true;  // "NaN" and the infinities are texts
+        if (value.get_double().get(own.number)) return fail(DecodeError::wrong_type);
+      } else if (key == "boolValue") {
+        own.kind = AttributeValue::Kind::flag;
+        bool flag = false;
+        if (value.get_bool().get(flag)) return fail(DecodeError::wrong_type);
+        own.integer = flag ? 1 : 0;
+      } else if (key == "arrayValue" || key == "kvlistValue") {
+        const bool is_list = key == "arrayValue";
+        return for_members(value, [&](std::string_view name, ondemand::value& values) {
+          if (name != "values") return true;
+          return for_items(values, [&](ondemand::value& item) {
+            return is_list ? read_json_part(item, {}, index, level) : read_json_pair(item, true, index, level + 1);
+          });
+        });
+      } else {
+        return true;
+      }
+      batch.attributes[index].value = own;
+      return true;
+    });
+  }
+
+  bool read_json_part(ondemand::value& value, std::string_view name, std::size_t whole, int level) {
+    if (add_attribute(name, true) == nullptr) return false;
+    const std::size_t index = batch.attributes.size() - 1;
+    if (!read_json_value(value, index, level + 1)) return false;
+    lend_text(index, whole);
+    return true;
+  }
+
+  // Its value may stand before its key: then the attribute is there before its name is known.
+  bool read_json_pair(ondemand::value& pair, bool is_part, std::size_t whole, int level) {
+    if (add_attribute({}, is_part) == nullptr) return false;
+    const std::size_t index = batch.attributes.size() - 1;
+    const bool good = for_members(pair, [&](std::string_view key, ondemand::value& value) {
+      if (key == "key") return read_text(value, batch.attributes[index].name);
+      if (key == "value") {
+        ondemand::json_type type{};
+        if (auto code = value.type().get(type)) return fail(code);
+        return type == ondemand::json_type::null || read_json_value(value, index, level);
+      }
+      return true;
+    });
+    if (!good || !is_part) return good;
+    lend_text(index, whole);
+    return true;
+  }
+
+  bool read_json_attributes(ondemand::value& list) {
+    return for_items(list, [&](ondemand::value& pair) { return read_json_pair(pair, false, 0, 0); });
+  }
+
+  bool read_json_event(ondemand::value& value) {
+    SpanEvent event;
+    event.begin = attribute_count();
+    const bool good = for_members(value, [&](std::string_view key, ondemand::value& member) {
+      if (key == "timeUnixNano") return read_integer(member, event.time_ns);
+      if (key == "name") return read_text(member, event.name);
+      if (key == "attributes") return read_json_attributes(member);
+      return true;
+    });
+    event.end = attribute_count();
+    batch.events.push_back(event);
+    return good;
+  }
+
+  bool read_json_span(ondemand::value& value, Span span) {
+    span.events_begin = static_cast<std::uint32_t>(batch.events.size());
+    span.begin = span.end = attribute_count();
+    const bool good = for_members(value, [&](std::string_view key, ondemand::value& member) {
+      if (key == "traceId") return read_id(member, span.trace_id);
+      if (key == "spanId") return read_id(member, span.span_id);
+      if (key == "parentSpanId") return read_id(member, span.parent_span_id);
+      if (key == "name") return read_text(member, span.name);
+      if (key == "startTimeUnixNano") return read_integer(member, span.start_ns);
+      if (key == "endTimeUnixNano") return read_integer(member, span.end_ns);
+      if (key == "attributes") {
+        span.begin = attribute_count();
+        const bool read = read_json_attributes(member);
+        span.end = attribute_count();
+        return read;
+      }
+      if (key == "events") return for_items(member, [&](ondemand::value& event) { return read_json_event(event); });
+      if (key == "status") {
+        return for_members(member, [&](std::string_view name, ondemand::value& part) {
+          if (name == "message") return read_text(part, span.status_message);
+          if (name != "code") return true;
+          ondemand::json_type type{};
+          if (auto code = part.type().get(type)) return fail(code);
+          if (type == ondemand::json_type::string) {
+            std::string_view word;
+            if (!read_text(part, word)) return false;
+            span.is_error = word == "STATUS_CODE_ERROR" || word == "2";
+            return true;
+          }
+          std::int64_t number = 0;
+          if (!read_integer(part, number)) return false;
+          span.is_error = number == status_error;
+          return true;
+        });
+      }
+      return true;
+    });
+    span.events_end = static_cast<std::uint32_t>(batch.events.size());
+    if (good) batch.spans.push_back(span);
+    return good;
+  }
+
+  bool read_json(std::string_view record) {
+    input.resize(std::max(input.size(), record.size() + simdjson::SIMDJSON_PADDING));
+    std::memcpy(input.data(), record.data(), record.size());
+    std::memset(input.data() + record.size(), ' ', simdjson::SIMDJSON_PADDING);
+    ondemand::document document;
+    if (auto code = parser.iterate(input.data(), record.size(), input.size()).get(document)) return fail(code);
+    ondemand::value root;
+    if (auto code = document.get_value().get(root)) return fail(code);
+    const bool good = for_members(root, [&](std::string_view key, ondemand::value& resources) {
+      if (key != "resourceSpans") return true;
+      return for_items(resources, [&](ondemand::value& resource) { return read_json_resource(resource); });
+    });
+    if (!good) return false;
+    if (!document.current_location().error()) return fail(DecodeError::trailing_data);
+    return true;
+  }
+
+  // The resource may stand behind its spans: they are told afterwards where its attributes are.
+  bool read_json_resource(ondemand::value& value) {
+    const std::size_t first = batch.spans.size();
+    std::uint32_t begin = 0, end = 0;
+    const bool good = for_members(value, [&](std::string_view key, ondemand::value& member) {
+      if (key == "resource") {
+        return for_members(member, [&](std::string_view name, ondemand::value& attributes) {
+          if (name != "attributes") return true;
+          begin = attribute_count();
+          const bool read = read_json_attributes(attributes);
+          end = attribute_count();
+          return read;
+        });
+      }
+      if (key != "scopeSpans" && key != "instrumentationLibrarySpans") return true;
+      return for_items(member, [&](ondemand::value& scope) { return read_json_scope(scope); });
+    });
+    for (std::size_t i = first; i < batch.spans.size(); ++i) {
+      batch.spans[i].resource_begin = begin;
+      batch.spans[i].resource_end = end;
+    }
+    return good;
+  }
+
+  bool read_json_scope(ondemand::value& value) {
+    const std::size_t first = batch.spans.size();
+    std::string_view scope;
+    const bool good = for_members(value, [&](std::string_view key, ondemand::value& member) {
+      if (key == "scope" || key == "instrumentationLibrary") {
+        return for_members(member, [&](std::string_view name, ondemand::value& part) {
+          return name != "name" || read_text(part, scope);
+        });
+      }
+      if (key != "spans") return true;
+      return for_items(member, [&](ondemand::value& span) { return read_json_span(span, {}); });
+    });
+    for (std::size_t i = first; i < batch.spans.size(); ++i) batch.spans[i].scope = scope;
+    return good;
+  }
+};
+
+OtlpDecoder::OtlpDecoder() : state_(std::make_unique<State>()) {}
+OtlpDecoder::~OtlpDecoder() = default;
+
+Result<const SpanBatch*, DecodeError> OtlpDecoder::decode(std::string_view record, RecordForm form) {
+  if (record.empty()) return DecodeError::empty;
+  if (record.size() > NativeDecoder::max_record_bytes) return DecodeError::too_large;
+  State& state = *state_;
+  state.batch.begin(2 * record.size() + json_string_slack);
+  if (form == RecordForm::otlp_json) {
+    if (!state.read_json(record)) return state.error;
+    return &state.batch;
+  }
+  try {
+    state.error = DecodeError::not_protobuf;
+    if (!state.read_protobuf(record)) return state.error;
+  } catch (const protozero::exception&) {
+    return DecodeError::not_protobuf;
+  }
+  return &state.batch;
+}
+
+}  // namespace tocsin

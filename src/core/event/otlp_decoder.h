@@ -1,0 +1,40 @@
+// OTLP trace records to span batches: protobuf as the Collector's Kafka exporter and the SDKs write it (TracesData
+// and ExportTraceServiceRequest are the same bytes), and its JSON form.
+//
+// Wire format: opentelemetry-proto v1, https://opentelemetry.io/docs/specs/otlp/. Fields that it does not know are
+// passed over. A record is decoded as a whole or refused with a reason, never with an exception and never with a byte
+// of it.
+//
+// Limits: 1 MiB a record, 32 levels of values, 65,536 attributes and parts of values.
+
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+#include "core/event/native_decoder.h"
+#include "core/event/span_batch.h"
+
+namespace tocsin {
+
+// What a record is, by its first bytes.
+enum class RecordForm : std::uint8_t { native, otlp_json, otlp_protobuf };
+RecordForm form_of(std::string_view record);
+
+class OtlpDecoder {
+ public:
+  OtlpDecoder();
+  ~OtlpDecoder();
+  OtlpDecoder(const OtlpDecoder&) = delete;
+  OtlpDecoder& operator=(const OtlpDecoder&) = delete;
+
+  // The batch stays valid until the next call, and no longer than `record`. Records of logs and metrics give no span.
+  [[nodiscard]] Result<const SpanBatch*, DecodeError> decode(std::string_view record, RecordForm form);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace tocsin

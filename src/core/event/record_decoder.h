@@ -1,0 +1,33 @@
+// A record of a source topic to its events, whatever form it has: native JSON is one event; OTLP, in protobuf or
+// JSON, is as many as its spans make.
+
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "core/event/native_decoder.h"
+#include "core/event/otlp_decoder.h"
+#include "core/event/span_reader.h"
+
+namespace tocsin {
+
+class RecordDecoder {
+ public:
+  // Nothing where the record can be read, else why not. `record` and `key` must hold until its last event is read.
+  [[nodiscard]] std::optional<DecodeError> begin(std::string_view record, std::string_view key);
+  // The latest time that any of its events has. Requires: next() was not called.
+  std::optional<EventTime> latest() const;
+  // The next event, valid until the next call; null after the last one. A record of nobody's spans has none.
+  const AgentEvent* next();
+
+ private:
+  NativeDecoder native_;
+  OtlpDecoder otlp_;
+  SpanReader spans_;
+  const AgentEvent* single_ = nullptr;
+  bool has_spans_ = false;
+};
+
+}  // namespace tocsin

@@ -1,0 +1,497 @@
+#include "core/event/span_reader.h"
+
+#include <simdjson.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstring>
+#include <optional>
+#include <vector>
+
+#include "core/event/decimal.h"
+#include "core/event/dialect.h"
+
+namespace tocsin {
+
+namespace {
+
+constexpr std::int64_t largest = 1'000'000'000'000'000;  // as in native records
+constexpr std::size_t longest_label = 1'024;
+constexpr std::int64_t ns_per_ms = 1'000'000;
+constexpr std::int64_t ns_per_us = 1'000;
+
+// Events of a span that mark its first token.
+constexpr std::string_view first_token_events[] = {"First Token Stream Event", "ai.stream.firstChunk",
+                                                   "gen_ai.content.completion.chunk"};
+
+struct Reading {
+  SpanKind kind = SpanKind::other;
+  bool is_root = false;
+  std::array<const SpanAttribute*, meaning_count> found{};
+  std::array<std::uint16_t, meaning_count> ranks{};
+
+  const SpanAttribute* get(Meaning meaning) const { return found[static_cast<std::size_t>(meaning)]; }
+};
+
+struct Planned {
+  std::uint32_t span = 0;
+  EventType type = EventType::step;
+  int order = 1;
+  std::int64_t time_ns = 0;
+  bool has_text = false;  // the span's, which stands in one of its events
+};
+
+std::optional<std::int64_t> scaled(const SpanAttribute* attribute, int scale) {
+  if (attribute == nullptr) return std::nullopt;
+  const AttributeValue& value = attribute->value;
+  std::int64_t number = 0;
+  switch (value.kind) {
+    case AttributeValue::Kind::integer:
+      number = value.integer;
+      for (int i = 0; i < scale; ++i) {
+        if (number > largest || number < 0) return std::nullopt;
+        number *= 10;
+      }
+      break;
+    case AttributeValue::Kind::number: {
+      const double product = value.number * std::pow(10.0, scale);
+      if (!(product >= 0) || product > static_cast<double>(largest)) return std::nullopt;
+      number = std::llround(product);
+      break;
+    }
+    case AttributeValue::Kind::text: {
+      const ScaledDecimal decimal = parse_scaled_decimal(value.text, scale);
+      if (decimal.error != DecimalError::none) return std::nullopt;
+      number = decimal.value;
+      break;
+    }
+    default:
+      return std::nullopt;
+  }
+  if (number < 0 || number > largest) return std::nullopt;
+  return number;
+}
+
+std::string_view text_of(const SpanAttribute* attribute) {
+  return attribute != nullptr && attribute->value.kind == AttributeValue::Kind::text ? attribute->value.text
+                                                                                     : std::string_view{};
+}
+
+std::optional<bool> flag_of(const SpanAttribute* attribute) {
+  if (attribute == nullptr) return std::nullopt;
+  if (attribute->value.kind == AttributeValue::Kind::flag) return attribute->value.integer != 0;
+  if (text_of(attribute) == "true") return true;
+  if (text_of(attribute) == "false") return false;
+  return std::nullopt;
+}
+
+bool may_be_label(std::string_view text) {
+  return !text.empty() && text.size() <= longest_label && text.find('\0') == std::string_view::npos &&
+         simdjson::validate_utf8(text.data(), text.size());
+}
+
+// Of "gpt-4o" and "gpt-4o-2024-05-13" the version is what the second has more.
+std::string_view version_of(std::string_view asked, std::string_view answered) {
+  if (!asked.empty() && answered.size() > asked.size() + 1 && answered.starts_with(asked) &&
+      answered[asked.size()] == '-') {
+    return answered.substr(asked.size() + 1);
+  }
+  return answered == asked ? std::string_view{} : answered;
+}
+
+StepType step_type_of(std::string_view reason) {
+  if (reason.find("tool") != std::string_view::npos || reason == "function_call") return StepType::tool_call;
+  return reason.empty() ? StepType::absent : StepType::final;
+}
+
+// What a text of figures says, as Langfuse carries them. Two shapes: that of OpenAI, where the prompt's tokens hold
+// the cached ones, and one where each kind of input and output stands for itself.
+struct Usage {
+  std::optional<std::int64_t> in, out, cached;
+};
+
+Usage usage_of(std::string_view text) {
+  Usage usage;
+  if (text.size() > 16'384) return usage;
+  thread_local simdjson::dom::parser parser;
+  simdjson::dom::element root;
+  if (parser.parse(text.data(), text.size()).get(root)) return usage;
+  simdjson::dom::object object;
+  if (root.get(object)) return usage;
+  std::optional<std::int64_t> apart_in, apart_out;
+  const auto add = [](std::optional<std::int64_t>& to, std::int64_t number) { to = to.value_or(0) + number; };
+  const auto usable = [](std::int64_t number) { return number >= 0 && number <= largest; };
+  for (const auto field : object) {
+    std::int64_t number = 0;
+    simdjson::dom::object details;
+    if (!field.value.get(details)) {
+      std::int64_t cached = 0;
+      const bool is_of_prompt = field.key == "prompt_tokens_details" || field.key == "input_tokens_details";
+      if (is_of_prompt && !details["cached_tokens"].get(cached) && usable(cached)) usage.cached = cached;
+      continue;
+    }
+    if (field.value.get(number) || !usable(number)) continue;
+    if (field.key == "prompt_tokens" || field.key == "input_tokens") usage.in = number;
+    if (field.key == "completion_tokens" || field.key == "output_tokens") usage.out = number;
+    const bool is_cached = field.key == "input_cached_tokens" || field.key == "input_cache_read" ||
+                           field.key == "cache_read_input_tokens" || field.key == "input_cached";
+    if (is_cached) usage.cached = number;
+    if (field.key == "input" || field.key.starts_with("input_c") || is_cached) add(apart_in, number);
+    if (field.key == "output" || field.key.starts_with("output_r")) add(apart_out, number);
+  }
+  if (!usage.in) usage.in = apart_in;
+  if (!usage.out) usage.out = apart_out;
+  return usage;
+}
+
+// "{'audio': 0, 'cache_read': 1024}": the one figure of interest, whatever quotes there are.
+std::optional<std::int64_t> cached_in(std::string_view details) {
+  constexpr std::string_view name = "cache_read";
+  const std::size_t at = details.find(name);
+  if (at == std::string_view::npos) return std::nullopt;
+  details.remove_prefix(at + name.size());
+  if (!details.empty() && (details.front() == '\'' || details.front() == '"')) details.remove_prefix(1);
+  const std::size_t first = details.find_first_not_of(": ");
+  if (first == std::string_view::npos || first == 0) return std::nullopt;
+  const ScaledDecimal number =
+      parse_scaled_decimal(details.substr(first, details.find_first_of(",} ", first) - first), 0);
+  if (number.error != DecimalError::none || number.value < 0 || number.value > largest) return std::nullopt;
+  return number.value;
+}
+
+}  // namespace
+
+struct SpanReader::State {
+  const DialectIndex& index = DialectIndex::shipped();
+  const SpanBatch* batch = nullptr;
+  std::string_view key;
+  std::vector<Reading> readings;
+  std::vector<Planned> planned;
+  std::size_t at = 0;
+  AgentEvent event;
+  std::vector<char> text;
+  std::size_t text_end = 0;
+
+  Reading read(const Span& span) const {
+    Reading reading;
+    reading.is_root = span.parent_span_id.empty();
+    std::uint16_t kind_rank = UINT16_MAX;
+    bool is_pending = false;
+    const auto look = [&](std::uint32_t begin, std::uint32_t end, bool is_resource) {
+      for (const SpanAttribute& attribute : batch->attributes_of(begin, end)) {
+        if (attribute.is_part || attribute.value.kind == AttributeValue::Kind::none) continue;
+        const DialectIndex::Entry* const entry = index.find(attribute.name);
+        if (entry == nullptr) continue;
+        const Meaning meaning = entry->row->meaning;
+        if (meaning == Meaning::pending) is_pending = is_pending || text_of(&attribute) == "pending_span";
+        if (meaning == Meaning::span_kind) {
+          const SpanKind kind = DialectIndex::kind_of(*entry->dialect, attribute.name, text_of(&attribute));
+          if (kind == SpanKind::other || entry->rank >= kind_rank || is_resource) continue;
+          kind_rank = entry->rank;
+          reading.kind = kind;
+        }
+        const auto slot = static_cast<std::size_t>(meaning);
+        if (reading.found[slot] != nullptr && reading.ranks[slot] <= entry->rank) continue;
+        reading.found[slot] = &attribute;
+        reading.ranks[slot] = entry->rank;
+      }
+    };
+    look(span.begin, span.end, false);
+    if (reading.kind != SpanKind::other || reading.is_root) look(span.resource_begin, span.resource_end, true);
+    if (is_pending) {
+      reading.kind = SpanKind::other;
+      reading.is_root = false;
+    }
+    return reading;
+  }
+
+  void plan() {
+    readings.clear();
+    planned.clear();
+    at = 0;
+    for (const Span& span : batch->spans) readings.push_back(read(span));
+    for (std::uint32_t i = 0; i < readings.size(); ++i) {
+      const Reading& reading = readings[i];
+      const Span& span = batch->spans[i];
+      const bool is_ours = reading.kind != SpanKind::other;
+      if (reading.is_root && is_ours) planned.push_back({i, EventType::task_started, 0, span.start_ns, false});
+      if (reading.kind == SpanKind::model_call) planned.push_back({i, EventType::step, 1, span.end_ns, true});
+      if (reading.kind == SpanKind::tool_call) planned.push_back({i, EventType::tool_call, 1, span.end_ns, true});
+      const bool is_around = reading.kind == SpanKind::agent || reading.kind == SpanKind::workflow;
+      if (is_around && !reading.is_root) planned.push_back({i, EventType::task_heartbeat, 1, span.end_ns, true});
+      if (reading.is_root) planned.push_back({i, EventType::task_finished, 2, span.end_ns, is_around});
+    }
+    std::stable_sort(planned.begin(), planned.end(), [](const Planned& a, const Planned& b) {
+      return a.order != b.order ? a.order < b.order : a.time_ns < b.time_ns;
+    });
+  }
+
+  // ---- one event ----
+
+  std::string_view keep(std::string_view bytes, TextPlace place, std::uint8_t field = 0) {
+    const std::size_t needed = text_end + bytes.size() + 1;
+    if (needed > text.size()) return {};  // never: begin_event() made room for everything
+    char* const to = text.data() + text_end;
+    std::memcpy(to, bytes.data(), bytes.size());
+    const auto begin = static_cast<std::uint32_t>(text_end);
+    text_end += bytes.size();
+    event.pieces.push_back({begin, static_cast<std::uint32_t>(text_end), place, field});
+    text[text_end++] = '\0';
+    return {to, bytes.size()};
+  }
+
+  void set(StringField field, std::string_view value) {
+    if (!may_be_label(value)) return;
+    event.fields.set(field, keep(value, TextPlace::field, static_cast<std::uint8_t>(field)));
+  }
+  void set(NumberField field, std::optional<std::int64_t> value) {
+    if (value) event.fields.set(field, *value);
+  }
+  void set(EnumField field, std::string_view word) {
+    if (const auto value = enum_value_named(field, word)) event.fields.set(field, *value);
+  }
+
+  void begin_event(const Span& span) {
+    const std::uint32_t record_bytes = event.record_bytes;
+    event.fields = EventFields{};
+    event.pieces.clear();
+    event.record_bytes = record_bytes;
+    event.needs_open_task = false;
+    event.agent_otherwise = {};
+    text_end = 0;
+    std::size_t most = span.name.size() + span.status_message.size() + key.size() + 64 * longest_label;
+    const auto add = [&](std::uint32_t begin, std::uint32_t end) {
+      for (const SpanAttribute& one : batch->attributes_of(begin, end)) {
+        most += 2 * (one.name.size() + one.value.text.size() + 2);
+      }
+    };
+    add(span.begin, span.end);
+    add(span.resource_begin, span.resource_end);
+    for (std::uint32_t e = span.events_begin; e < span.events_end; ++e) {
+      most += batch->events[e].name.size() + 2;
+      add(batch->events[e].begin, batch->events[e].end);
+    }
+    if (text.size() < most) text.resize(2 * most);
+  }
+
+  // The agent of a trace, as its root says it in the same record.
+  const Reading* root_of(const Span& span) const {
+    for (std::size_t i = 0; i < readings.size(); ++i) {
+      if (readings[i].is_root && batch->spans[i].trace_id == span.trace_id) return &readings[i];
+    }
+    return nullptr;
+  }
+
+  static std::string_view agent_name(const Reading& reading, const Span& span) {
+    if (const std::string_view name = text_of(reading.get(Meaning::agent)); !name.empty()) return name;
+    // OpenInference names an agent by its span.
+    const SpanAttribute* const kind = reading.get(Meaning::span_kind);
+    return kind != nullptr && kind->name == "openinference.span.kind" && reading.kind == SpanKind::agent
+               ? span.name
+               : std::string_view{};
+  }
+
+  void set_common(const Span& span, const Reading& reading) {
+    std::string_view task = text_of(reading.get(Meaning::task_id));
+    if (task.empty()) task = span.trace_id.empty() ? key : span.trace_id;
+    set(StringField::correlation_id, task);
+    set(StringField::span_id, span.span_id);
+    set(StringField::parent_span_id, span.parent_span_id);
+    std::string_view agent = agent_name(reading, span);
+    if (agent.empty()) {
+      if (const Reading* const root = root_of(span)) {
+        agent = agent_name(*root, batch->spans[static_cast<std::size_t>(root - readings.data())]);
+      }
+    }
+    set(StringField::agent, agent);
+    for (const auto& [field, meaning] :
+         {std::pair(StringField::env, Meaning::env), std::pair(StringField::agent_version, Meaning::agent_version),
+          std::pair(StringField::spec, Meaning::spec), std::pair(StringField::spec_version, Meaning::spec_version),
+          std::pair(StringField::session_id, Meaning::session_id),
+          std::pair(StringField::model_tier, Meaning::model_tier)}) {
+      set(field, text_of(reading.get(meaning)));
+    }
+    if (agent.empty()) {
+      for (const SpanAttribute& one : batch->attributes_of(span.resource_begin, span.resource_end)) {
+        const std::string_view name = text_of(&one);
+        if (one.is_part || one.name != "service.name" || name.starts_with("unknown_service")) continue;
+        if (may_be_label(name)) event.agent_otherwise = keep(name, TextPlace::unknown);
+      }
+    }
+  }
+
+  void set_model(const Reading& reading) {
+    const std::string_view asked = text_of(reading.get(Meaning::request_model));
+    const std::string_view answered = text_of(reading.get(Meaning::response_model));
+    set(StringField::model, asked.empty() ? answered : asked);
+    if (!asked.empty()) set(StringField::model_version, version_of(asked, answered));
+  }
+
+  bool has_failed(const Span& span, const Reading& reading) const {
+    if (span.is_error || !text_of(reading.get(Meaning::error_type)).empty()) return true;
+    if (flag_of(reading.get(Meaning::is_success)) == false || flag_of(reading.get(Meaning::is_error)) == true)
+      return true;
+    return text_of(reading.get(Meaning::level)) == "ERROR";
+  }
+  void set_error(const Span& span, const Reading& reading) {
+    if (!has_failed(span, reading)) return;
+    const std::string_view type = text_of(reading.get(Meaning::error_type));
+    set(StringField::error_type, type.empty() ? "error" : type);
+  }
+
+  void set_call(const Span& span, const Reading& reading) {
+    set_model(reading);
+    set_error(span, reading);
+    auto in = scaled(reading.get(Meaning::tokens_in), 0);
+    auto out = scaled(reading.get(Meaning::tokens_out), 0);
+    auto cached = scaled(reading.get(Meaning::tokens_cached), 0);
+    if (!in) {
+      if (const auto uncached = scaled(reading.get(Meaning::tokens_in_uncached), 0)) {
+        in = *uncached + cached.value_or(0) + scaled(reading.get(Meaning::tokens_cache_write), 0).value_or(0);
+      }
+    }
+    if (const std::string_view figures = text_of(reading.get(Meaning::usage_json)); !figures.empty()) {
+      const Usage usage = usage_of(figures);
+      if (!in) in = usage.in;
+      if (!out) out = usage.out;
+      if (!cached) cached = usage.cached;
+    }
+    if (!cached) cached = cached_in(text_of(reading.get(Meaning::input_details)));
+    set(NumberField::tokens_in, in);
+    set(NumberField::tokens_out, out);
+    set(NumberField::tokens_cached, cached);
+    set(NumberField::cost, scaled(reading.get(Meaning::cost), 6));
+    const auto ttft = first_token(span, reading);
+    set(NumberField::ttft, ttft);
+    const std::int64_t duration = (span.end_ns - span.start_ns) / ns_per_us;
+    if (span.start_ns > 0 && duration >= 0)
+      set(NumberField::generation, std::max<std::int64_t>(0, duration - ttft.value_or(0)));
+    event.fields.set(EnumField::step_type,
+                     static_cast<std::uint8_t>(step_type_of(text_of(reading.get(Meaning::finish_reason)))));
+  }
+
+  std::optional<std::int64_t> first_token(const Span& span, const Reading& reading) const {
+    if (const SpanAttribute* const known = reading.get(Meaning::ttft)) {
+      return scaled(known, index.find(known->name)->row->unit == TimeUnit::milliseconds ? 3 : 6);
+    }
+    for (std::uint32_t e = span.events_begin; e < span.events_end; ++e) {
+      const SpanEvent& one = batch->events[e];
+      if (std::find(std::begin(first_token_events), std::end(first_token_events), one.name) ==
+          std::end(first_token_events))
+        continue;
+      if (one.time_ns >= span.start_ns && span.start_ns > 0) return (one.time_ns - span.start_ns) / ns_per_us;
+    }
+    return std::nullopt;
+  }
+
+  void set_tool(const Span& span, const Reading& reading) {
+    std::string_view tool = text_of(reading.get(Meaning::tool));
+    if (tool.empty()) {
+      tool = span.name;
+      if (tool.starts_with("execute_tool ")) tool.remove_prefix(std::strlen("execute_tool "));
+    }
+    set(StringField::tool, tool);
+    set(StringField::call_id, text_of(reading.get(Meaning::call_id)));
+    set_error(span, reading);
+    const std::int64_t duration = (span.end_ns - span.start_ns) / ns_per_us;
+    if (span.start_ns > 0 && duration >= 0) set(NumberField::latency, duration);
+    set(EnumField::authz, text_of(reading.get(Meaning::authz)));
+    set(StringField::authz_reason, text_of(reading.get(Meaning::authz_reason)));
+    set(StringField::side_effect, text_of(reading.get(Meaning::side_effect)));
+  }
+
+  void set_started(const Reading& reading) {
+    set(NumberField::budget_wall_clock, scaled(reading.get(Meaning::budget_wall_clock), 6));
+    set(NumberField::budget_tokens, scaled(reading.get(Meaning::budget_tokens), 0));
+    set(NumberField::budget_cost, scaled(reading.get(Meaning::budget_cost), 6));
+  }
+
+  void set_finished(const Span& span, const Reading& reading) {
+    const std::string_view outcome = text_of(reading.get(Meaning::outcome));
+    const bool failed = has_failed(span, reading);
+    set(EnumField::outcome, !outcome.empty() ? outcome : failed ? "errored" : "completed");
+    set(StringField::surface_reason, text_of(reading.get(Meaning::surface_reason)));
+    if (failed) set_error(span, reading);
+    if (span.start_ns > 0) set(NumberField::started_at, span.start_ns / ns_per_ms);
+    event.needs_open_task = reading.kind == SpanKind::other;
+  }
+
+  void keep_attributes(std::uint32_t begin, std::uint32_t end) {
+    TextPlace place = TextPlace::unknown;
+    for (const SpanAttribute& one : batch->attributes_of(begin, end)) {
+      if (!one.is_part) {
+        const DialectIndex::Entry* const entry = index.find(one.name);
+        place = entry == nullptr                           ? TextPlace::unknown
+                : entry->row->meaning == Meaning::content  ? TextPlace::content
+                : entry->row->meaning == Meaning::argument ? TextPlace::argument
+                                                           : TextPlace::unknown;
+        if (entry == nullptr && !one.name.empty()) keep(one.name, TextPlace::key);
+      } else if (!one.name.empty()) {
+        keep(one.name, TextPlace::key);
+      }
+      if (one.value.kind == AttributeValue::Kind::text && !one.value.text.empty()) keep(one.value.text, place);
+    }
+  }
+
+  void keep_texts(const Span& span) {
+    keep(span.name, TextPlace::unknown);
+    if (!span.status_message.empty()) keep(span.status_message, TextPlace::unknown);
+    keep_attributes(span.begin, span.end);
+    for (std::uint32_t e = span.events_begin; e < span.events_end; ++e) {
+      keep(batch->events[e].name, TextPlace::unknown);
+      keep_attributes(batch->events[e].begin, batch->events[e].end);
+    }
+  }
+
+  const AgentEvent* build(const Planned& one) {
+    const Span& span = batch->spans[one.span];
+    const Reading& reading = readings[one.span];
+    begin_event(span);
+    event.fields.type = one.type;
+    if (one.time_ns > 0) event.fields.time = EventTime{Duration{one.time_ns / ns_per_ms}};
+    set_common(span, reading);
+    switch (one.type) {
+      case EventType::step:
+        set_call(span, reading);
+        break;
+      case EventType::tool_call:
+        set_tool(span, reading);
+        break;
+      case EventType::task_started:
+        set_started(reading);
+        break;
+      case EventType::task_finished:
+        set_finished(span, reading);
+        break;
+      default:
+        break;
+    }
+    if (one.has_text) keep_texts(span);
+    event.text = {text.data(), text_end};
+    return &event;
+  }
+};
+
+SpanReader::SpanReader() : state_(std::make_unique<State>()) {}
+SpanReader::~SpanReader() = default;
+
+void SpanReader::begin(const SpanBatch& batch, std::string_view key, std::size_t record_bytes) {
+  state_->batch = &batch;
+  state_->key = key;
+  state_->event.record_bytes = static_cast<std::uint32_t>(record_bytes);
+  state_->plan();
+}
+
+std::optional<EventTime> SpanReader::latest() const {
+  std::int64_t latest = 0;
+  for (const Planned& one : state_->planned) latest = std::max(latest, one.time_ns);
+  return latest > 0 ? std::optional(EventTime{Duration{latest / ns_per_ms}}) : std::nullopt;
+}
+
+const AgentEvent* SpanReader::next() {
+  if (state_->at == state_->planned.size()) return nullptr;
+  return state_->build(state_->planned[state_->at++]);
+}
+
+}  // namespace tocsin

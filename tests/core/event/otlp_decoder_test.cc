@@ -1,0 +1,332 @@
+// OTLP records, in protobuf and JSON: what is in them comes out, and what is malformed is refused or passed over.
+
+#include "core/event/otlp_decoder.h"
+
+#include <gtest/gtest.h>
+#include <protozero/pbf_writer.hpp>
+
+#include "core/event/record_decoder.h"
+#include "core/test_support.h"
+
+namespace tocsin {
+namespace {
+
+using protozero::pbf_writer;
+
+constexpr std::uint64_t began = 1'767'571'200'000'000'000;
+constexpr std::uint64_t second = 1'000'000'000;
+
+std::string id_of(int number, std::size_t bytes) {
+  std::string id(bytes, '\1');
+  id.back() = static_cast<char>(number);
+  return id;
+}
+
+std::string text_value(const std::string& text) {
+  std::string bytes;
+  pbf_writer(bytes).add_string(1, text);
+  return bytes;
+}
+std::string integer_value(std::int64_t number) {
+  std::string bytes;
+  pbf_writer(bytes).add_int64(3, number);
+  return bytes;
+}
+std::string list_value(const std::string& value) {
+  std::string list, bytes;
+  pbf_writer(list).add_message(1, value);
+  pbf_writer(bytes).add_message(5, list);
+  return bytes;
+}
+std::string attribute(const std::string& name, const std::string& value) {
+  std::string bytes;
+  pbf_writer writer(bytes);
+  writer.add_string(1, name);
+  writer.add_message(2, value);
+  return bytes;
+}
+
+struct Built {
+  int number = 1;  // of its id
+  int parent = 0;  // 0: none
+  std::string name = "span";
+  std::vector<std::string> attributes;
+  bool failed = false;
+  std::uint64_t begin = began, end = began + second;
+  std::vector<std::string> events = {};
+};
+
+std::string span_of(const Built& built) {
+  std::string bytes;
+  pbf_writer writer(bytes);
+  writer.add_bytes(1, id_of(7, 16));
+  writer.add_bytes(2, id_of(built.number, 8));
+  if (built.parent != 0) writer.add_bytes(4, id_of(built.parent, 8));
+  writer.add_string(5, built.name);
+  writer.add_fixed64(7, built.begin);
+  writer.add_fixed64(8, built.end);
+  for (const std::string& one : built.events) writer.add_message(11, one);
+  for (const std::string& one : built.attributes) writer.add_message(9, one);
+  if (built.failed) {
+    std::string status;
+    pbf_writer(status).add_enum(3, 2);
+    writer.add_message(15, status);
+  }
+  return bytes;
+}
+
+std::string record_of(const std::vector<std::string>& spans,
+                      const std::vector<std::string>& resource_attributes = {}) {
+  std::string resource, scope, scope_spans, resource_spans, record;
+  for (const std::string& one : resource_attributes) pbf_writer(resource).add_message(1, one);
+  pbf_writer(scope).add_string(1, "library");
+  pbf_writer(scope_spans).add_message(1, scope);
+  for (const std::string& one : spans) pbf_writer(scope_spans).add_message(2, one);
+  pbf_writer(resource_spans).add_message(1, resource);
+  pbf_writer(resource_spans).add_message(2, scope_spans);
+  pbf_writer(record).add_message(1, resource_spans);
+  return record;
+}
+
+std::string one_of_each() {
+  Built call{
+      2,
+      1,
+      "chat m",
+      {attribute("gen_ai.operation.name", text_value("chat")), attribute("gen_ai.request.model", text_value("m")),
+       attribute("gen_ai.response.model", text_value("m-2026-01-01")),
+       attribute("gen_ai.usage.input_tokens", integer_value(100)),
+       attribute("gen_ai.usage.output_tokens", text_value("7")),
+       attribute("gen_ai.response.finish_reasons", list_value(text_value("tool_calls")))}};
+  Built tool{3,
+             1,
+             "execute_tool search",
+             {attribute("gen_ai.operation.name", text_value("execute_tool")),
+              attribute("gen_ai.tool.name", text_value("search")),
+              attribute("gen_ai.tool.call.arguments", text_value("{\"q\":\"shoes\"}"))},
+             true,
+             began + second,
+             began + 3 * second};
+  Built agent{1,
+              0,
+              "invoke_agent support",
+              {attribute("gen_ai.operation.name", text_value("invoke_agent")),
+               attribute("gen_ai.agent.name", text_value("support")),
+               attribute("gen_ai.usage.input_tokens", integer_value(100))},
+              false,
+              began,
+              began + 4 * second};
+  Built other{9, 1, "GET /", {attribute("http.method", text_value("GET"))}};
+  return record_of(
+      {span_of(agent), span_of(tool), span_of(other), span_of(call)},
+      {attribute("service.name", text_value("shop")), attribute("deployment.environment", text_value("prod"))});
+}
+
+// Each event as "type agent field=value ...", for comparisons.
+std::vector<std::string> events_of(std::string_view record, std::string_view key = {}) {
+  RecordDecoder decoder;
+  std::vector<std::string> list;
+  if (const auto error = decoder.begin(record, key)) return {std::string(name_of(*error))};
+  while (const AgentEvent* const event = decoder.next()) {
+    std::string text(name_of(event->fields.type));
+    for (std::size_t i = 0; i < string_field_count; ++i) {
+      const auto field = static_cast<StringField>(i);
+      if (event->fields.has(field))
+        text += " " + std::string(name_of(field)) + "=" + std::string(event->fields.get(field));
+    }
+    for (std::size_t i = 0; i < number_field_count; ++i) {
+      const auto field = static_cast<NumberField>(i);
+      if (const auto number = event->fields.get(field))
+        text += " " + std::string(name_of(field)) + "=" + std::to_string(*number);
+    }
+    if (event->fields.outcome() != Outcome::absent) text += " " + std::string(name_of(event->fields.outcome()));
+    list.push_back(std::move(text));
+  }
+  return list;
+}
+
+const std::string trace = "01010101010101010101010101010107";
+
+TEST(Otlp, ASpanOfEachKindMakesItsEvents) {
+  const auto events = events_of(one_of_each());
+  ASSERT_EQ(events.size(), 4U);
+  const std::string common = " env=prod agent=support correlation_id=" + trace;
+  EXPECT_EQ(events[0], "task.started" + common + " span_id=0101010101010101");
+  EXPECT_EQ(events[1], "step" + common +
+                           " span_id=0101010101010102 parent_span_id=0101010101010101 model=m"
+                           " model_version=2026-01-01 tokens_in=100 tokens_out=7 generation=1000000");
+  EXPECT_EQ(events[2], "tool.call" + common +
+                           " span_id=0101010101010103 parent_span_id=0101010101010101"
+                           " error_type=error tool=search latency=2000000");
+  EXPECT_EQ(events[3], "task.finished" + common + " span_id=0101010101010101 started_at=1767571200000 completed");
+}
+
+TEST(Otlp, JsonSaysTheSame) {
+  const std::string json = R"({"resourceSpans":[{"scopeSpans":[{"spans":[
+    {"attributes":[{"key":"gen_ai.operation.name","value":{"stringValue":"invoke_agent"}},
+                   {"value":{"stringValue":"support"},"key":"gen_ai.agent.name"},
+                   {"key":"gen_ai.usage.input_tokens","value":{"intValue":"100"}}],
+     "traceId":"01010101010101010101010101010107","spanId":"0101010101010101","parentSpanId":"","name":"invoke_agent support",
+     "startTimeUnixNano":"1767571200000000000","endTimeUnixNano":"1767571204000000000","status":{"code":"STATUS_CODE_OK"}},
+    {"traceId":"01010101010101010101010101010107","spanId":"0101010101010103","parentSpanId":"0101010101010101",
+     "name":"execute_tool search","startTimeUnixNano":1767571201000000000,"endTimeUnixNano":1767571203000000000,
+     "attributes":[{"key":"gen_ai.operation.name","value":{"stringValue":"execute_tool"}},
+                   {"key":"gen_ai.tool.name","value":{"stringValue":"search"}}],"status":{"code":2},"links":[]},
+    {"traceId":"01010101010101010101010101010107","spanId":"0101010101010102","parentSpanId":"0101010101010101",
+     "name":"chat m","startTimeUnixNano":"1767571200000000000","endTimeUnixNano":"1767571201000000000",
+     "events":[{"name":"x","timeUnixNano":"1","attributes":[{"key":"gen_ai.usage.input_tokens","value":{"intValue":"5"}}]}],
+     "attributes":[{"key":"gen_ai.operation.name","value":{"stringValue":"chat"}},
+                   {"key":"gen_ai.request.model","value":{"stringValue":"m"}},
+                   {"key":"gen_ai.response.model","value":{"stringValue":"m-2026-01-01"}},
+                   {"key":"gen_ai.usage.input_tokens","value":{"intValue":100}},
+                   {"key":"gen_ai.usage.output_tokens","value":{"doubleValue":7.0}},
+                   {"key":"list","value":{"arrayValue":{"values":[{"kvlistValue":{"values":[{"key":"k","value":{"boolValue":true}}]}}]}}}]}]}],
+    "resource":{"attributes":[{"key":"service.name","value":{"stringValue":"shop"}},
+                              {"key":"deployment.environment.name","value":{"stringValue":"prod"}}]}}]})";
+  EXPECT_EQ(events_of(json), events_of(one_of_each()));
+}
+
+TEST(Otlp, EveryStringIsThereToBeScanned) {
+  RecordDecoder decoder;
+  std::string exception;
+  pbf_writer event(exception);
+  event.add_fixed64(1, began);
+  event.add_string(2, "exception");
+  event.add_message(3, attribute("exception.message", text_value("the stack")));
+  Built tool{3,
+             1,
+             "the name",
+             {attribute("gen_ai.operation.name", text_value("execute_tool")),
+              attribute("gen_ai.tool.call.arguments", text_value("the argument")),
+              attribute("mine", list_value(text_value("the part")))}};
+  tool.events = {exception};
+  const std::string record = record_of({span_of(tool)});
+  ASSERT_FALSE(decoder.begin(record, {}));
+  const AgentEvent* const made = decoder.next();
+  ASSERT_NE(made, nullptr);
+  std::map<std::string, TextPlace> places;
+  for (const TextPiece& piece : made->pieces) {
+    places[std::string(made->text.substr(piece.begin, piece.end - piece.begin))] = piece.place;
+  }
+  for (const char* text : {"the stack", "the name", "the argument", "the part", "mine", "exception.message"}) {
+    EXPECT_TRUE(places.contains(text)) << text;
+  }
+  EXPECT_EQ(places["the argument"], TextPlace::argument);
+}
+
+TEST(Otlp, TrapsOfTheDialects) {
+  const auto span = [](int number, int parent, std::vector<std::string> attributes) {
+    return span_of({number, parent, "span", std::move(attributes)});
+  };
+  // Claude Code's input is without the cached tokens.
+  auto events = events_of(record_of(
+      {span(2, 1,
+            {attribute("span.type", text_value("llm_request")), attribute("input_tokens", integer_value(177)),
+             attribute("cache_read_tokens", integer_value(1'024))})}));
+  ASSERT_EQ(events.size(), 1U);
+  EXPECT_NE(events[0].find("tokens_in=1201 tokens_cached=1024"), std::string::npos) << events[0];
+  // The Vercel AI SDK repeats a call's figures on the span around it, and under two names.
+  events = events_of(record_of({span(3, 1,
+                                     {attribute("ai.operationId", text_value("ai.streamText")),
+                                      attribute("ai.usage.inputTokens", integer_value(100))}),
+                                span(4, 3,
+                                     {attribute("ai.operationId", text_value("ai.streamText.doStream")),
+                                      attribute("ai.usage.inputTokens", integer_value(100)),
+                                      attribute("gen_ai.usage.input_tokens", integer_value(100))})}));
+  ASSERT_EQ(events.size(), 2U);
+  EXPECT_TRUE(events[0].starts_with("task.heartbeat")) << events[0];
+  EXPECT_NE(events[1].find("tokens_in=100"), std::string::npos);
+  // A span that Logfire sends when it begins comes again when it ends.
+  EXPECT_TRUE(events_of(record_of({span(5, 0,
+                                        {attribute("gen_ai.operation.name", text_value("chat")),
+                                         attribute("logfire.span_type", text_value("pending_span"))})}))
+                  .empty());
+  // Langfuse writes figures as a text, in two shapes.
+  for (const auto& [usage, in, out] :
+       {std::tuple(R"({"prompt_tokens":613,"completion_tokens":45,"prompt_tokens_details":{"cached_tokens":512}})",
+                   613, 45),
+        std::tuple(R"({"input":101,"input_cached_tokens":512,"output":37,"output_reasoning_tokens":8,"total":658})",
+                   613, 45)}) {
+    events = events_of(record_of({span(6, 1,
+                                       {attribute("langfuse.observation.type", text_value("generation")),
+                                        attribute("langfuse.observation.usage_details", text_value(usage))})}));
+    ASSERT_EQ(events.size(), 1U);
+    EXPECT_NE(events[0].find("tokens_in=" + std::to_string(in) + " tokens_out=" + std::to_string(out) +
+                             " tokens_cached=512"),
+              std::string::npos)
+        << events[0];
+  }
+  // Absent is not zero.
+  events = events_of(record_of({span(7, 1, {attribute("gen_ai.operation.name", text_value("chat"))})}));
+  EXPECT_EQ(events[0].find("tokens"), std::string::npos);
+}
+
+TEST(Otlp, LogsAndMetricsMakeNoSpans) {
+  std::string log, scope_logs, resource_logs, record;
+  pbf_writer record_writer(log);
+  record_writer.add_fixed64(11, began);
+  record_writer.add_message(6, attribute("gen_ai.operation.name", text_value("chat")));
+  record_writer.add_bytes(9, id_of(7, 16));
+  pbf_writer(scope_logs).add_message(2, log);
+  pbf_writer(resource_logs).add_message(2, scope_logs);
+  pbf_writer(record).add_message(1, resource_logs);
+  EXPECT_TRUE(events_of(record).empty());
+  EXPECT_TRUE(events_of(R"({"resourceLogs":[{"scopeLogs":[]}]})").empty());
+  EXPECT_TRUE(events_of(R"({"resourceMetrics":[]})").empty());
+}
+
+TEST(Fault, F41_ProtobufCutAtEveryByteWithWrongTypesAndLengthsIsRefusedOrPassedOver) {
+  const std::string record = one_of_each();
+  for (std::size_t size = 0; size < record.size(); ++size) {
+    const auto events = events_of(record.substr(0, size));
+    ASSERT_EQ(events.size(), 1U) << size << " of " << record.size();
+    EXPECT_TRUE(events[0] == "not_protobuf" || events[0] == "not_json" || events[0] == "empty") << events[0];
+  }
+  test::Random random(41);
+  for (int i = 0; i < 20'000; ++i) {
+    std::string broken = record;
+    for (std::int64_t n = 1 + random.below(4); n > 0; --n) {
+      broken[static_cast<std::size_t>(random.below(std::ssize(broken)))] = static_cast<char>(random.below(256));
+    }
+    events_of(broken);  // the sanitizers look on
+  }
+  std::string deep = text_value("x");
+  for (int i = 0; i < 101; ++i) deep = list_value(deep);
+  EXPECT_EQ(events_of(record_of({span_of({1, 0, "deep", {attribute("a", deep)}})})),
+            std::vector<std::string>{"too_deep"});
+  const std::string bomb("\x0a\xff\xff\xff\xff\x0f", 6);  // 4 GiB, it says
+  EXPECT_EQ(events_of(bomb), std::vector<std::string>{"not_protobuf"});
+  std::vector<std::string> many(70'000, attribute("a", integer_value(1)));
+  const auto events = events_of(record_of({span_of({1, 0, "many", many})}));
+  EXPECT_EQ(events, std::vector<std::string>{"too_many_keys"});
+}
+
+TEST(Otlp, MalformedJsonIsRefused) {
+  for (const char* text :
+       {R"({"resourceSpans":)", R"({"resourceSpans":[{]})", R"({"resourceSpans":{}})", R"({"resourceSpans":[1]})",
+        R"({"resourceSpans":[{"scopeSpans":[{"spans":[{"startTimeUnixNano":"x"}]}]}]})",
+        R"({"resourceSpans":[]} x)"}) {
+    const auto events = events_of(text);
+    ASSERT_EQ(events.size(), 1U) << text;
+    EXPECT_TRUE(events[0] == "not_json" || events[0] == "wrong_type" || events[0] == "trailing_data") << events[0];
+  }
+  std::string deep = R"({"intValue":"1"})";
+  for (int i = 0; i < 40; ++i) deep = R"({"arrayValue":{"values":[)" + deep + "]}}";
+  EXPECT_EQ(events_of(R"({"resourceSpans":[{"scopeSpans":[{"spans":[{"attributes":[{"key":"a","value":)" + deep +
+                      "}]}]}]}]}"),
+            std::vector<std::string>{"too_deep"});
+}
+
+TEST(Otlp, ARootThatNobodyKnowsEndsATaskThatIsOpen) {
+  RecordDecoder decoder;
+  const std::string record =
+      record_of({span_of({1, 0, "POST /chat", {attribute("http.method", text_value("POST"))}})});
+  ASSERT_FALSE(decoder.begin(record, {}));
+  const AgentEvent* const event = decoder.next();
+  ASSERT_NE(event, nullptr);
+  EXPECT_TRUE(event->needs_open_task);
+  EXPECT_EQ(event->fields.type, EventType::task_finished);
+}
+
+}  // namespace
+}  // namespace tocsin
