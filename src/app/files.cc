@@ -82,16 +82,18 @@ std::string kind_of(const NamedText& file) {
 OwnRules load_own_rules(const std::vector<std::string>& paths, Diagnostics& diagnostics) {
   OwnRules own;
   own.files = read_yaml_files(paths, diagnostics);
-  bool has_groups = false, has_patterns = false;
+  bool has_groups = false, has_patterns = false, has_prices = false;
   for (const NamedText& file : own.files) {
     Diagnostics ignored;
     const auto root = parse_yaml(file, ignored);
     has_groups = has_groups || (root && root->find("groups") != nullptr);
     has_patterns = has_patterns || (root && root->find("sanitize") != nullptr);
+    has_prices = has_prices || (root && root->find("prices") != nullptr);
   }
   const auto add = [&](const auto& shipped) { own.files.insert(own.files.begin(), shipped.begin(), shipped.end()); };
   if (!has_groups && !diagnostics.has_errors()) add(shipped_rules());
   if (!has_patterns) add(shipped_patterns());
+  if (!has_prices) add(shipped_prices());
   own.loaded = load_rules_and_patterns(own.files, diagnostics);
   return own;
 }

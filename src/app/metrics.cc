@@ -118,6 +118,11 @@ void add_stream(MetricPage& page, const IngestView& view) {
   for (const auto& [pattern, count] : totals.findings) {
     page.counter("tocsin_findings_total", "Secrets found, by pattern.", {{"pattern", pattern}}, number(count));
   }
+  for (const auto& [model, count] : totals.unpriced) {
+    page.counter("tocsin_model_calls_unpriced_total",
+                 "Model calls that say no cost, of models that the table of prices does not have.",
+                 {{"model", model}}, number(count));
+  }
   page.counter("tocsin_unscanned_events_total", "Events whose scan ran out of its budget: not known to be clean.", {},
                number(totals.unscanned));
   page.counter("tocsin_tasks_not_tracked_total", "Tasks beyond the limit of open tasks; no deadline watches them.",

@@ -73,6 +73,10 @@ void ReplayReport::finish(const StreamTotals& totals, const std::vector<RuleSigh
       "{} tokens in ({} cached), {} out, cost {}\n", totals.tokens_in, totals.tokens_cached, totals.tokens_out,
       totals.cost_known ? fmt::format("${:.2f}", static_cast<double>(totals.cost) / 1e6) : std::string("unknown"));
   for (const auto& [reason, count] : dead_letters_) text_ += fmt::format("{} records not read: {}\n", count, reason);
+  for (const auto& [model, count] : totals.unpriced) {
+    text_ +=
+        fmt::format("{} calls of {} without a cost: no price of it is known (see rules/prices.yaml)\n", count, model);
+  }
   for (const auto& [pattern, count] : totals.findings) text_ += fmt::format("found {} times: {}\n", count, pattern);
   for (const RuleSight& rule : sight) {
     if (rule.warming + rule.blind + rule.undeclared == 0) continue;

@@ -1,4 +1,5 @@
-// The rules and sanitizing patterns that ship, compiled into the program: it is useful without a file beside it.
+// The rules, sanitizing patterns and prices that ship, compiled into the program: it is useful without a file beside
+// it.
 
 #pragma once
 
@@ -10,6 +11,7 @@ namespace tocsin {
 
 std::span<const NamedText> shipped_rules();       // rules/agents.yaml
 std::span<const NamedText> shipped_patterns();    // rules/sanitize/*.yaml
+std::span<const NamedText> shipped_prices();      // rules/prices.yaml
 std::span<const NamedText> shipped_demo_specs();  // rules/specs/demo.yaml
 
 }  // namespace tocsin

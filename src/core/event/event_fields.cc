@@ -37,10 +37,25 @@ constexpr std::array<std::string_view, string_field_count> string_names{"env",
                                                                         "section",
                                                                         "category"};
 
-constexpr std::array<std::string_view, number_field_count> number_names{
-    "tokens_in",         "tokens_out",    "tokens_cached",    "cost",        "ttft",          "generation", "latency",
-    "result_bytes",      "tasks",         "concurrent_tasks", "queue_depth", "cost_per_hour", "accepted",   "score",
-    "budget.wall_clock", "budget.tokens", "budget.cost",      "started_at"};
+constexpr std::array<std::string_view, number_field_count> number_names{"tokens_in",
+                                                                        "tokens_out",
+                                                                        "tokens_cached",
+                                                                        "cost",
+                                                                        "ttft",
+                                                                        "generation",
+                                                                        "latency",
+                                                                        "result_bytes",
+                                                                        "tasks",
+                                                                        "concurrent_tasks",
+                                                                        "queue_depth",
+                                                                        "cost_per_hour",
+                                                                        "accepted",
+                                                                        "score",
+                                                                        "budget.wall_clock",
+                                                                        "budget.tokens",
+                                                                        "budget.cost",
+                                                                        "started_at",
+                                                                        "tokens_cache_write"};
 
 constexpr std::array<std::string_view, enum_field_count> enum_names{"outcome", "step_type", "authz"};
 

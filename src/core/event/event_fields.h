@@ -82,8 +82,9 @@ enum class NumberField : std::uint8_t {
   budget_tokens,
   budget_cost,
   started_at,  // milliseconds since the epoch
+  tokens_cache_write,
 };
-inline constexpr std::size_t number_field_count = 18;
+inline constexpr std::size_t number_field_count = 19;
 
 // Closed sets of words. `absent` (0) is what is not there; `other` a word that the format does not know.
 enum class EnumField : std::uint8_t { outcome, step_type, authz };

@@ -76,6 +76,7 @@ constexpr FieldRule field_rules[] = {
     number_rule("tokens_in", NumberField::tokens_in),
     number_rule("tokens_out", NumberField::tokens_out),
     number_rule("tokens_cached", NumberField::tokens_cached),
+    number_rule("tokens_cache_write", NumberField::tokens_cache_write),
     number_rule("cost_usd", NumberField::cost, usd),
     number_rule("ttft_ms", NumberField::ttft, milliseconds),
     number_rule("generation_ms", NumberField::generation, milliseconds),

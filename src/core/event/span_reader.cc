@@ -361,6 +361,7 @@ struct SpanReader::State {
     set(NumberField::tokens_in, in);
     set(NumberField::tokens_out, out);
     set(NumberField::tokens_cached, cached);
+    set(NumberField::tokens_cache_write, scaled(reading.get(Meaning::tokens_cache_write), 0));
     set(NumberField::cost, scaled(reading.get(Meaning::cost), 6));
     const auto ttft = first_token(span, reading);
     set(NumberField::ttft, ttft);

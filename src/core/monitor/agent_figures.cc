@@ -79,6 +79,7 @@ void StreamTotals::add(const StreamTotals& other) {
   groups_skipped += other.groups_skipped;
   for (std::size_t i = 0; i < dead_letters.size(); ++i) dead_letters[i] += other.dead_letters[i];
   for (const auto& [pattern, count] : other.findings) findings[pattern] += count;
+  for (const auto& [model, count] : other.unpriced) unpriced[model] += count;
 }
 
 }  // namespace tocsin

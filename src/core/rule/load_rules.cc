@@ -105,6 +105,7 @@ const Rule* RuleSet::find(std::string_view name) const {
 std::shared_ptr<const RuleSet> load_rules(std::span<const NamedText> files, Diagnostics& diagnostics) {
   auto set = std::make_shared<RuleSet>();
   const std::size_t errors_before = diagnostics.error_count();
+  auto book = std::make_shared<PriceBook>();
   std::map<std::string, std::pair<std::string, SourcePosition>> names;
   for (const NamedText& file : files) {
     const auto root = parse_yaml(file, diagnostics);
@@ -113,15 +114,18 @@ std::shared_ptr<const RuleSet> load_rules(std::span<const NamedText> files, Diag
     if (!reader.is_map()) continue;
     const YamlNode* groups = reader.find("groups");
     const YamlNode* specs = reader.find("specs");
-    if (groups == nullptr && specs == nullptr && root->keys.empty()) {
-      diagnostics.error(file.file, {1, 1}, "empty-file", "this file has neither 'groups' (rules) nor 'specs'");
+    const YamlNode* prices = reader.find("prices");
+    if (groups == nullptr && specs == nullptr && prices == nullptr && root->keys.empty()) {
+      diagnostics.error(file.file, {1, 1}, "empty-file",
+                        "this file has neither 'groups' (rules) nor 'specs' nor 'prices'");
     }
-    for (const YamlNode* list : {groups, specs}) {
+    for (const YamlNode* list : {groups, specs, prices}) {
       if (list == nullptr) continue;
       if (!list->is_list()) {
         reader.error(*list, "wrong-type", "a list is needed here");
         continue;
       }
+      if (list == prices) book->read(*prices, file.file, diagnostics);
       for (const YamlNode& item : list->items) {
         if (list == groups) load_group(item, file.file, *set, names, diagnostics);
         if (list == specs) load_spec(item, file.file, set->specs, diagnostics);
@@ -129,6 +133,7 @@ std::shared_ptr<const RuleSet> load_rules(std::span<const NamedText> files, Diag
     }
   }
   if (diagnostics.error_count() > errors_before) return nullptr;
+  if (book->size() > 0) set->prices = std::move(book);
   set->hash = hash_of(files);
   return set;
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/yaml_tree.h"
+#include "core/rule/price_book.h"
 #include "core/rule/rule.h"
 #include "core/rule/spec_book.h"
 
@@ -17,13 +18,14 @@ struct RuleSet {
   std::vector<Rule> rules;            // in the order of files and lines
   std::vector<Aggregate> aggregates;  // each once, whatever number of rules uses it
   SpecBook specs;
-  std::string hash;  // of rules and specs as they were read: evaluate never mixes two
+  std::shared_ptr<const PriceBook> prices;  // null: none are known
+  std::string hash;                         // of rules, specs and prices as they were read: evaluate never mixes two
 
   const Rule* find(std::string_view name) const;
 };
 
-// Reads rule and spec files (told apart by their top-level key: `groups`, `specs`); files with the key `sanitize`
-// are not looked at. Reports every mistake of every file; returns nothing where there was one.
+// Reads files of rules, specs and prices (told apart by their top-level key: `groups`, `specs`, `prices`); files with
+// the key `sanitize` are not looked at. Reports every mistake of every file; returns nothing where there was one.
 std::shared_ptr<const RuleSet> load_rules(std::span<const NamedText> files, Diagnostics& diagnostics);
 
 }  // namespace tocsin

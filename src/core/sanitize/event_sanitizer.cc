@@ -31,6 +31,7 @@ SanitizedEvent& EventSanitizer::sanitize(const AgentEvent& event) {
   sanitized_.fields_ = event.fields;
   sanitized_.findings_.clear();
   sanitized_.redactions_ = 0;
+  sanitized_.cost_is_computed_ = false;
   const std::span<const Match> matches = scanner_.scan(event.text);
   sanitized_.is_unscanned_ = scanner_.last_scan_was_cut();
   if (!matches.empty()) redact_fields(event, matches);

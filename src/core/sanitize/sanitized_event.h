@@ -47,12 +47,20 @@ class SanitizedEvent {
     if (!fields_.has(field) && !value.empty()) fields_.set(field, value);
   }
 
+  // What it cost by the table of prices. Requires: the event does not say so itself.
+  void set_computed_cost(std::int64_t micro_usd) {
+    fields_.set(NumberField::cost, micro_usd);
+    cost_is_computed_ = true;
+  }
+  bool cost_is_computed() const { return cost_is_computed_; }
+
  private:
   friend class EventSanitizer;
   EventFields fields_;
   std::vector<Finding> findings_;
   std::uint32_t redactions_ = 0;
   bool is_unscanned_ = false;
+  bool cost_is_computed_ = false;
 };
 
 }  // namespace tocsin

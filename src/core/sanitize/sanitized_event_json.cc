@@ -17,6 +17,7 @@ constexpr WireNumber wire_numbers[] = {
     {NumberField::tokens_in, "tokens_in", 0},
     {NumberField::tokens_out, "tokens_out", 0},
     {NumberField::tokens_cached, "tokens_cached", 0},
+    {NumberField::tokens_cache_write, "tokens_cache_write", 0},
     {NumberField::cost, "cost_usd", 6},
     {NumberField::ttft, "ttft_ms", 3},
     {NumberField::generation, "generation_ms", 3},
@@ -98,6 +99,7 @@ std::string to_json(const SanitizedEvent& event, const std::optional<ContentRefe
   if (const auto started = fields.get(NumberField::started_at)) {
     json.member("started_at", to_rfc3339(EventTime{Duration{*started}}));
   }
+  if (event.cost_is_computed()) json.member("cost_source", "prices");
   add_budget(json, fields);
   add_reference(json, "content_ref", content);
   add_reference(json, "arguments_ref", arguments);

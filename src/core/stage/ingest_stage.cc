@@ -41,6 +41,9 @@ constexpr std::array<StringField, 5> version_fields{StringField::agent_version, 
                                                     StringField::spec_version, StringField::model,
                                                     StringField::model_version};
 
+constexpr std::size_t most_known_prices = 1'000;
+constexpr std::size_t most_unpriced = 50;  // models whose name is a label
+
 bool needs_correlation(EventType type) {
   return type <= EventType::tool_call;  // task.*, step, tool.call: see the order of EventType
 }
@@ -116,6 +119,8 @@ struct IngestPartition::State {
   };
   std::unordered_map<std::uint64_t, AgentEntry> agent_entries;
 
+  std::unordered_map<std::uint64_t, const Price*> known_prices;  // of these rules; null: none is known
+
   std::vector<std::uint32_t> event_rules;    // rules of mode event that look at every event of a type
   std::vector<std::uint32_t> finding_rules;  // and those that look at findings
 
@@ -152,6 +157,7 @@ struct IngestPartition::State {
     sanitizer.emplace(next.patterns, fingerprinter);
     tasks.change_rules(*rules);
     slice = Slice(*rules, options.most_groups);
+    known_prices.clear();
     find_event_rules();
   }
 
@@ -326,6 +332,7 @@ struct IngestPartition::State {
       for (const StringField field : task_fields) event.fill(field, note.task->field(field));
     }
     event.fill(StringField::agent, raw.agent_otherwise);
+    if (event.fields().type == EventType::step) set_price(event);
     AgentEntry* const agent = agent_of(event.fields().get(StringField::env), event.fields().get(StringField::agent));
     count(event, note, agent);
     note_versions(event.fields(), agent);
@@ -336,6 +343,49 @@ struct IngestPartition::State {
       out.published.push_back(to_json(event, sanitizer->reference(raw, TextPlace::content),
                                       sanitizer->reference(raw, TextPlace::argument)));
     }
+  }
+
+  // What the call cost, where it does not say so itself.
+  void set_price(SanitizedEvent& event) {
+    const EventFields& fields = event.fields();
+    if (!rules->prices || fields.has(NumberField::cost) || !fields.has(StringField::model)) return;
+    TokenCounts tokens;
+    tokens.in = fields.get_or(NumberField::tokens_in, 0);
+    tokens.cached = fields.get_or(NumberField::tokens_cached, 0);
+    tokens.written = fields.get_or(NumberField::tokens_cache_write, 0);
+    tokens.out = fields.get_or(NumberField::tokens_out, 0);
+    if (tokens.in == 0 && tokens.out == 0) return;
+    const Price* const price = price_of(fields);
+    if (price == nullptr) return note_unpriced(fields.get(StringField::model));
+    if (const auto cost = cost_of(tokens, *price)) event.set_computed_cost(*cost);
+  }
+
+  // The name that the provider gave the model, else the one that was asked for; looked up once a day.
+  const Price* price_of(const EventFields& fields) {
+    const EventTime at = fields.time.value_or(as_event_time(now));
+    const std::string_view asked = fields.get(StringField::model), version = fields.get(StringField::model_version);
+    const std::uint64_t name = mix(mix(hash64(asked), hash64(version)),
+                                   static_cast<std::uint64_t>(at.time_since_epoch() / std::chrono::hours{24}));
+    const auto known = known_prices.find(name);
+    if (known != known_prices.end()) return known->second;
+    const Price* price = nullptr;
+    if (!version.empty()) {
+      price = rules->prices->find(std::string(asked) + "-" + std::string(version), at);
+      if (price == nullptr) price = rules->prices->find(version, at);
+    }
+    if (price == nullptr) price = rules->prices->find(asked, at);
+    if (known_prices.size() >= most_known_prices) known_prices.clear();
+    known_prices.emplace(name, price);
+    return price;
+  }
+
+  void note_unpriced(std::string_view model) {
+    auto known = totals.unpriced.find(model);
+    if (known == totals.unpriced.end()) {
+      const bool has_room = totals.unpriced.size() < most_unpriced;
+      known = totals.unpriced.try_emplace(has_room ? std::string(model) : std::string("_other")).first;
+    }
+    ++known->second;
   }
 
   void apply_heartbeat(const RawRecord& record, IngestOutput& out) {

@@ -10,6 +10,7 @@ namespace {
 std::shared_ptr<const RuleSet> only_these(const RuleSet& rules, const std::vector<std::uint32_t>& aggregates) {
   auto only = std::make_shared<RuleSet>();
   for (const std::uint32_t index : aggregates) only->aggregates.push_back(rules.aggregates[index]);
+  only->prices = rules.prices;
   only->hash = rules.hash;
   return only;
 }

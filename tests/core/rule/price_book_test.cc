@@ -1,0 +1,98 @@
+#include "core/rule/price_book.h"
+
+#include <gtest/gtest.h>
+
+#include "core/test_support.h"
+
+namespace tocsin {
+namespace {
+
+PriceBook book_of(const std::string& text, Diagnostics& diagnostics) {
+  PriceBook book;
+  const auto root = parse_yaml({"prices.yaml", text}, diagnostics);
+  if (root && root->find("prices") != nullptr) book.read(*root->find("prices"), "prices.yaml", diagnostics);
+  return book;
+}
+PriceBook good_book(const std::string& text) {
+  Diagnostics diagnostics;
+  PriceBook book = book_of(text, diagnostics);
+  for (const Diagnostic& one : diagnostics.all()) ADD_FAILURE() << to_text(one);
+  return book;
+}
+std::int64_t input_of(const PriceBook& book, std::string_view model, const char* day = "2026-06-01") {
+  const Price* const price = book.find(model, *parse_rfc3339(std::string(day) + "T12:00:00Z"));
+  return price != nullptr ? price->input : -1;
+}
+
+TEST(PriceBook, TheLongestNameCounts) {
+  const PriceBook book = good_book(R"(prices:
+  - {model: "gpt-4o*", input: 2.5, output: 10}
+  - {model: ["gpt-4o-mini*", "small"], input: 0.15, cached_input: 0.075, output: 0.6}
+  - {model: "gpt-4o-mini-audio", input: 9, output: 9}
+)");
+  EXPECT_EQ(input_of(book, "gpt-4o"), 2'500'000);
+  EXPECT_EQ(input_of(book, "gpt-4o-2024-08-06"), 2'500'000);
+  EXPECT_EQ(input_of(book, "gpt-4o-mini-2024-07-18"), 150'000);
+  EXPECT_EQ(input_of(book, "gpt-4o-mini-audio"), 9'000'000);
+  EXPECT_EQ(input_of(book, "openai/gpt-4o-mini"), 150'000);
+  EXPECT_EQ(input_of(book, "small-2026-01-31"), 150'000);
+  EXPECT_EQ(input_of(book, "small-20260131"), 150'000);
+  EXPECT_EQ(input_of(book, "small@20260131"), 150'000);
+  for (const char* other : {"gpt-4", "smaller", "", "small-2026-01", "/", "x/y/"})
+    EXPECT_EQ(input_of(book, other), -1);
+}
+
+TEST(PriceBook, APriceHoldsFromItsDayOn) {
+  const PriceBook book = good_book(R"(prices:
+  - {model: m, input: 2, output: 2, from: "2026-05-01"}
+  - {model: m, input: 1, output: 1}
+  - {model: late, input: 1, output: 1, from: "2026-05-01"}
+)");
+  EXPECT_EQ(input_of(book, "m", "2026-04-30"), 1'000'000);
+  EXPECT_EQ(input_of(book, "m", "2026-05-01"), 2'000'000);
+  EXPECT_EQ(input_of(book, "late", "2026-04-30"), -1);
+}
+
+TEST(PriceBook, ACallCostsWhatEachKindOfTokenCosts) {
+  const Price price{3'000'000, 300'000, 3'750'000, 15'000'000, {}};
+  EXPECT_EQ(cost_of({1'000, 0, 0, 0}, price), 3'000);
+  EXPECT_EQ(cost_of({1'000, 800, 100, 10}, price), 100 * 3 + 240 + 375 + 150);
+  EXPECT_EQ(cost_of({1, 0, 0, 0}, {500'000, 0, 0, 0, {}}), 1) << "half a micro-dollar is rounded up";
+  EXPECT_EQ(cost_of({10, 20, 0, 0}, price), 6) << "more cached than there were: no less than nothing is plain";
+  EXPECT_EQ(cost_of({-1, 0, 0, 0}, price), std::nullopt);
+  EXPECT_EQ(cost_of({2'000'000'000, 0, 0, 0}, price), std::nullopt);
+}
+
+TEST(PriceBook, EveryMistakeIsSaid) {
+  Diagnostics diagnostics;
+  book_of(R"(prices:
+  - {model: m, input: 1}
+  - {model: "a*b", input: 1, output: 1}
+  - {model: m2, input: -1, output: 1}
+  - {model: m3, input: 1, output: 1, from: "yesterday"}
+  - {model: m4, input: 1, output: 1, cached: 2}
+  - {model: m5, input: 1, output: 1}
+  - {model: m5, input: 2, output: 1}
+)",
+          diagnostics);
+  std::string all;
+  for (const Diagnostic& one : diagnostics.sorted()) all += to_text(one) + "\n";
+  for (const char* place :
+       {"prices.yaml:2:", "prices.yaml:3:", "prices.yaml:4:", "prices.yaml:5:", "prices.yaml:6:", "prices.yaml:8:"}) {
+    EXPECT_NE(all.find(place), std::string::npos) << place << "\n" << all;
+  }
+  EXPECT_EQ(all.find("prices.yaml:7:"), std::string::npos) << all;
+}
+
+TEST(PriceBook, ThoseThatShipAreReadAndHoldKnownModels) {
+  const PriceBook book = good_book(test::file_text("rules/prices.yaml"));
+  EXPECT_GT(book.size(), 400U);
+  for (const char* model : {"gpt-4o-mini-2024-07-18", "gpt-4o", "claude-sonnet-4-5", "claude-sonnet-4-5-20250929",
+                            "gemini-2.5-pro", "mistral-large-latest", "deepseek-chat", "grok-4"}) {
+    EXPECT_GT(input_of(book, model), 0) << model;
+  }
+  EXPECT_EQ(input_of(book, "gpt-4o-mini"), 150'000);
+}
+
+}  // namespace
+}  // namespace tocsin
