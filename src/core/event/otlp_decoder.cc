@@ -393,6 +393,9 @@ struct OtlpDecoder::State {
   // Calls `visit(key, value)` for each member; keys are not unescaped, ours have no escapes.
   template <class Visit>
   bool for_members(ondemand::value& value, Visit visit) {
+    ondemand::json_type type{};
+    if (auto code = value.type().get(type)) return fail(code);
+    if (type == ondemand::json_type::null) return true;  // as good as absent
     ondemand::object object;
     if (value.get_object().get(object)) return fail(DecodeError::wrong_type);
     for (auto member : object) {

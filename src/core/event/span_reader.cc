@@ -168,6 +168,7 @@ struct SpanReader::State {
   std::string_view key;
   std::vector<Reading> readings;
   std::vector<Planned> planned;
+  std::vector<std::uint32_t> roots;  // by their traces
   std::size_t at = 0;
   AgentEvent event;
   std::vector<char> text;
@@ -209,8 +210,15 @@ struct SpanReader::State {
   void plan() {
     readings.clear();
     planned.clear();
+    roots.clear();
     at = 0;
-    for (const Span& span : batch->spans) readings.push_back(read(span));
+    for (std::uint32_t i = 0; i < batch->spans.size(); ++i) {
+      readings.push_back(read(batch->spans[i]));
+      if (readings.back().is_root) roots.push_back(i);
+    }
+    std::stable_sort(roots.begin(), roots.end(), [&](std::uint32_t a, std::uint32_t b) {
+      return batch->spans[a].trace_id < batch->spans[b].trace_id;
+    });
     for (std::uint32_t i = 0; i < readings.size(); ++i) {
       const Reading& reading = readings[i];
       const Span& span = batch->spans[i];
@@ -275,12 +283,13 @@ struct SpanReader::State {
     if (text.size() < most) text.resize(2 * most);
   }
 
-  // The agent of a trace, as its root says it in the same record.
-  const Reading* root_of(const Span& span) const {
-    for (std::size_t i = 0; i < readings.size(); ++i) {
-      if (readings[i].is_root && batch->spans[i].trace_id == span.trace_id) return &readings[i];
-    }
-    return nullptr;
+  // The root of the span's trace, where it stands in the same record.
+  const Span* root_of(const Span& span) const {
+    const auto found =
+        std::lower_bound(roots.begin(), roots.end(), span.trace_id,
+                         [&](std::uint32_t root, auto trace) { return batch->spans[root].trace_id < trace; });
+    if (found == roots.end() || batch->spans[*found].trace_id != span.trace_id) return nullptr;
+    return &batch->spans[*found];
   }
 
   static std::string_view agent_name(const Reading& reading, const Span& span) {
@@ -300,8 +309,8 @@ struct SpanReader::State {
     set(StringField::parent_span_id, span.parent_span_id);
     std::string_view agent = agent_name(reading, span);
     if (agent.empty()) {
-      if (const Reading* const root = root_of(span)) {
-        agent = agent_name(*root, batch->spans[static_cast<std::size_t>(root - readings.data())]);
+      if (const Span* const root = root_of(span)) {
+        agent = agent_name(readings[static_cast<std::size_t>(root - batch->spans.data())], *root);
       }
     }
     set(StringField::agent, agent);

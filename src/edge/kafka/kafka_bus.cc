@@ -104,12 +104,20 @@ struct KafkaBus::State {
   }
 
   // A client that reads single partitions without a group.
-  KafkaHandle make_reader() {
+  // A full queue costs up to a second until librdkafka (before 2.2) fetches again: `room` for a restore is large.
+  struct Room {
+    const char* kilobytes;
+    const char* messages;
+  };
+  static constexpr Room little{"16384", "20000"}, some{"65536", "100000"}, much{"262144", "2000000"};
+
+  KafkaHandle make_reader(Room room = little) {
     auto made = make_kafka_client(RD_KAFKA_CONSUMER, settings,
                                   {{"fetch.wait.max.ms", "100"},
                                    {"fetch.error.backoff.ms", "50"},
-                                   {"queued.max.messages.kbytes", "16384"},
-                                   {"queued.min.messages", "20000"}},
+                                   {"fetch.message.max.bytes", "8388608"},
+                                   {"queued.max.messages.kbytes", room.kilobytes},
+                                   {"queued.min.messages", room.messages}},
                                   {{"isolation.level", "read_committed"},
                                    {"enable.partition.eof", "true"},
                                    {"auto.offset.reset", "earliest"},
@@ -122,7 +130,7 @@ struct KafkaBus::State {
   ReadOutcome read_range(TopicPartition of, std::int64_t from, std::int64_t until, const OnRecord& on_record,
                          const std::function<bool()>& keep_going) {
     if (from >= until) return ReadOutcome::complete;
-    const KafkaHandle reader = make_reader();
+    const KafkaHandle reader = make_reader(much);
     if (!reader) return ReadOutcome::stuck;
     const auto [name, number] = names.native(of);
     const KafkaTopic topic{rd_kafka_topic_new(reader.get(), name->c_str(), nullptr)};
@@ -381,7 +389,7 @@ std::unique_ptr<Again> KafkaBus::read_again(TopicPartition of, RecordTime from, 
   if (!is_answered) return nullptr;
   // Negative: no record is that young.
   const std::int64_t begin = asked->offset < 0 ? until : std::max(asked->offset, low);
-  KafkaHandle client = state_->make_reader();
+  KafkaHandle client = state_->make_reader(State::some);
   if (!client) return nullptr;
   KafkaTopic topic{rd_kafka_topic_new(client.get(), name->c_str(), nullptr)};
   if (!topic || rd_kafka_consume_start(topic.get(), number, std::min(begin, until)) != 0) return nullptr;

@@ -317,6 +317,35 @@ TEST(Otlp, MalformedJsonIsRefused) {
             std::vector<std::string>{"too_deep"});
 }
 
+TEST(Otlp, NullIsAbsentAndManyTracesOfOneRecordStayApart) {
+  EXPECT_TRUE(
+      events_of(R"({"resourceSpans":[{"resource":null,"scopeSpans":[{"scope":null,"spans":null}]}]})").empty());
+  std::string json = R"({"resourceSpans":[{"scopeSpans":[{"spans":[)";
+  for (int i = 0; i < 1'500; ++i) {
+    const std::string id = std::to_string(10'000 + i);
+    json += i > 0 ? "," : "";
+    json += R"({"traceId":")" + id + R"(","spanId":")" + id + R"(","name":"agent )" + id +
+            R"(","startTimeUnixNano":"1767571200000000000","endTimeUnixNano":"1767571201000000000","attributes":[)"
+            R"({"key":"openinference.span.kind","value":{"stringValue":"AGENT"}}]})"
+            R"(,{"traceId":")" +
+            id + R"(","parentSpanId":")" + id + R"(","spanId":"9)" + id +
+            R"(","endTimeUnixNano":"1767571201000000000","attributes":[)"
+            R"({"key":"openinference.span.kind","value":{"stringValue":"LLM"}}]})";
+  }
+  json += "]}]}]}";
+  const auto events = events_of(json);
+  ASSERT_EQ(events.size(), 4'500U);
+  int calls = 0;
+  for (const std::string& event : events) {
+    if (!event.starts_with("step")) continue;
+    ++calls;
+    const std::size_t at = event.find("correlation_id=");
+    const std::string id = event.substr(at + 15, 5);
+    EXPECT_NE(event.find("agent=agent " + id), std::string::npos) << event;
+  }
+  EXPECT_EQ(calls, 1'500);
+}
+
 TEST(Otlp, ARootThatNobodyKnowsEndsATaskThatIsOpen) {
   RecordDecoder decoder;
   const std::string record =
