@@ -30,6 +30,7 @@ int run_check(const CheckOptions& options) {
   const bool failed = diagnostics.has_errors() || (options.strict && diagnostics.warning_count() > 0);
   std::cerr << rules.size() + patterns.size() + configs << " files";
   if (set) std::cerr << ", " << set->rules.size() << " rules, " << set->specs.size() << " specs";
+  if (set && set->prices) std::cerr << ", " << set->prices->size() << " prices";
   std::cerr << ": " << diagnostics.error_count() << " errors, " << diagnostics.warning_count() << " warnings\n";
   return failed ? 1 : 0;
 }

@@ -75,7 +75,9 @@ std::string kind_of(const NamedText& file) {
   const auto root = parse_yaml(file, ignored);
   if (!root || !root->is_map()) return {};
   if (root->find("sanitize") != nullptr) return "sanitize";
-  if (root->find("groups") != nullptr || root->find("specs") != nullptr) return "rules";
+  for (const char* key : {"groups", "specs", "prices"}) {
+    if (root->find(key) != nullptr) return "rules";
+  }
   return "config";
 }
 
