@@ -31,8 +31,9 @@ constexpr Duration ask_ends_every = 500ms;
 // No clock that anybody looks after is wrong by more.
 constexpr Duration most_ahead = 60s;
 constexpr Duration ask_past_every = 1s;
-// A millisecond's work.
-constexpr std::size_t most_past_read = 500;
+constexpr std::size_t most_past_read = 8;
+constexpr Duration past_turn = 2ms;
+constexpr Duration no_past_progress = 60s;
 constexpr std::size_t most_past_bytes = 4 << 20;
 constexpr Duration last_commit_within = 3s;
 // Producers learn of added partitions within five minutes, by default.
@@ -337,7 +338,10 @@ void IngestWorker::pass_over(Owned& owned, const RawRecord& raw) {
 }
 
 void IngestWorker::give_up(const std::string& why) {
-  for (const Owned& owned : owned_) owned.attempts->note_death();
+  for (const Owned& owned : owned_) {
+    owned.attempts->note_death();
+    if (owned.past && owned.past->attempts != nullptr) owned.past->attempts->note_death();
+  }
   membership_.leave(why);
   drop_all();
 }
@@ -430,12 +434,17 @@ void IngestWorker::begin_past(Owned& owned, const OwedPast& owed) {
   own.expects_keys = true;
   Owned::PastRead past;
   past.epoch = owed.epoch;
-  past.begun = now;
+  past.begun = past.progress_at = now;
   if (owned.is_heartbeat) {
     past.piece = Past{owed.epoch, true, true, {}, {}};
   } else if (epochs_->numbered(owed.epoch) == nullptr) {
     past.piece = Past{owed.epoch, true, true, clock_.now(), {}};  // nobody knows any more what was asked for
   } else {
+    past.attempts = options_.attempts != nullptr
+                        ? options_.attempts->mark_of("past of " + owned.topic, owned.number_in_topic)
+                        : nullptr;
+    if (past.attempts == nullptr) past.attempts = &own_past_marks_[owned.number];
+    past.given_up = past.attempts->given_up_from(0);
     past.count = std::make_unique<PastCount>(std::move(own), *epochs_, owed.epoch, fingerprinter_);
     const TopicPartition source{Topic::source, owned.number};
     const std::int64_t until =
@@ -449,19 +458,41 @@ void IngestWorker::begin_past(Owned& owned, const OwedPast& owed) {
 bool IngestWorker::read_past(Owned& owned) {
   Owned::PastRead& past = *owned.past;
   if (past.records) {
-    const std::size_t count = past.records->read(most_past_read, [&](const BusRecord& record) {
-      past.count->apply({record.key, record.value, record.time, record.offset});
-    });
-    past.read += static_cast<std::int64_t>(count);
-    if (!past.records->at_end()) return count > 0;
+    const Duration begun = clock_.monotonic();
+    std::size_t count = 0;
+    // A record may hold thousands of events.
+    do {
+      count = past.records->read(most_past_read, [&](const BusRecord& record) { count_past_record(past, record); });
+      past.read += static_cast<std::int64_t>(count);
+    } while (count > 0 && clock_.monotonic() - begun < past_turn);
+    if (count > 0) past.progress_at = clock_.monotonic();
+    if (!past.records->at_end()) {
+      // Another one may have its turn; this one begins anew later.
+      if (clock_.monotonic() - past.progress_at > no_past_progress) owned.past.reset();
+      return count > 0;
+    }
     past.count->end(past.records->is_cut_off());
     past.records.reset();
     say_(false, "new conditions look back in " + owned.name() + ": " + std::to_string(past.read) +
                     " records read in " + to_text(clock_.monotonic() - past.begun));
   }
   if (!past.piece && past.count) past.piece = past.count->next_piece(most_past_bytes);
-  if (past.piece && owned.partition->take_past(*past.piece)) past.piece.reset();
+  if (past.piece && owned.partition->has_room_for_past()) {
+    if (past.piece->is_last && past.attempts != nullptr) past.attempts->note_committed(INT64_MAX);
+    owned.partition->take_past(*std::exchange(past.piece, std::nullopt));
+  }
   return false;
+}
+
+// A record that ends each process that reads it ended those that read it live as well, and would end this one.
+void IngestWorker::count_past_record(Owned::PastRead& past, const BusRecord& record) {
+  if (record.offset == past.given_up) [[unlikely]] {
+    past.given_up = past.attempts->given_up_from(record.offset + 1);
+    return;
+  }
+  past.attempts->begin(record.offset);
+  past.count->apply({record.key, record.value, record.time, record.offset});
+  past.attempts->end();
 }
 
 void IngestWorker::send_heartbeats() {

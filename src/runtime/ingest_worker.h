@@ -86,8 +86,11 @@ class IngestWorker {
       std::unique_ptr<PastCount> count;
       std::unique_ptr<Again> records;
       std::optional<Past> piece;  // that the partition had no room for yet
+      AttemptMark* attempts = nullptr;
+      std::int64_t given_up = AttemptMark::none;  // the record that is passed over
       std::int64_t read = 0;
       Duration begun{0};
+      Duration progress_at{0};
     };
     std::optional<PastRead> past;
     Duration past_asked_at{0};
@@ -128,6 +131,7 @@ class IngestWorker {
   bool read_pasts();
   bool read_past(Owned& owned);
   void begin_past(Owned& owned, const OwedPast& owed);
+  static void count_past_record(Owned::PastRead& past, const BusRecord& record);
   void send_heartbeats();
   // Halts at once, findings when those are acknowledged.
   void give_out_urgent(const RuleSet* rules = nullptr);
@@ -146,6 +150,7 @@ class IngestWorker {
   IngestOutput out_;
   std::vector<StateRecord> changes_;
   std::map<std::int32_t, AttemptMark> own_marks_;  // of partitions that have no lasting one
+  std::map<std::int32_t, AttemptMark> own_past_marks_;
   InFlight halts_in_flight_;
   std::deque<NewRecord> findings_;  // wait for the halts before them
   Batch batches_[2];

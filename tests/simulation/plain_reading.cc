@@ -408,7 +408,10 @@ class RecentReading {
     RecordTime last{};
     for (std::int64_t i = 0; i < read; ++i) {
       SourceRecord record = partition.records[static_cast<std::size_t>(i)];
-      const bool is_ahead = record.stamp >= from;
+      const bool is_last = i + 1 == read;
+      const bool is_ahead =
+          record.stamp >= from ||
+          (!is_last && record.stamp - partition.records[static_cast<std::size_t>(i + 1)].stamp > Duration{1min});
       record.arrived = record.stamp.since_epoch - (is_ahead ? Duration{2min} : Duration{});
       if (!is_ahead) last = std::max(last, record.stamp);
       if (!is_ahead && !first) first = record.stamp;

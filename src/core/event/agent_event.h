@@ -35,8 +35,8 @@ struct AgentEvent {
 
   // Only what is known of its task tells whether it is one of ours: without an open task it is nothing.
   bool needs_open_task = false;
-  // What the agent is called where neither the event nor its task says so.
-  std::string_view agent_otherwise;
+  // The agent's name is only what its resource is called: what the task says counts more.
+  bool agent_is_guess = false;
 };
 
 }  // namespace tocsin

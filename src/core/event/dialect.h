@@ -49,7 +49,7 @@ enum class Meaning : std::uint8_t {
   tokens_in_uncached,  // without
   usage_json,          // a JSON text with figures of its own; its keys tell whether the cached ones are included
   tokens_cached,
-  tokens_cache_write,  // besides the others
+  tokens_cache_write,  // among the input tokens, but for tokens_in_uncached
   input_details,       // a text, of JSON or Python, in which cache_read stands
   tokens_out,
   cost,

@@ -17,6 +17,7 @@ namespace ondemand = simdjson::ondemand;
 
 constexpr int most_levels = 32;
 constexpr std::size_t most_attributes = 65'536;
+constexpr std::size_t most_spans = 16'384;
 constexpr int status_error = 2;
 
 // Field numbers of opentelemetry-proto, trace/v1 and common/v1.
@@ -72,7 +73,32 @@ std::string_view view_of(protozero::data_view data) {
 
 }  // namespace
 
+namespace {
+
+// A first message of 123 bytes makes protobuf begin as JSON might, with a line feed and a brace.
+bool is_whole_protobuf(std::string_view record) {
+  while (!record.empty()) {
+    if (record.front() != '\n') return false;
+    record.remove_prefix(1);
+    std::uint64_t size = 0;
+    int shift = 0;
+    for (bool more = true; more; shift += 7) {
+      if (record.empty() || shift > 28) return false;
+      const auto byte = static_cast<unsigned char>(record.front());
+      record.remove_prefix(1);
+      size |= static_cast<std::uint64_t>(byte & 0x7F) << shift;
+      more = byte >= 0x80;
+    }
+    if (size > record.size()) return false;
+    record.remove_prefix(size);
+  }
+  return true;
+}
+
+}  // namespace
+
 RecordForm form_of(std::string_view record) {
+  if (record.starts_with("\n{") && is_whole_protobuf(record)) return RecordForm::otlp_protobuf;
   const std::size_t first = record.find_first_not_of(" \t\r\n");
   if (first == std::string_view::npos) return RecordForm::native;
   if (record[first] != '{')
@@ -107,11 +133,21 @@ struct OtlpDecoder::State {
     return &attribute;
   }
 
+  // One without a trace is nobody's.
+  bool add_span(const Span& span) {
+    if (span.trace_id.empty()) return true;
+    if (batch.spans.size() >= most_spans) return fail(DecodeError::too_many_keys);
+    batch.spans.push_back(span);
+    return true;
+  }
+
   // The first text inside a list is the list's own as well.
   void lend_text(std::size_t part, std::size_t whole) {
-    AttributeValue& outer = batch.attributes[whole].value;
+    SpanAttribute& outer = batch.attributes[whole];
     const AttributeValue& inner = batch.attributes[part].value;
-    if (outer.kind == AttributeValue::Kind::none && inner.kind == AttributeValue::Kind::text) outer = inner;
+    if (outer.value.kind != AttributeValue::Kind::none || inner.kind != AttributeValue::Kind::text) return;
+    outer.value = inner;
+    outer.is_lent = true;
   }
 
   std::uint32_t attribute_count() const { return static_cast<std::uint32_t>(batch.attributes.size()); }
@@ -146,7 +182,7 @@ struct OtlpDecoder::State {
           own = {AttributeValue::Kind::text, view_of(value.get_view()), 0, 0};
           break;
         case varint_of(AnyValueField::bool_value):
-          own = {AttributeValue::Kind::flag, {}, value.get_bool() ? 1 : 0, 0};
+          own = {AttributeValue::Kind::flag, {}, value.get_int64() != 0 ? 1 : 0, 0};
           break;
         case varint_of(AnyValueField::int_value):
           own = {AttributeValue::Kind::integer, {}, value.get_int64(), 0};
@@ -300,8 +336,7 @@ struct OtlpDecoder::State {
       if (!read_event(events.get_message())) return false;
     }
     span.events_end = static_cast<std::uint32_t>(batch.events.size());
-    batch.spans.push_back(span);
-    return true;
+    return add_span(span);
   }
 
   bool read_scope_spans(protozero::pbf_message<ScopeSpansField> message, Span span) {
@@ -543,8 +578,7 @@ struct OtlpDecoder::State {
       return true;
     });
     span.events_end = static_cast<std::uint32_t>(batch.events.size());
-    if (good) batch.spans.push_back(span);
-    return good;
+    return good && add_span(span);
   }
 
   bool read_json(std::string_view record) {

@@ -25,6 +25,7 @@ struct SpanAttribute {
   std::string_view name;
   AttributeValue value;
   bool is_part = false;  // stands inside the value of the attribute before it; its name may be empty
+  bool is_lent = false;  // its text is that of a part of it
 };
 
 struct SpanEvent {

@@ -30,8 +30,18 @@ struct Reading {
   bool is_root = false;
   std::array<const SpanAttribute*, meaning_count> found{};
   std::array<std::uint16_t, meaning_count> ranks{};
+  std::string_view service;  // what the resource is called
 
   const SpanAttribute* get(Meaning meaning) const { return found[static_cast<std::size_t>(meaning)]; }
+};
+
+// What the spans of one resource share.
+struct Resource {
+  std::uint32_t begin = 0, end = 0;
+  bool is_read = false;
+  std::array<const SpanAttribute*, meaning_count> found{};
+  std::array<std::uint16_t, meaning_count> ranks{};
+  std::string_view service;  // its name, where that says something
 };
 
 struct Planned {
@@ -105,6 +115,12 @@ StepType step_type_of(std::string_view reason) {
   return reason.empty() ? StepType::absent : StepType::final;
 }
 
+// In microseconds; nothing where the span does not say both of its times.
+std::optional<std::int64_t> length_of(const Span& span) {
+  if (span.start_ns <= 0 || span.end_ns < span.start_ns) return std::nullopt;
+  return (span.end_ns - span.start_ns) / ns_per_us;
+}
+
 // What a text of figures says, as Langfuse carries them. Two shapes: that of OpenAI, where the prompt's tokens hold
 // the cached ones, and one where each kind of input and output stands for itself.
 struct Usage {
@@ -120,6 +136,8 @@ Usage usage_of(std::string_view text) {
   simdjson::dom::object object;
   if (root.get(object)) return usage;
   std::optional<std::int64_t> apart_in, apart_out;
+  std::int64_t written = 0;
+  bool is_apart = false;  // Anthropic's names: input_tokens are without the cached ones
   const auto add = [](std::optional<std::int64_t>& to, std::int64_t number) { to = to.value_or(0) + number; };
   const auto usable = [](std::int64_t number) { return number >= 0 && number <= largest; };
   for (const auto field : object) {
@@ -137,9 +155,12 @@ Usage usage_of(std::string_view text) {
     const bool is_cached = field.key == "input_cached_tokens" || field.key == "input_cache_read" ||
                            field.key == "cache_read_input_tokens" || field.key == "input_cached";
     if (is_cached) usage.cached = number;
+    if (field.key == "cache_creation_input_tokens") written = number;
+    if (field.key == "cache_read_input_tokens") is_apart = true;
     if (field.key == "input" || field.key.starts_with("input_c") || is_cached) add(apart_in, number);
     if (field.key == "output" || field.key.starts_with("output_r")) add(apart_out, number);
   }
+  if (usage.in && is_apart) usage.in = *usage.in + usage.cached.value_or(0) + written;
   if (!usage.in) usage.in = apart_in;
   if (!usage.out) usage.out = apart_out;
   return usage;
@@ -166,6 +187,7 @@ struct SpanReader::State {
   const DialectIndex& index = DialectIndex::shipped();
   const SpanBatch* batch = nullptr;
   std::string_view key;
+  Resource resource;  // the one that was looked at last
   std::vector<Reading> readings;
   std::vector<Planned> planned;
   std::vector<std::uint32_t> roots;  // by their traces
@@ -174,12 +196,33 @@ struct SpanReader::State {
   std::vector<char> text;
   std::size_t text_end = 0;
 
-  Reading read(const Span& span) const {
+  // Spans of one resource are neighbours.
+  void look_at_resource(const Span& span) {
+    if (resource.is_read && resource.begin == span.resource_begin && resource.end == span.resource_end) return;
+    resource = Resource{};
+    resource.is_read = true;
+    resource.begin = span.resource_begin;
+    resource.end = span.resource_end;
+    for (const SpanAttribute& one : batch->attributes_of(span.resource_begin, span.resource_end)) {
+      if (one.is_part || one.value.kind == AttributeValue::Kind::none) continue;
+      if (one.name == "service.name" && !text_of(&one).starts_with("unknown_service"))
+        resource.service = text_of(&one);
+      const DialectIndex::Entry* const entry = index.find(one.name);
+      if (entry == nullptr || entry->row->meaning == Meaning::span_kind || entry->row->meaning == Meaning::pending)
+        continue;
+      const auto slot = static_cast<std::size_t>(entry->row->meaning);
+      if (resource.found[slot] != nullptr && resource.ranks[slot] <= entry->rank) continue;
+      resource.found[slot] = &one;
+      resource.ranks[slot] = entry->rank;
+    }
+  }
+
+  Reading read(const Span& span) {
     Reading reading;
     reading.is_root = span.parent_span_id.empty();
     std::uint16_t kind_rank = UINT16_MAX;
     bool is_pending = false;
-    const auto look = [&](std::uint32_t begin, std::uint32_t end, bool is_resource) {
+    const auto look = [&](std::uint32_t begin, std::uint32_t end) {
       for (const SpanAttribute& attribute : batch->attributes_of(begin, end)) {
         if (attribute.is_part || attribute.value.kind == AttributeValue::Kind::none) continue;
         const DialectIndex::Entry* const entry = index.find(attribute.name);
@@ -188,7 +231,7 @@ struct SpanReader::State {
         if (meaning == Meaning::pending) is_pending = is_pending || text_of(&attribute) == "pending_span";
         if (meaning == Meaning::span_kind) {
           const SpanKind kind = DialectIndex::kind_of(*entry->dialect, attribute.name, text_of(&attribute));
-          if (kind == SpanKind::other || entry->rank >= kind_rank || is_resource) continue;
+          if (kind == SpanKind::other || entry->rank >= kind_rank) continue;
           kind_rank = entry->rank;
           reading.kind = kind;
         }
@@ -198,8 +241,17 @@ struct SpanReader::State {
         reading.ranks[slot] = entry->rank;
       }
     };
-    look(span.begin, span.end, false);
-    if (reading.kind != SpanKind::other || reading.is_root) look(span.resource_begin, span.resource_end, true);
+    look(span.begin, span.end);
+    if (reading.kind != SpanKind::other || reading.is_root) {
+      look_at_resource(span);
+      reading.service = resource.service;
+      for (std::size_t slot = 0; slot < meaning_count; ++slot) {
+        if (resource.found[slot] == nullptr) continue;
+        if (reading.found[slot] != nullptr && reading.ranks[slot] <= resource.ranks[slot]) continue;
+        reading.found[slot] = resource.found[slot];
+        reading.ranks[slot] = resource.ranks[slot];
+      }
+    }
     if (is_pending) {
       reading.kind = SpanKind::other;
       reading.is_root = false;
@@ -211,6 +263,7 @@ struct SpanReader::State {
     readings.clear();
     planned.clear();
     roots.clear();
+    resource = Resource{};
     at = 0;
     for (std::uint32_t i = 0; i < batch->spans.size(); ++i) {
       readings.push_back(read(batch->spans[i]));
@@ -241,7 +294,7 @@ struct SpanReader::State {
     const std::size_t needed = text_end + bytes.size() + 1;
     if (needed > text.size()) return {};  // never: begin_event() made room for everything
     char* const to = text.data() + text_end;
-    std::memcpy(to, bytes.data(), bytes.size());
+    if (!bytes.empty()) std::memcpy(to, bytes.data(), bytes.size());
     const auto begin = static_cast<std::uint32_t>(text_end);
     text_end += bytes.size();
     event.pieces.push_back({begin, static_cast<std::uint32_t>(text_end), place, field});
@@ -254,10 +307,12 @@ struct SpanReader::State {
     event.fields.set(field, keep(value, TextPlace::field, static_cast<std::uint8_t>(field)));
   }
   void set(NumberField field, std::optional<std::int64_t> value) {
-    if (value) event.fields.set(field, *value);
+    if (value && *value >= 0 && *value <= largest) event.fields.set(field, *value);
   }
   void set(EnumField field, std::string_view word) {
-    if (const auto value = enum_value_named(field, word)) event.fields.set(field, *value);
+    if (word.empty()) return;
+    const auto value = enum_value_named(field, word);
+    event.fields.set(field, value ? *value : *enum_value_named(field, "other"));
   }
 
   void begin_event(const Span& span) {
@@ -266,7 +321,7 @@ struct SpanReader::State {
     event.pieces.clear();
     event.record_bytes = record_bytes;
     event.needs_open_task = false;
-    event.agent_otherwise = {};
+    event.agent_is_guess = false;
     text_end = 0;
     std::size_t most = span.name.size() + span.status_message.size() + key.size() + 64 * longest_label;
     const auto add = [&](std::uint32_t begin, std::uint32_t end) {
@@ -275,7 +330,6 @@ struct SpanReader::State {
       }
     };
     add(span.begin, span.end);
-    add(span.resource_begin, span.resource_end);
     for (std::uint32_t e = span.events_begin; e < span.events_end; ++e) {
       most += batch->events[e].name.size() + 2;
       add(batch->events[e].begin, batch->events[e].end);
@@ -321,12 +375,9 @@ struct SpanReader::State {
           std::pair(StringField::model_tier, Meaning::model_tier)}) {
       set(field, text_of(reading.get(meaning)));
     }
-    if (agent.empty()) {
-      for (const SpanAttribute& one : batch->attributes_of(span.resource_begin, span.resource_end)) {
-        const std::string_view name = text_of(&one);
-        if (one.is_part || one.name != "service.name" || name.starts_with("unknown_service")) continue;
-        if (may_be_label(name)) event.agent_otherwise = keep(name, TextPlace::unknown);
-      }
+    if (agent.empty() && !reading.service.empty()) {
+      set(StringField::agent, reading.service);
+      event.agent_is_guess = true;
     }
   }
 
@@ -374,9 +425,9 @@ struct SpanReader::State {
     set(NumberField::cost, scaled(reading.get(Meaning::cost), 6));
     const auto ttft = first_token(span, reading);
     set(NumberField::ttft, ttft);
-    const std::int64_t duration = (span.end_ns - span.start_ns) / ns_per_us;
-    if (span.start_ns > 0 && duration >= 0)
-      set(NumberField::generation, std::max<std::int64_t>(0, duration - ttft.value_or(0)));
+    if (const auto duration = length_of(span)) {
+      set(NumberField::generation, std::max<std::int64_t>(0, *duration - ttft.value_or(0)));
+    }
     event.fields.set(EnumField::step_type,
                      static_cast<std::uint8_t>(step_type_of(text_of(reading.get(Meaning::finish_reason)))));
   }
@@ -404,8 +455,7 @@ struct SpanReader::State {
     set(StringField::tool, tool);
     set(StringField::call_id, text_of(reading.get(Meaning::call_id)));
     set_error(span, reading);
-    const std::int64_t duration = (span.end_ns - span.start_ns) / ns_per_us;
-    if (span.start_ns > 0 && duration >= 0) set(NumberField::latency, duration);
+    set(NumberField::latency, length_of(span));
     set(EnumField::authz, text_of(reading.get(Meaning::authz)));
     set(StringField::authz_reason, text_of(reading.get(Meaning::authz_reason)));
     set(StringField::side_effect, text_of(reading.get(Meaning::side_effect)));
@@ -440,7 +490,8 @@ struct SpanReader::State {
       } else if (!one.name.empty()) {
         keep(one.name, TextPlace::key);
       }
-      if (one.value.kind == AttributeValue::Kind::text && !one.value.text.empty()) keep(one.value.text, place);
+      const bool has_text = one.value.kind == AttributeValue::Kind::text && !one.value.text.empty() && !one.is_lent;
+      if (has_text) keep(one.value.text, place);
     }
   }
 

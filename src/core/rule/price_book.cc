@@ -44,7 +44,9 @@ std::optional<std::int64_t> cost_of(const TokenCounts& tokens, const Price& pric
   for (const std::int64_t count : {tokens.in, tokens.cached, tokens.written, tokens.out}) {
     if (count < 0 || count > most_tokens) return std::nullopt;
   }
-  const std::int64_t plain = std::max<std::int64_t>(0, tokens.in - tokens.cached - tokens.written);
+  // Where the input is less than what it should hold, it was written without it.
+  const std::int64_t apart = tokens.cached + tokens.written;
+  const std::int64_t plain = apart > tokens.in ? tokens.in : tokens.in - apart;
   const double total = static_cast<double>(plain) * static_cast<double>(price.input) +
                        static_cast<double>(tokens.cached) * static_cast<double>(price.cached_input) +
                        static_cast<double>(tokens.written) * static_cast<double>(price.cache_write) +

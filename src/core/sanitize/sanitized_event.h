@@ -47,6 +47,14 @@ class SanitizedEvent {
     if (!fields_.has(field) && !value.empty()) fields_.set(field, value);
   }
 
+  // Takes a field out, to be filled in again once it is known that nothing better is.
+  std::string_view take_off(StringField field) {
+    const std::string_view value = fields_.get(field);
+    fields_.strings[static_cast<std::size_t>(field)] = {};
+    fields_.strings_present &= ~(1U << static_cast<unsigned>(field));
+    return value;
+  }
+
   // What it cost by the table of prices. Requires: the event does not say so itself.
   void set_computed_cost(std::int64_t micro_usd) {
     fields_.set(NumberField::cost, micro_usd);

@@ -309,7 +309,9 @@ struct IngestPartition::State {
   // `number`: of the event in its record.
   void apply_event(const AgentEvent& raw, const RawRecord& record, int number, IngestOutput& out) {
     now = time_to_count_at(record, raw.fields);
-    if (raw.needs_open_task && !tasks.is_open(raw.fields.get(StringField::correlation_id))) return;
+    // Tasks are known by what their id is once it is sanitized.
+    SanitizedEvent* const ended = raw.needs_open_task ? &sanitizer->sanitize(raw) : nullptr;
+    if (ended != nullptr && !tasks.is_open(ended->fields().get(StringField::correlation_id))) return;
     if (!holds(Safeguard::deadlines_by_log_time) && raw.fields.time) {
       furthest_event = std::max(furthest_event, as_record_time(*raw.fields.time));
     }
@@ -325,13 +327,15 @@ struct IngestPartition::State {
       return;
     }
     ++totals.events;
-    SanitizedEvent& event = sanitizer->sanitize(raw);
+    SanitizedEvent& event = ended != nullptr ? *ended : sanitizer->sanitize(raw);
+    const std::string_view guessed_agent =
+        raw.agent_is_guess ? event.take_off(StringField::agent) : std::string_view{};
     const TaskTracker::Note note = tasks.apply(event.fields(), now, is_unkeyed || now < moving_until);
     if (note.not_tracked) ++totals.tasks_not_tracked;
     if (note.task != nullptr) {
       for (const StringField field : task_fields) event.fill(field, note.task->field(field));
     }
-    event.fill(StringField::agent, raw.agent_otherwise);
+    event.fill(StringField::agent, guessed_agent);
     if (event.fields().type == EventType::step) set_price(event);
     AgentEntry* const agent = agent_of(event.fields().get(StringField::env), event.fields().get(StringField::agent));
     count(event, note, agent);
@@ -799,10 +803,12 @@ std::optional<OwedPast> IngestPartition::owed_past() const {
   return first.epoch != 0 ? std::optional(first) : std::nullopt;
 }
 
-bool IngestPartition::take_past(Past past) {
-  if (state_->past) return false;
+void IngestPartition::take_past(Past past) {
   state_->past = std::move(past);
-  return true;
+}
+
+bool IngestPartition::has_room_for_past() const {
+  return !state_->past;
 }
 
 std::optional<std::int64_t> IngestPartition::epoch_of(std::string_view position) {

@@ -121,9 +121,10 @@ class IngestPartition {
   // What new aggregates missed, and nobody counted yet: the first epoch of which that is so, and the offset at which
   // its slices begin. Nothing is owed by a partition that had read nothing.
   std::optional<OwedPast> owed_past() const;
-  // The next cut takes it along; with the last piece its epoch is owed no longer. False where a piece waits already.
-  // Requires: it is of the epoch that owed_past() names, its aggregates numbered as that epoch's.
-  bool take_past(Past past);
+  // The next cut takes it along; with the last piece its epoch is owed no longer. Requires: has_room_for_past(); it
+  // is of the epoch that owed_past() names, its aggregates numbered as that epoch's.
+  void take_past(Past past);
+  bool has_room_for_past() const;  // else a piece waits already
 
   // Those that the slice which is filling is counted by.
   const RuleSet& rules() const;

@@ -7,6 +7,9 @@ namespace tocsin {
 
 namespace {
 
+// No clock that anybody looks after is wrong by more.
+constexpr Duration most_ahead = std::chrono::seconds{60};
+
 std::shared_ptr<const RuleSet> only_these(const RuleSet& rules, const std::vector<std::uint32_t>& aggregates) {
   auto only = std::make_shared<RuleSet>();
   for (const std::uint32_t index : aggregates) only->aggregates.push_back(rules.aggregates[index]);
@@ -41,10 +44,25 @@ PastCount::PastCount(IngestOptions options, const RuleEpochs& epochs, std::int64
 }
 
 void PastCount::apply(const RawRecord& record) {
-  RawRecord own = record;
-  own.time_is_ahead = own.time && *own.time >= from_;  // or the epoch would have begun before it
-  if (!first_ && own.time) first_ = own.time;
-  partition_.apply(own, out_);
+  apply_held(record.time);
+  if (!held_) held_.emplace();
+  held_->key.assign(record.key);
+  held_->value.assign(record.value);
+  held_->time = record.time;
+  held_->offset = record.offset;
+}
+
+void PastCount::apply_held(std::optional<RecordTime> next) {
+  if (!held_) return;
+  RawRecord record;
+  record.key = held_->key;
+  record.value = held_->value;
+  record.time = held_->time;
+  record.offset = held_->offset;
+  // Of those at or behind the epoch's beginning it is certain: else it would have begun before them.
+  record.time_is_ahead = record.time && (*record.time >= from_ || (next && *record.time - *next > most_ahead));
+  if (!first_ && record.time && !record.time_is_ahead) first_ = record.time;
+  partition_.apply(record, out_);
   fold();
 }
 
@@ -57,6 +75,8 @@ void PastCount::fold() {
 }
 
 void PastCount::end(bool is_cut_off) {
+  apply_held(std::nullopt);
+  held_.reset();
   partition_.close_until(std::max(from_, partition_.log_time() + slice_length), out_);
   fold();
   if (is_cut_off) since_ = std::clamp(ceil_to(first_.value_or(from_), quarter_length), begin_, from_);

@@ -2,7 +2,9 @@
 // before the epoch, read once more by those aggregates alone.
 //
 // It counts as the stage itself does, but that a record counts at its own stamp, where slices that were closed by the
-// clock had it count a little later. Nothing but sums comes of it: no halt, finding, task or dead letter.
+// clock had it count a little later. Which stamps were ahead of the wall clock is not known any more: one is taken
+// for it where the next record is stamped more than a minute before it. Nothing but sums comes of it: no halt,
+// finding, task or dead letter.
 //
 // Thread: its owner's.
 
@@ -12,6 +14,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "core/epoch/rule_epochs.h"
@@ -42,6 +45,13 @@ class PastCount {
  private:
   static constexpr Duration warm_up = std::chrono::hours{1};
 
+  struct Held {
+    std::string key, value;
+    std::optional<RecordTime> time;
+    std::int64_t offset = 0;
+  };
+
+  void apply_held(std::optional<RecordTime> next);
   void fold();
 
   std::int64_t epoch_ = 0;
@@ -52,6 +62,7 @@ class PastCount {
   IngestPartition partition_;
   SeriesTable series_;
   IngestOutput out_;
+  std::optional<Held> held_;         // the latest record, until the one after it is known
   std::optional<RecordTime> first_;  // the first record's
   RecordTime since_;
   std::vector<PastSeries> counted_;

@@ -193,7 +193,7 @@ class KafkaAgain final : public Again {
     for (ssize_t i = 0; i < count; ++i) {
       rd_kafka_message_t* const message = batch_[static_cast<std::size_t>(i)];
       if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
-        from_ = until_;  // everything up to `until` was there once: what is missing is gone
+        from_ = std::max(from_, message->offset);
       } else if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR && message->offset >= until_) {
         from_ = until_;
       } else if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR && !at_end()) {
@@ -387,6 +387,7 @@ std::unique_ptr<Again> KafkaBus::read_again(TopicPartition of, RecordTime from, 
       rd_kafka_offsets_for_times(state_->side.get(), list.get(), side_timeout_ms) == RD_KAFKA_RESP_ERR_NO_ERROR &&
       asked->err == RD_KAFKA_RESP_ERR_NO_ERROR;
   if (!is_answered) return nullptr;
+  until = std::min(until, high);  // the topic may have been made anew
   // Negative: no record is that young.
   const std::int64_t begin = asked->offset < 0 ? until : std::max(asked->offset, low);
   KafkaHandle client = state_->make_reader(State::some);
@@ -394,7 +395,7 @@ std::unique_ptr<Again> KafkaBus::read_again(TopicPartition of, RecordTime from, 
   KafkaTopic topic{rd_kafka_topic_new(client.get(), name->c_str(), nullptr)};
   if (!topic || rd_kafka_consume_start(topic.get(), number, std::min(begin, until)) != 0) return nullptr;
   return std::make_unique<KafkaAgain>(std::move(client), std::move(topic), number, of, begin, until,
-                                      low > 0 && begin == low);
+                                      low > 0 && begin <= low);
 }
 
 std::optional<std::vector<std::int64_t>> KafkaBus::ends(std::span<const TopicPartition> of) {

@@ -58,7 +58,7 @@ TEST(PriceBook, ACallCostsWhatEachKindOfTokenCosts) {
   EXPECT_EQ(cost_of({1'000, 0, 0, 0}, price), 3'000);
   EXPECT_EQ(cost_of({1'000, 800, 100, 10}, price), 100 * 3 + 240 + 375 + 150);
   EXPECT_EQ(cost_of({1, 0, 0, 0}, {500'000, 0, 0, 0, {}}), 1) << "half a micro-dollar is rounded up";
-  EXPECT_EQ(cost_of({10, 20, 0, 0}, price), 6) << "more cached than there were: no less than nothing is plain";
+  EXPECT_EQ(cost_of({10, 20, 0, 0}, price), 36) << "more cached than there were: the input does not hold them";
   EXPECT_EQ(cost_of({-1, 0, 0, 0}, price), std::nullopt);
   EXPECT_EQ(cost_of({2'000'000'000, 0, 0, 0}, price), std::nullopt);
 }

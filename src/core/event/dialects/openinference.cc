@@ -13,6 +13,7 @@ constexpr DialectRow rows[] = {
     {"llm.token_count.prompt", Meaning::tokens_in},
     {"llm.token_count.completion", Meaning::tokens_out},
     {"llm.token_count.prompt_details.cache_read", Meaning::tokens_cached},
+    {"llm.token_count.prompt_details.cache_write", Meaning::tokens_cache_write},
     {"llm.cost.total", Meaning::cost},
     {"llm.finish_reason", Meaning::finish_reason},
     {"tool.name", Meaning::tool},

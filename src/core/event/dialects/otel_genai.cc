@@ -19,6 +19,7 @@ constexpr DialectRow rows[] = {
     {"gen_ai.usage.output_tokens", Meaning::tokens_out, TimeUnit::none, "1.27"},
     {"gen_ai.usage.completion_tokens", Meaning::tokens_out},
     {"gen_ai.usage.cache_read.input_tokens", Meaning::tokens_cached, TimeUnit::none, "1.40"},
+    {"gen_ai.usage.cache_creation.input_tokens", Meaning::tokens_cache_write, TimeUnit::none, "1.40"},
     {"gen_ai.response.time_to_first_chunk", Meaning::ttft, TimeUnit::seconds, "1.40"},
     {"gen_ai.tool.name", Meaning::tool},
     {"gen_ai.tool.call.id", Meaning::call_id},
