@@ -25,6 +25,13 @@
 
 namespace tocsin {
 
+// A record that outlives the call that brought it.
+struct HeldRecord {
+  std::string key, value;
+  std::optional<RecordTime> time;
+  std::int64_t offset = 0;
+};
+
 class PastCount {
  public:
   // `options`: the partition's own. Requires: the epoch has new aggregates.
@@ -45,12 +52,6 @@ class PastCount {
  private:
   static constexpr Duration warm_up = std::chrono::hours{1};
 
-  struct Held {
-    std::string key, value;
-    std::optional<RecordTime> time;
-    std::int64_t offset = 0;
-  };
-
   void apply_held(std::optional<RecordTime> next);
   void fold();
 
@@ -62,7 +63,7 @@ class PastCount {
   IngestPartition partition_;
   SeriesTable series_;
   IngestOutput out_;
-  std::optional<Held> held_;         // the latest record, until the one after it is known
+  std::optional<HeldRecord> held_;   // the latest record, until the one after it is known
   std::optional<RecordTime> first_;  // the first record's
   RecordTime since_;
   std::vector<PastSeries> counted_;

@@ -109,13 +109,12 @@ struct KafkaBus::State {
     const char* kilobytes;
     const char* messages;
   };
-  static constexpr Room little{"16384", "20000"}, some{"65536", "100000"}, much{"262144", "2000000"};
+  static constexpr Room little{"16384", "20000"}, some{"65536", "100000"}, much{"65536", "100000"};
 
   KafkaHandle make_reader(Room room = little) {
     auto made = make_kafka_client(RD_KAFKA_CONSUMER, settings,
                                   {{"fetch.wait.max.ms", "100"},
                                    {"fetch.error.backoff.ms", "50"},
-                                   {"fetch.message.max.bytes", "8388608"},
                                    {"queued.max.messages.kbytes", room.kilobytes},
                                    {"queued.min.messages", room.messages}},
                                   {{"isolation.level", "read_committed"},
