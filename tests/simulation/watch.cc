@@ -334,17 +334,6 @@ void Watch::check_slices(const PlainAnswer& plain, RecordTime until, Coverage& c
     }
   }
   for (const auto& [key, sum] : plain.slices) {
-    if (!sums_.contains(key)) {
-      const auto& log = cluster_.log({Topic::source, std::get<0>(key)});
-      for (const Entry& e : log.entries()) {
-        if (std::abs(e.time.since_epoch.count() - std::get<3>(key)) < 60000)
-          fprintf(stderr, "DBG %ld stamp %s arrived %s %s\n", e.offset, to_rfc3339(e.time).c_str(),
-                  to_rfc3339(RecordTime{e.appended_at}).c_str(), e.value.substr(0, 150).c_str());
-      }
-      for (auto& [g, b] : blocks_[std::get<0>(key)])
-        if (std::abs(g.since_epoch.count() - std::get<3>(key)) < 90000)
-          fprintf(stderr, "DBG block %s records %ld idle %d\n", to_rfc3339(g).c_str(), b.records, b.idle);
-    }
     if (!sums_.contains(key)) return fail("I6", "nothing was counted of " + text(key));
   }
 }

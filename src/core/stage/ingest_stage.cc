@@ -165,11 +165,16 @@ struct IngestPartition::State {
     if (!options.gives_past || log_time == before_all || epochs->new_aggregates(number).empty()) return;
     // Rules that change faster than the past can be read: the oldest epoch's is left.
     if (owed.back().epoch != 0) {
-      std::shift_left(owed.begin(), owed.end(), 1);
+      forget_first_owed();
       past.reset();
     }
     *std::find_if(owed.begin(), owed.end(), [](const OwedPast& one) { return one.epoch == 0; }) = {number,
                                                                                                    next_offset};
+  }
+
+  void forget_first_owed() {
+    std::shift_left(owed.begin(), owed.end(), 1);
+    owed.back() = {};
   }
 
   // What is held of the past, in the numbers of these rules; what they do not have any more is left out.
@@ -187,10 +192,7 @@ struct IngestPartition::State {
       for (PastSeries& series : past->series) series.aggregate = numbers[series.aggregate];
       std::erase_if(past->series,
                     [&](const PastSeries& series) { return series.aggregate == rules->aggregates.size(); });
-      if (past->is_last) {
-        std::shift_left(owed.begin(), owed.end(), 1);
-        owed.back() = {};
-      }
+      if (past->is_last) forget_first_owed();
       block.past = *std::exchange(past, std::nullopt);
     }
     block.owes_past_of = owed.front().epoch;
