@@ -1,5 +1,7 @@
 #include "app/record_reader.h"
 
+#include <charconv>
+#include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -9,21 +11,15 @@ namespace tocsin {
 
 namespace {
 
-int digit_of(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
 // OTLP protobuf in a file of lines stands there in hexadecimal. Its first byte is 0x0a, with which no text begins.
 bool decode_hex(std::string_view text, std::string& out) {
   if (text.size() < 4 || text.size() % 2 != 0 || (!text.starts_with("0a") && !text.starts_with("0A"))) return false;
   out.clear();
   for (std::size_t i = 0; i < text.size(); i += 2) {
-    const int high = digit_of(text[i]), low = digit_of(text[i + 1]);
-    if (high < 0 || low < 0) return false;
-    out += static_cast<char>(high * 16 + low);
+    std::uint8_t byte = 0;
+    const char* const end = text.data() + i + 2;
+    if (std::from_chars(text.data() + i, end, byte, 16).ptr != end) return false;
+    out += static_cast<char>(byte);
   }
   return true;
 }

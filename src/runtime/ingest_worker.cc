@@ -100,6 +100,22 @@ void IngestWorker::run(const std::atomic<bool>& stop) {
   membership_.close();
 }
 
+// A lasting one where there is room for it.
+AttemptMark& IngestWorker::mark_of(const std::string& topic, std::int32_t number) {
+  AttemptMark* const lasting = options_.attempts != nullptr ? options_.attempts->mark_of(topic, number) : nullptr;
+  return lasting != nullptr ? *lasting : own_marks_[{topic, number}];
+}
+
+IngestOptions IngestWorker::options_of(const Owned& owned) const {
+  IngestOptions own = options_.ingest;
+  own.partition = owned.number;
+  own.source = owned.topic;
+  own.expects_keys = !owned.is_heartbeat;
+  own.is_heartbeat = owned.is_heartbeat;
+  own.gives_past = true;
+  return own;
+}
+
 void IngestWorker::drop_all() {
   for (const Owned& owned : owned_) totals_before_.add(owned.partition->totals());
   if (holds(Safeguard::drop_after_abort)) owned_.clear();
@@ -117,17 +133,11 @@ bool IngestWorker::adopt(const std::vector<Assigned>& assigned, const std::atomi
     if (!holds(Safeguard::drop_after_abort) && std::any_of(owned_.begin(), owned_.end(), is_known)) continue;
     Owned owned;
     owned.number = one.of.partition;
-    IngestOptions own = options_.ingest;
-    own.partition = owned.number;
     std::tie(owned.topic, owned.number_in_topic) = bus_.name_of(one.of);
     owned.is_heartbeat = owned.topic == bus_.name_of({Topic::heartbeat, 0}).first;
     owned.mark.number = owned.number;
     owned.mark.read = bus_.partitions_read(one.of);
     owned.mark.partitions = bus_.partitions_seen(one.of);
-    own.source = owned.topic;
-    own.expects_keys = !owned.is_heartbeat;
-    own.is_heartbeat = owned.is_heartbeat;
-    own.gives_past = true;
     // A position stands in the epoch that its slice is counted by; one without a position begins with the newest.
     const auto number =
         one.next_offset ? IngestPartition::epoch_of(split_mark(one.metadata).second) : epochs_->newest().number;
@@ -137,12 +147,10 @@ bool IngestWorker::adopt(const std::vector<Assigned>& assigned, const std::atomi
       drop_all();
       return false;
     }
-    owned.attempts =
-        options_.attempts != nullptr ? options_.attempts->mark_of(owned.topic, owned.number_in_topic) : nullptr;
-    if (owned.attempts == nullptr) owned.attempts = &own_marks_[owned.number];
+    owned.attempts = &mark_of(owned.topic, owned.number_in_topic);
     owned.given_up = owned.attempts->given_up_from(0);
     owned.partition =
-        std::make_unique<IngestPartition>(std::move(own), epoch->rules, epoch->patterns, fingerprinter_);
+        std::make_unique<IngestPartition>(options_of(owned), epoch->rules, epoch->patterns, fingerprinter_);
     const bool is_ready = one.next_offset ? restore(owned, one, stop) : forget_state(owned, stop);
     if (!is_ready) {
       if (!stop.load(std::memory_order_relaxed) && !membership_.member().assignment_changed()) {
@@ -428,10 +436,6 @@ void IngestWorker::begin_past(Owned& owned, const OwedPast& owed) {
   const Duration now = clock_.monotonic();
   if (owned.past_asked_at > 0ms && now - owned.past_asked_at < ask_past_every) return;
   owned.past_asked_at = now;
-  IngestOptions own = options_.ingest;
-  own.partition = owned.number;
-  own.source = owned.topic;
-  own.expects_keys = true;
   Owned::PastRead past;
   past.epoch = owed.epoch;
   past.begun = past.progress_at = now;
@@ -440,12 +444,9 @@ void IngestWorker::begin_past(Owned& owned, const OwedPast& owed) {
   } else if (epochs_->numbered(owed.epoch) == nullptr) {
     past.piece = Past{owed.epoch, true, true, clock_.now(), {}};  // nobody knows any more what was asked for
   } else {
-    past.attempts = options_.attempts != nullptr
-                        ? options_.attempts->mark_of("past of " + owned.topic, owned.number_in_topic)
-                        : nullptr;
-    if (past.attempts == nullptr) past.attempts = &own_past_marks_[owned.number];
+    past.attempts = &mark_of("past of " + owned.topic, owned.number_in_topic);
     past.given_up = past.attempts->given_up_from(0);
-    past.count = std::make_unique<PastCount>(std::move(own), *epochs_, owed.epoch, fingerprinter_);
+    past.count = std::make_unique<PastCount>(options_of(owned), *epochs_, owed.epoch, fingerprinter_);
     const TopicPartition source{Topic::source, owned.number};
     const std::int64_t until =
         holds(Safeguard::pasts_end_at_their_epoch) ? owed.until : membership_.member().reached(source);

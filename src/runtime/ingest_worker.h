@@ -17,6 +17,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/stage/ingest_stage.h"
@@ -112,6 +113,8 @@ class IngestWorker {
   };
 
   bool adopt(const std::vector<Assigned>& assigned, const std::atomic<bool>& stop);
+  AttemptMark& mark_of(const std::string& topic, std::int32_t number);
+  IngestOptions options_of(const Owned& owned) const;
   void begin_added(Owned& owned);
   bool forget_state(Owned& owned, const std::atomic<bool>& stop);
   void note_gone(const Owned& owned, const std::string& which, RecordTime at);
@@ -149,8 +152,7 @@ class IngestWorker {
   std::vector<Owned> owned_;
   IngestOutput out_;
   std::vector<StateRecord> changes_;
-  std::map<std::int32_t, AttemptMark> own_marks_;  // of partitions that have no lasting one
-  std::map<std::int32_t, AttemptMark> own_past_marks_;
+  std::map<std::pair<std::string, std::int32_t>, AttemptMark> own_marks_;  // of those that have no lasting one
   InFlight halts_in_flight_;
   std::deque<NewRecord> findings_;  // wait for the halts before them
   Batch batches_[2];

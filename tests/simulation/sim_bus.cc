@@ -13,6 +13,23 @@ using namespace std::chrono_literals;
 
 constexpr Duration no_progress = 30s;
 
+// Hands over up to `most` committed records of [from, until), and moves `from` behind what was looked at.
+std::size_t hand_over(const PartitionLog& log, TopicPartition of, std::int64_t& from, std::int64_t until,
+                      std::size_t most, const OnRecord& on_record) {
+  std::size_t count = 0;
+  for (std::size_t i = log.find(from); i < log.entries().size() && count < most; i = log.find(from)) {
+    const Entry& entry = log.entries()[i];
+    if (entry.offset >= until) break;
+    from = entry.offset + 1;
+    if (entry.state != Entry::State::committed) continue;
+    const std::string key = entry.key, value = entry.value;
+    on_record({of, entry.offset, key, value, entry.time});
+    ++count;
+  }
+  if (count < most) from = std::max(from, until);
+  return count;
+}
+
 class SimTail final : public Tail {
  public:
   struct Part {
@@ -46,16 +63,7 @@ class SimTail final : public Tail {
       const PartitionLog& log = cluster_.log(part.of);
       const std::int64_t stable = log.stable_end();
       if (part.reached >= stable) continue;
-      for (std::size_t i = log.find(part.reached); i < log.entries().size(); i = log.find(part.reached)) {
-        const Entry& entry = log.entries()[i];
-        if (entry.offset >= stable) break;
-        part.reached = entry.offset + 1;
-        if (entry.state != Entry::State::committed) continue;
-        const std::string key = entry.key, value = entry.value;
-        on_record({part.of, entry.offset, key, value, entry.time});
-        ++count;
-      }
-      part.reached = std::max(part.reached, stable);
+      count += hand_over(log, part.of, part.reached, stable, SIZE_MAX, on_record);
     }
     return count;
   }
@@ -76,19 +84,7 @@ class SimAgain final : public Again {
     process_.point("past");
     if (cluster_.back_at(of_) > process_.scheduler.now()) return 0;
     if (process_.scheduler.random().chance(cluster_.trouble)) most = 1 + process_.scheduler.random().below(7);
-    std::size_t count = 0;
-    const PartitionLog& log = cluster_.log(of_);
-    for (std::size_t i = log.find(from_); i < log.entries().size() && count < most; i = log.find(from_)) {
-      const Entry& entry = log.entries()[i];
-      if (entry.offset >= until_) break;
-      from_ = entry.offset + 1;
-      if (entry.state != Entry::State::committed) continue;
-      const std::string key = entry.key, value = entry.value;
-      on_record({of_, entry.offset, key, value, entry.time});
-      ++count;
-    }
-    if (count < most) from_ = until_;
-    return count;
+    return hand_over(cluster_.log(of_), of_, from_, until_, most, on_record);
   }
   bool at_end() const override { return from_ >= until_; }
   bool is_cut_off() const override { return is_cut_off_; }
@@ -242,18 +238,7 @@ ReadOutcome SimBus::read_range(TopicPartition of, std::int64_t from, std::int64_
     if (cluster_.back_at(of) <= scheduler.now()) {
       const PartitionLog& log = cluster_.log(of);
       const std::int64_t stable = std::min(until, log.stable_end());
-      std::size_t count = 0;
-      for (std::size_t i = log.find(from); i < log.entries().size() && count < most; i = log.find(from)) {
-        const Entry& entry = log.entries()[i];
-        if (entry.offset >= stable) break;
-        from = entry.offset + 1;
-        if (entry.state != Entry::State::committed) continue;
-        const std::string key = entry.key, value = entry.value;
-        on_record({of, entry.offset, key, value, entry.time});
-        last = scheduler.now();
-        ++count;
-      }
-      if (count < most) from = std::max(from, stable);
+      if (hand_over(log, of, from, stable, most, on_record) > 0) last = scheduler.now();
       if (from >= until) return ReadOutcome::complete;
     }
     process_->park(Duration{1 + scheduler.random().below(20)});

@@ -31,12 +31,11 @@ const RuleEpoch* RuleEpochs::numbered(std::int64_t number) const {
 
 std::vector<std::uint32_t> RuleEpochs::new_aggregates(std::int64_t number) const {
   std::vector<std::uint32_t> list;
-  const auto found =
-      std::find_if(epochs_.begin(), epochs_.end(), [&](const RuleEpoch& epoch) { return epoch.number == number; });
-  if (found == epochs_.end() || found == epochs_.begin()) return list;
+  const RuleEpoch* const epoch = numbered(number);
+  if (epoch == nullptr || epoch == &epochs_.front()) return list;
   std::set<std::string> before;
-  for (const Aggregate& one : std::prev(found)->rules->aggregates) before.insert(one.canonical());
-  const auto& all = found->rules->aggregates;
+  for (const Aggregate& one : std::prev(epoch)->rules->aggregates) before.insert(one.canonical());
+  const auto& all = epoch->rules->aggregates;
   for (std::uint32_t i = 0; i < all.size(); ++i) {
     if (!before.contains(all[i].canonical())) list.push_back(i);
   }
@@ -47,10 +46,7 @@ std::optional<RecordTime> RuleEpochs::counted_since(const std::string& aggregate
   std::optional<RecordTime> since;
   for (const RuleEpoch& epoch : epochs_) {
     if (epoch.number > number) break;
-    const auto& all = epoch.rules->aggregates;
-    const bool has =
-        std::any_of(all.begin(), all.end(), [&](const Aggregate& one) { return one.canonical() == aggregate; });
-    if (!has) {
+    if (!epoch.rules->aggregate_named(aggregate)) {
       since.reset();
     } else if (!since) {
       since = epoch.from;

@@ -1,5 +1,7 @@
 #include "core/event/event_fields.h"
 
+#include <simdjson.h>
+
 #include <span>
 
 namespace tocsin {
@@ -93,6 +95,11 @@ std::span<const std::string_view> words_of(EnumField field) {
 }
 
 }  // namespace
+
+bool may_be_label(std::string_view text) {
+  return !text.empty() && text.find('\0') == std::string_view::npos &&
+         simdjson::validate_utf8(text.data(), text.size());
+}
 
 std::string_view name_of(EventType type) {
   return type_names[static_cast<std::size_t>(type)];

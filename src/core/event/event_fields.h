@@ -134,6 +134,12 @@ struct EventFields {
   StepType step_type() const { return static_cast<StepType>(enums[static_cast<std::size_t>(EnumField::step_type)]); }
 };
 
+// Beyond it (a billion dollars, 31 years, a quadrillion tokens) sums of a day could overflow.
+inline constexpr std::int64_t largest_number = 1'000'000'000'000'000;
+
+// No label may hold a NUL, which joins the labels of a group, nor what is no text.
+bool may_be_label(std::string_view text);
+
 // Names as the native format and the rule language spell them.
 std::string_view name_of(EventType type);
 std::string_view name_of(StringField field);

@@ -387,12 +387,10 @@ struct NativeDecoder::State {
     if (digits.empty()) return true;  // "" is absent
     const ScaledDecimal decimal = parse_scaled_decimal(digits, rule.scale);
     if (decimal.error == DecimalError::not_a_number) return fail(not_a_number(type, DecodeError::wrong_type));
-    // Beyond 10^15 (a billion dollars, 31 years, a quadrillion tokens) sums of a day could overflow.
-    constexpr std::int64_t largest = 1'000'000'000'000'000;
     const auto field = static_cast<NumberField>(rule.field);
     const bool may_be_negative = field == NumberField::score;
-    if (decimal.error == DecimalError::out_of_range || decimal.value > largest || decimal.value < -largest ||
-        (decimal.value < 0 && !may_be_negative)) {
+    if (decimal.error == DecimalError::out_of_range || decimal.value > largest_number ||
+        decimal.value < -largest_number || (decimal.value < 0 && !may_be_negative)) {
       return fail(DecodeError::out_of_range);
     }
     event.fields.set(field, decimal.value);
@@ -570,15 +568,6 @@ struct NativeDecoder::State {
     return has_type || fail(DecodeError::no_type);
   }
 };
-
-namespace {
-
-// No label may hold a NUL, which joins the labels of a group, nor what is no text.
-bool may_be_label(std::string_view key) {
-  return !key.empty() && key.find('\0') == std::string_view::npos && simdjson::validate_utf8(key.data(), key.size());
-}
-
-}  // namespace
 
 NativeDecoder::NativeDecoder() : state_(std::make_unique<State>()) {}
 NativeDecoder::~NativeDecoder() = default;

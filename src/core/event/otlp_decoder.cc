@@ -122,15 +122,12 @@ struct OtlpDecoder::State {
     return false;
   }
 
-  SpanAttribute* add_attribute(std::string_view name, bool is_part) {
-    if (batch.attributes.size() >= most_attributes) {
-      fail(DecodeError::too_many_keys);
-      return nullptr;
-    }
+  bool add_attribute(std::string_view name, bool is_part) {
+    if (batch.attributes.size() >= most_attributes) return fail(DecodeError::too_many_keys);
     SpanAttribute& attribute = batch.attributes.emplace_back();
     attribute.name = name;
     attribute.is_part = is_part;
-    return &attribute;
+    return true;
   }
 
   // One without a trace is nobody's.
@@ -176,8 +173,6 @@ struct OtlpDecoder::State {
       AttributeValue& own = batch.attributes[index].value;
       switch (value.tag_and_type()) {
         case bytes_of(AnyValueField::string_value):
-          own = {AttributeValue::Kind::text, view_of(value.get_view()), 0, 0};
-          break;
         case bytes_of(AnyValueField::bytes_value):
           own = {AttributeValue::Kind::text, view_of(value.get_view()), 0, 0};
           break;
@@ -212,7 +207,7 @@ struct OtlpDecoder::State {
   }
 
   bool read_part(protozero::pbf_message<AnyValueField> value, std::string_view name, std::size_t whole, int level) {
-    if (add_attribute(name, true) == nullptr) return false;
+    if (!add_attribute(name, true)) return false;
     const std::size_t index = batch.attributes.size() - 1;
     if (!read_value(value, index, level + 1)) return false;
     lend_text(index, whole);
@@ -237,7 +232,7 @@ struct OtlpDecoder::State {
       }
     }
     if (is_part) return !has_value || read_part(protozero::pbf_message<AnyValueField>(value), name, whole, level);
-    if (add_attribute(name, false) == nullptr) return false;
+    if (!add_attribute(name, false)) return false;
     return !has_value || read_value(protozero::pbf_message<AnyValueField>(value), batch.attributes.size() - 1, level);
   }
 
@@ -485,7 +480,7 @@ struct OtlpDecoder::State {
         return for_members(value, [&](std::string_view name, ondemand::value& values) {
           if (name != "values") return true;
           return for_items(values, [&](ondemand::value& item) {
-            return is_list ? read_json_part(item, {}, index, level) : read_json_pair(item, true, index, level + 1);
+            return is_list ? read_json_part(item, index, level) : read_json_pair(item, true, index, level + 1);
           });
         });
       } else {
@@ -496,8 +491,8 @@ struct OtlpDecoder::State {
     });
   }
 
-  bool read_json_part(ondemand::value& value, std::string_view name, std::size_t whole, int level) {
-    if (add_attribute(name, true) == nullptr) return false;
+  bool read_json_part(ondemand::value& value, std::size_t whole, int level) {
+    if (!add_attribute({}, true)) return false;
     const std::size_t index = batch.attributes.size() - 1;
     if (!read_json_value(value, index, level + 1)) return false;
     lend_text(index, whole);
@@ -506,7 +501,7 @@ struct OtlpDecoder::State {
 
   // Its value may stand before its key: then the attribute is there before its name is known.
   bool read_json_pair(ondemand::value& pair, bool is_part, std::size_t whole, int level) {
-    if (add_attribute({}, is_part) == nullptr) return false;
+    if (!add_attribute({}, is_part)) return false;
     const std::size_t index = batch.attributes.size() - 1;
     const bool good = for_members(pair, [&](std::string_view key, ondemand::value& value) {
       if (key == "key") return read_text(value, batch.attributes[index].name);
@@ -540,7 +535,8 @@ struct OtlpDecoder::State {
     return good;
   }
 
-  bool read_json_span(ondemand::value& value, Span span) {
+  bool read_json_span(ondemand::value& value) {
+    Span span;
     span.events_begin = static_cast<std::uint32_t>(batch.events.size());
     span.begin = span.end = attribute_count();
     const bool good = for_members(value, [&](std::string_view key, ondemand::value& member) {
@@ -632,7 +628,7 @@ struct OtlpDecoder::State {
         });
       }
       if (key != "spans") return true;
-      return for_items(member, [&](ondemand::value& span) { return read_json_span(span, {}); });
+      return for_items(member, [&](ondemand::value& span) { return read_json_span(span); });
     });
     for (std::size_t i = first; i < batch.spans.size(); ++i) batch.spans[i].scope = scope;
     return good;

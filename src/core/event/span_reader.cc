@@ -16,7 +16,6 @@ namespace tocsin {
 
 namespace {
 
-constexpr std::int64_t largest = 1'000'000'000'000'000;  // as in native records
 constexpr std::size_t longest_label = 1'024;
 constexpr std::int64_t ns_per_ms = 1'000'000;
 constexpr std::int64_t ns_per_us = 1'000;
@@ -25,22 +24,32 @@ constexpr std::int64_t ns_per_us = 1'000;
 constexpr std::string_view first_token_events[] = {"First Token Stream Event", "ai.stream.firstChunk",
                                                    "gen_ai.content.completion.chunk"};
 
+// Of each meaning the attribute that says it, of several the one of the lowest rank.
+struct Found {
+  std::array<const SpanAttribute*, meaning_count> attributes{};
+  std::array<std::uint16_t, meaning_count> ranks{};
+
+  void offer(std::size_t slot, const SpanAttribute* attribute, std::uint16_t rank) {
+    if (attribute == nullptr || (attributes[slot] != nullptr && ranks[slot] <= rank)) return;
+    attributes[slot] = attribute;
+    ranks[slot] = rank;
+  }
+};
+
 struct Reading {
   SpanKind kind = SpanKind::other;
   bool is_root = false;
-  std::array<const SpanAttribute*, meaning_count> found{};
-  std::array<std::uint16_t, meaning_count> ranks{};
+  Found found;
   std::string_view service;  // what the resource is called
 
-  const SpanAttribute* get(Meaning meaning) const { return found[static_cast<std::size_t>(meaning)]; }
+  const SpanAttribute* get(Meaning meaning) const { return found.attributes[static_cast<std::size_t>(meaning)]; }
 };
 
 // What the spans of one resource share.
 struct Resource {
   std::uint32_t begin = 0, end = 0;
   bool is_read = false;
-  std::array<const SpanAttribute*, meaning_count> found{};
-  std::array<std::uint16_t, meaning_count> ranks{};
+  Found found;
   std::string_view service;  // its name, where that says something
 };
 
@@ -60,13 +69,13 @@ std::optional<std::int64_t> scaled(const SpanAttribute* attribute, int scale) {
     case AttributeValue::Kind::integer:
       number = value.integer;
       for (int i = 0; i < scale; ++i) {
-        if (number > largest || number < 0) return std::nullopt;
+        if (number > largest_number || number < 0) return std::nullopt;
         number *= 10;
       }
       break;
     case AttributeValue::Kind::number: {
       const double product = value.number * std::pow(10.0, scale);
-      if (!(product >= 0) || product > static_cast<double>(largest)) return std::nullopt;
+      if (!(product >= 0) || product > static_cast<double>(largest_number)) return std::nullopt;
       number = std::llround(product);
       break;
     }
@@ -79,7 +88,7 @@ std::optional<std::int64_t> scaled(const SpanAttribute* attribute, int scale) {
     default:
       return std::nullopt;
   }
-  if (number < 0 || number > largest) return std::nullopt;
+  if (number < 0 || number > largest_number) return std::nullopt;
   return number;
 }
 
@@ -94,11 +103,6 @@ std::optional<bool> flag_of(const SpanAttribute* attribute) {
   if (text_of(attribute) == "true") return true;
   if (text_of(attribute) == "false") return false;
   return std::nullopt;
-}
-
-bool may_be_label(std::string_view text) {
-  return !text.empty() && text.size() <= longest_label && text.find('\0') == std::string_view::npos &&
-         simdjson::validate_utf8(text.data(), text.size());
 }
 
 // Of "gpt-4o" and "gpt-4o-2024-05-13" the version is what the second has more.
@@ -139,7 +143,7 @@ Usage usage_of(std::string_view text) {
   std::int64_t written = 0;
   bool is_apart = false;  // Anthropic's names: input_tokens are without the cached ones
   const auto add = [](std::optional<std::int64_t>& to, std::int64_t number) { to = to.value_or(0) + number; };
-  const auto usable = [](std::int64_t number) { return number >= 0 && number <= largest; };
+  const auto usable = [](std::int64_t number) { return number >= 0 && number <= largest_number; };
   for (const auto field : object) {
     std::int64_t number = 0;
     simdjson::dom::object details;
@@ -177,7 +181,7 @@ std::optional<std::int64_t> cached_in(std::string_view details) {
   if (first == std::string_view::npos || first == 0) return std::nullopt;
   const ScaledDecimal number =
       parse_scaled_decimal(details.substr(first, details.find_first_of(",} ", first) - first), 0);
-  if (number.error != DecimalError::none || number.value < 0 || number.value > largest) return std::nullopt;
+  if (number.error != DecimalError::none || number.value < 0 || number.value > largest_number) return std::nullopt;
   return number.value;
 }
 
@@ -208,12 +212,10 @@ struct SpanReader::State {
       if (one.name == "service.name" && !text_of(&one).starts_with("unknown_service"))
         resource.service = text_of(&one);
       const DialectIndex::Entry* const entry = index.find(one.name);
-      if (entry == nullptr || entry->row->meaning == Meaning::span_kind || entry->row->meaning == Meaning::pending)
-        continue;
-      const auto slot = static_cast<std::size_t>(entry->row->meaning);
-      if (resource.found[slot] != nullptr && resource.ranks[slot] <= entry->rank) continue;
-      resource.found[slot] = &one;
-      resource.ranks[slot] = entry->rank;
+      if (entry == nullptr) continue;
+      const Meaning meaning = entry->row->meaning;
+      if (meaning == Meaning::span_kind || meaning == Meaning::pending) continue;
+      resource.found.offer(static_cast<std::size_t>(meaning), &one, entry->rank);
     }
   }
 
@@ -222,34 +224,25 @@ struct SpanReader::State {
     reading.is_root = span.parent_span_id.empty();
     std::uint16_t kind_rank = UINT16_MAX;
     bool is_pending = false;
-    const auto look = [&](std::uint32_t begin, std::uint32_t end) {
-      for (const SpanAttribute& attribute : batch->attributes_of(begin, end)) {
-        if (attribute.is_part || attribute.value.kind == AttributeValue::Kind::none) continue;
-        const DialectIndex::Entry* const entry = index.find(attribute.name);
-        if (entry == nullptr) continue;
-        const Meaning meaning = entry->row->meaning;
-        if (meaning == Meaning::pending) is_pending = is_pending || text_of(&attribute) == "pending_span";
-        if (meaning == Meaning::span_kind) {
-          const SpanKind kind = DialectIndex::kind_of(*entry->dialect, attribute.name, text_of(&attribute));
-          if (kind == SpanKind::other || entry->rank >= kind_rank) continue;
-          kind_rank = entry->rank;
-          reading.kind = kind;
-        }
-        const auto slot = static_cast<std::size_t>(meaning);
-        if (reading.found[slot] != nullptr && reading.ranks[slot] <= entry->rank) continue;
-        reading.found[slot] = &attribute;
-        reading.ranks[slot] = entry->rank;
+    for (const SpanAttribute& attribute : batch->attributes_of(span.begin, span.end)) {
+      if (attribute.is_part || attribute.value.kind == AttributeValue::Kind::none) continue;
+      const DialectIndex::Entry* const entry = index.find(attribute.name);
+      if (entry == nullptr) continue;
+      const Meaning meaning = entry->row->meaning;
+      if (meaning == Meaning::pending) is_pending = is_pending || text_of(&attribute) == "pending_span";
+      if (meaning == Meaning::span_kind) {
+        const SpanKind kind = DialectIndex::kind_of(*entry->dialect, attribute.name, text_of(&attribute));
+        if (kind == SpanKind::other || entry->rank >= kind_rank) continue;
+        kind_rank = entry->rank;
+        reading.kind = kind;
       }
-    };
-    look(span.begin, span.end);
+      reading.found.offer(static_cast<std::size_t>(meaning), &attribute, entry->rank);
+    }
     if (reading.kind != SpanKind::other || reading.is_root) {
       look_at_resource(span);
       reading.service = resource.service;
       for (std::size_t slot = 0; slot < meaning_count; ++slot) {
-        if (resource.found[slot] == nullptr) continue;
-        if (reading.found[slot] != nullptr && reading.ranks[slot] <= resource.ranks[slot]) continue;
-        reading.found[slot] = resource.found[slot];
-        reading.ranks[slot] = resource.ranks[slot];
+        reading.found.offer(slot, resource.found.attributes[slot], resource.found.ranks[slot]);
       }
     }
     if (is_pending) {
@@ -303,23 +296,20 @@ struct SpanReader::State {
   }
 
   void set(StringField field, std::string_view value) {
-    if (!may_be_label(value)) return;
+    if (value.size() > longest_label || !may_be_label(value)) return;
     event.fields.set(field, keep(value, TextPlace::field, static_cast<std::uint8_t>(field)));
   }
   void set(NumberField field, std::optional<std::int64_t> value) {
-    if (value && *value >= 0 && *value <= largest) event.fields.set(field, *value);
+    if (value && *value >= 0 && *value <= largest_number) event.fields.set(field, *value);
   }
   void set(EnumField field, std::string_view word) {
     if (word.empty()) return;
-    const auto value = enum_value_named(field, word);
-    event.fields.set(field, value ? *value : *enum_value_named(field, "other"));
+    event.fields.set(field, enum_value_named(field, word).value_or(*enum_value_named(field, "other")));
   }
 
   void begin_event(const Span& span) {
-    const std::uint32_t record_bytes = event.record_bytes;
     event.fields = EventFields{};
     event.pieces.clear();
-    event.record_bytes = record_bytes;
     event.needs_open_task = false;
     event.agent_is_guess = false;
     text_end = 0;

@@ -68,8 +68,7 @@ struct StreamTotals {
   std::int64_t groups_skipped = 0;  // a label of a rule's group was absent
   std::array<std::int64_t, decode_error_count> dead_letters{};
   std::map<std::string, std::int64_t, std::less<>> findings;  // by pattern
-  std::map<std::string, std::int64_t, std::less<>>
-      unpriced;  // model calls without a cost and without a price, by model
+  std::map<std::string, std::int64_t, std::less<>> unpriced;  // model calls of neither cost nor price, by model
 
   std::int64_t all_dead_letters() const;
   void add(const StreamTotals& other);

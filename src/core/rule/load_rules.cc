@@ -102,6 +102,13 @@ const Rule* RuleSet::find(std::string_view name) const {
   return nullptr;
 }
 
+std::optional<std::uint32_t> RuleSet::aggregate_named(std::string_view canonical) const {
+  for (std::uint32_t i = 0; i < aggregates.size(); ++i) {
+    if (aggregates[i].canonical() == canonical) return i;
+  }
+  return std::nullopt;
+}
+
 std::shared_ptr<const RuleSet> load_rules(std::span<const NamedText> files, Diagnostics& diagnostics) {
   auto set = std::make_shared<RuleSet>();
   const std::size_t errors_before = diagnostics.error_count();

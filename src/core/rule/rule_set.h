@@ -2,7 +2,9 @@
 
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -22,6 +24,8 @@ struct RuleSet {
   std::string hash;                         // of rules, specs and prices as they were read: evaluate never mixes two
 
   const Rule* find(std::string_view name) const;
+  // The index of the aggregate with this canonical name; nothing where there is none.
+  std::optional<std::uint32_t> aggregate_named(std::string_view canonical) const;
 };
 
 // Reads files of rules, specs and prices (told apart by their top-level key: `groups`, `specs`, `prices`); files with

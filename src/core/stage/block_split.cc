@@ -69,11 +69,18 @@ std::size_t place_of(const T& value, const RuleSet& rules, std::size_t count) {
   return hash_of(value, rules) % count;
 }
 
-template <class T>
-void deal(std::vector<T>& from, std::vector<T> Block::*list, const RuleSet& rules, std::vector<Block>& blocks) {
-  for (T& value : from) {
+// The lists of a block that are shared out.
+constexpr auto cells_of = [](Block& block) -> std::vector<Cell>& { return block.cells; };
+constexpr auto sightings_of = [](Block& block) -> std::vector<Sighting>& { return block.sightings; };
+constexpr auto tasks_of = [](Block& block) -> std::vector<TaskNews>& { return block.tasks; };
+constexpr auto findings_of = [](Block& block) -> std::vector<UrgentFinding>& { return block.findings; };
+constexpr auto past_of = [](Block& block) -> std::vector<PastSeries>& { return block.past.series; };
+
+template <class ListOf>
+void deal(Block& from, ListOf list_of, const RuleSet& rules, std::vector<Block>& blocks) {
+  for (auto& value : list_of(from)) {
     const std::size_t place = place_of(value, rules, blocks.size());
-    (blocks[place].*list).push_back(std::move(value));
+    list_of(blocks[place]).push_back(std::move(value));
   }
 }
 
@@ -103,14 +110,11 @@ std::vector<Block> split(Block block, const RuleSet& rules, std::int32_t count) 
   for (Block& part : blocks) copy_header(block, part);
   blocks[0].records = block.records;
   blocks[0].groups_over_cap = block.groups_over_cap;
-  deal(block.cells, &Block::cells, rules, blocks);
-  deal(block.sightings, &Block::sightings, rules, blocks);
-  deal(block.tasks, &Block::tasks, rules, blocks);
-  deal(block.findings, &Block::findings, rules, blocks);
-  for (PastSeries& series : block.past.series) {
-    const std::size_t place = place_of(series, rules, blocks.size());
-    blocks[place].past.series.push_back(std::move(series));
-  }
+  deal(block, cells_of, rules, blocks);
+  deal(block, sightings_of, rules, blocks);
+  deal(block, tasks_of, rules, blocks);
+  deal(block, findings_of, rules, blocks);
+  deal(block, past_of, rules, blocks);
   return blocks;
 }
 
@@ -125,41 +129,31 @@ std::vector<Block> in_parts(Block block, std::size_t most_bytes) {
   copy_header(block, parts[0]);
   parts[0].records = block.records;
   parts[0].groups_over_cap = block.groups_over_cap;
-  const auto add = [&](auto list, auto& items, auto bytes_of) {
-    for (auto& item : items) {
+  const auto add = [&](auto list_of, auto bytes_of) {
+    for (auto& item : list_of(block)) {
       const std::size_t size = bytes_of(item);
       if (bytes > 0 && bytes + size > most_bytes) {
         copy_header(block, parts.emplace_back());
         bytes = 0;
       }
       bytes += size;
-      list(parts.back()).push_back(std::move(item));
+      list_of(parts.back()).push_back(std::move(item));
     }
   };
   // Rounded up: numbers take ten bytes at most.
-  add(
-      [](Block & part) -> auto& { return part.cells; }, block.cells,
-      [](const Cell& cell) {
-        std::size_t size =
-            60 + cell.group.size() + 10 * cell.distinct.hashes().size() + 2 * cell.distinct.registers().size();
-        for (const Example& example : cell.examples) size += 20 + example.correlation_id.size();
-        return size;
-      });
-  add(
-      [](Block & part) -> auto& { return part.sightings; }, block.sightings,
-      [](const Sighting& one) { return 20 + one.agent.size() + one.value.size(); });
-  add(
-      [](Block & part) -> auto& { return part.tasks; }, block.tasks,
-      [](const TaskNews& news) { return 80 + news.group.size(); });
-  add(
-      [](Block & part) -> auto& { return part.findings; }, block.findings,
-      [](const UrgentFinding& finding) {
-        const std::size_t own = 200 + finding.group.size() + finding.correlation_id.size() + finding.place.size();
-        return finding.halt ? own * 3 + finding.halt->reason.size() : own;
-      });
-  add(
-      [](Block & part) -> auto& { return part.past.series; }, block.past.series,
-      [](const PastSeries& one) { return 20 + one.group.size() + one.state.size(); });
+  add(cells_of, [](const Cell& cell) {
+    std::size_t size =
+        60 + cell.group.size() + 10 * cell.distinct.hashes().size() + 2 * cell.distinct.registers().size();
+    for (const Example& example : cell.examples) size += 20 + example.correlation_id.size();
+    return size;
+  });
+  add(sightings_of, [](const Sighting& one) { return 20 + one.agent.size() + one.value.size(); });
+  add(tasks_of, [](const TaskNews& news) { return 80 + news.group.size(); });
+  add(findings_of, [](const UrgentFinding& finding) {
+    const std::size_t own = 200 + finding.group.size() + finding.correlation_id.size() + finding.place.size();
+    return finding.halt ? own * 3 + finding.halt->reason.size() : own;
+  });
+  add(past_of, [](const PastSeries& one) { return 20 + one.group.size() + one.state.size(); });
   for (std::size_t i = 0; i < parts.size(); ++i) {
     parts[i].part = static_cast<std::int32_t>(i);
     parts[i].parts = static_cast<std::int32_t>(parts.size());

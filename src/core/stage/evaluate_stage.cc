@@ -192,11 +192,8 @@ struct EvaluatePartition::State {
     std::vector<std::optional<std::uint32_t>> numbers(from.aggregates.size());
     for (std::size_t i = 0; i < numbers.size(); ++i) {
       const std::string name = from.aggregates[i].canonical();
-      for (std::uint32_t now = 0; now < rules->aggregates.size(); ++now) {
-        if (rules->aggregates[now].canonical() != name) continue;
-        const auto since = epochs->counted_since(name, epoch);
-        if (since && *since < block.grid) numbers[i] = now;
-      }
+      const auto since = epochs->counted_since(name, epoch);
+      if (since && *since < block.grid) numbers[i] = rules->aggregate_named(name);
     }
     std::vector<Cell> cells;
     for (Cell& cell : block.cells) {
@@ -291,10 +288,7 @@ struct EvaluatePartition::State {
   // An aggregate's number now; nothing where it has not been there ever since that epoch.
   std::optional<std::uint32_t> aggregate_since(const std::string& name, const RuleEpoch& brought) const {
     if (epochs->counted_since(name, epoch) != brought.from) return std::nullopt;
-    for (std::uint32_t i = 0; i < rules->aggregates.size(); ++i) {
-      if (rules->aggregates[i].canonical() == name) return i;
-    }
-    return std::nullopt;
+    return rules->aggregate_named(name);
   }
 
   void take_changes(std::vector<StateRecord>& out) {

@@ -181,17 +181,12 @@ struct IngestPartition::State {
   void put_past(Block& block) {
     if (past) {
       const RuleEpoch* const counted = epochs->numbered(past->epoch);
-      std::vector<std::uint32_t> numbers;
+      std::vector<std::optional<std::uint32_t>> numbers;
       for (std::size_t i = 0; counted != nullptr && i < counted->rules->aggregates.size(); ++i) {
-        const Aggregate& one = counted->rules->aggregates[i];
-        const std::string name = one.canonical();
-        const auto same = std::find_if(rules->aggregates.begin(), rules->aggregates.end(),
-                                       [&](const Aggregate& other) { return other.canonical() == name; });
-        numbers.push_back(static_cast<std::uint32_t>(same - rules->aggregates.begin()));
+        numbers.push_back(rules->aggregate_named(counted->rules->aggregates[i].canonical()));
       }
-      for (PastSeries& series : past->series) series.aggregate = numbers[series.aggregate];
-      std::erase_if(past->series,
-                    [&](const PastSeries& series) { return series.aggregate == rules->aggregates.size(); });
+      std::erase_if(past->series, [&](const PastSeries& series) { return !numbers[series.aggregate]; });
+      for (PastSeries& series : past->series) series.aggregate = *numbers[series.aggregate];
       if (past->is_last) forget_first_owed();
       block.past = *std::exchange(past, std::nullopt);
     }

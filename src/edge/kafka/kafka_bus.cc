@@ -34,6 +34,59 @@ std::string random_name() {
       .substr(0, 12);
 }
 
+// A stretch of one partition, read without a group.
+class KafkaAgain final : public Again {
+ public:
+  KafkaAgain(KafkaHandle client, KafkaTopic topic, std::int32_t number, TopicPartition of, std::int64_t from,
+             std::int64_t until, bool is_cut_off)
+      : client_(std::move(client)),
+        topic_(std::move(topic)),
+        number_(number),
+        of_(of),
+        from_(from),
+        until_(until),
+        is_cut_off_(is_cut_off) {}
+  ~KafkaAgain() override {
+    rd_kafka_consume_stop(topic_.get(), number_);
+    topic_.reset();
+  }
+
+  std::size_t read(std::size_t most, const OnRecord& on_record) override { return read_within(0, most, on_record); }
+  // Waits up to so many milliseconds until there are as many.
+  std::size_t read_within(int milliseconds, std::size_t most, const OnRecord& on_record) {
+    if (at_end()) return 0;
+    batch_.resize(most);
+    std::size_t handed = 0;
+    const ssize_t count = rd_kafka_consume_batch(topic_.get(), number_, milliseconds, batch_.data(), most);
+    const KafkaMessages held(batch_.data(), count);
+    for (ssize_t i = 0; i < count; ++i) {
+      rd_kafka_message_t* const message = batch_[static_cast<std::size_t>(i)];
+      if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+        from_ = std::max(from_, message->offset);
+      } else if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR && message->offset >= until_) {
+        from_ = until_;
+      } else if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR && !at_end()) {
+        on_record(record_of(message, of_));
+        from_ = message->offset + 1;
+        ++handed;
+      }
+    }
+    return handed;
+  }
+  bool at_end() const override { return from_ >= until_; }
+  bool is_cut_off() const override { return is_cut_off_; }
+
+ private:
+  KafkaHandle client_;
+  KafkaTopic topic_;
+  std::int32_t number_ = 0;
+  TopicPartition of_;
+  std::int64_t from_ = 0;
+  std::int64_t until_ = 0;
+  bool is_cut_off_ = false;
+  std::vector<rd_kafka_message_t*> batch_;
+};
+
 }  // namespace
 
 struct KafkaBus::State {
@@ -103,15 +156,15 @@ struct KafkaBus::State {
     }
   }
 
-  // A client that reads single partitions without a group.
-  // A full queue costs up to a second until librdkafka (before 2.2) fetches again: `room` for a restore is large.
+  // How much a client reads ahead. A full queue costs up to a second until librdkafka (before 2.2) fetches again.
   struct Room {
     const char* kilobytes;
     const char* messages;
   };
-  static constexpr Room little{"16384", "20000"}, some{"65536", "100000"}, much{"65536", "100000"};
+  static constexpr Room little{"16384", "20000"}, much{"65536", "100000"};
 
-  KafkaHandle make_reader(Room room = little) {
+  // A client that reads single partitions without a group.
+  KafkaHandle make_reader(Room room) {
     auto made = make_kafka_client(RD_KAFKA_CONSUMER, settings,
                                   {{"fetch.wait.max.ms", "100"},
                                    {"fetch.error.backoff.ms", "50"},
@@ -129,93 +182,29 @@ struct KafkaBus::State {
   ReadOutcome read_range(TopicPartition of, std::int64_t from, std::int64_t until, const OnRecord& on_record,
                          const std::function<bool()>& keep_going) {
     if (from >= until) return ReadOutcome::complete;
-    const KafkaHandle reader = make_reader(much);
-    if (!reader) return ReadOutcome::stuck;
-    const auto [name, number] = names.native(of);
-    const KafkaTopic topic{rd_kafka_topic_new(reader.get(), name->c_str(), nullptr)};
-    if (!topic || rd_kafka_consume_start(topic.get(), number, from) != 0) return ReadOutcome::stuck;
-    std::array<rd_kafka_message_t*, 1'000> batch{};
-    auto outcome = ReadOutcome::stuck;
+    const auto stretch = read_stretch(of, from, until, false);
+    if (!stretch) return ReadOutcome::stuck;
     for (auto last = Steady::now(); Steady::now() - last < no_progress;) {
-      if (!keep_going()) {
-        outcome = ReadOutcome::stopped;
-        break;
-      }
-      const ssize_t count = rd_kafka_consume_batch(topic.get(), number, 20, batch.data(), batch.size());
-      const KafkaMessages held(batch.data(), count);
-      for (ssize_t i = 0; i < count; ++i) {
-        rd_kafka_message_t* message = batch[static_cast<std::size_t>(i)];
-        if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
-          from = std::max(from, message->offset);
-        } else if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR && message->offset < until) {
-          on_record(record_of(message, of));
-          from = message->offset + 1;
-          last = Steady::now();
-        } else if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
-          from = until;
-        }
-      }
-      if (from >= until) {
-        outcome = ReadOutcome::complete;
-        break;
-      }
+      if (!keep_going()) return ReadOutcome::stopped;
+      if (stretch->read_within(20, 1'000, on_record) > 0) last = Steady::now();
+      if (stretch->at_end()) return ReadOutcome::complete;
     }
-    rd_kafka_consume_stop(topic.get(), number);
-    return outcome;
+    return ReadOutcome::stuck;
+  }
+
+  // Null where it can't be begun.
+  std::unique_ptr<KafkaAgain> read_stretch(TopicPartition of, std::int64_t from, std::int64_t until,
+                                           bool is_cut_off) {
+    KafkaHandle client = make_reader(much);
+    if (!client) return nullptr;
+    const auto [name, number] = names.native(of);
+    KafkaTopic topic{rd_kafka_topic_new(client.get(), name->c_str(), nullptr)};
+    if (!topic || rd_kafka_consume_start(topic.get(), number, from) != 0) return nullptr;
+    return std::make_unique<KafkaAgain>(std::move(client), std::move(topic), number, of, from, until, is_cut_off);
   }
 };
 
 namespace {
-
-class KafkaAgain final : public Again {
- public:
-  KafkaAgain(KafkaHandle client, KafkaTopic topic, std::int32_t number, TopicPartition of, std::int64_t from,
-             std::int64_t until, bool is_cut_off)
-      : client_(std::move(client)),
-        topic_(std::move(topic)),
-        number_(number),
-        of_(of),
-        from_(from),
-        until_(until),
-        is_cut_off_(is_cut_off) {}
-  ~KafkaAgain() override {
-    rd_kafka_consume_stop(topic_.get(), number_);
-    topic_.reset();
-  }
-
-  std::size_t read(std::size_t most, const OnRecord& on_record) override {
-    if (at_end()) return 0;
-    batch_.resize(most);
-    std::size_t handed = 0;
-    const ssize_t count = rd_kafka_consume_batch(topic_.get(), number_, 0, batch_.data(), most);
-    const KafkaMessages held(batch_.data(), count);
-    for (ssize_t i = 0; i < count; ++i) {
-      rd_kafka_message_t* const message = batch_[static_cast<std::size_t>(i)];
-      if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
-        from_ = std::max(from_, message->offset);
-      } else if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR && message->offset >= until_) {
-        from_ = until_;
-      } else if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR && !at_end()) {
-        on_record(record_of(message, of_));
-        from_ = message->offset + 1;
-        ++handed;
-      }
-    }
-    return handed;
-  }
-  bool at_end() const override { return from_ >= until_; }
-  bool is_cut_off() const override { return is_cut_off_; }
-
- private:
-  KafkaHandle client_;
-  KafkaTopic topic_;
-  std::int32_t number_ = 0;
-  TopicPartition of_;
-  std::int64_t from_ = 0;
-  std::int64_t until_ = 0;
-  bool is_cut_off_ = false;
-  std::vector<rd_kafka_message_t*> batch_;
-};
 
 // Several partitions read by one client through one queue.
 class KafkaTail final : public Tail {
@@ -389,12 +378,7 @@ std::unique_ptr<Again> KafkaBus::read_again(TopicPartition of, RecordTime from, 
   until = std::min(until, high);  // the topic may have been made anew
   // Negative: no record is that young.
   const std::int64_t begin = asked->offset < 0 ? until : std::max(asked->offset, low);
-  KafkaHandle client = state_->make_reader(State::some);
-  if (!client) return nullptr;
-  KafkaTopic topic{rd_kafka_topic_new(client.get(), name->c_str(), nullptr)};
-  if (!topic || rd_kafka_consume_start(topic.get(), number, std::min(begin, until)) != 0) return nullptr;
-  return std::make_unique<KafkaAgain>(std::move(client), std::move(topic), number, of, begin, until,
-                                      low > 0 && begin <= low);
+  return state_->read_stretch(of, std::min(begin, until), until, low > 0 && begin <= low);
 }
 
 std::optional<std::vector<std::int64_t>> KafkaBus::ends(std::span<const TopicPartition> of) {
@@ -415,7 +399,7 @@ std::optional<std::vector<std::int64_t>> KafkaBus::ends(std::span<const TopicPar
 }
 
 std::unique_ptr<Tail> KafkaBus::tail(const std::vector<Topic>& topics) {
-  auto tail = std::make_unique<KafkaTail>(state_->make_reader());
+  auto tail = std::make_unique<KafkaTail>(state_->make_reader(State::little));
   for (const Topic topic : topics) {
     for (std::int32_t p = 0; p < partitions(topic); ++p) {
       const TopicPartition one[] = {{topic, p}};

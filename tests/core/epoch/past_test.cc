@@ -348,6 +348,9 @@ TEST(Past, RulesThatChangeFasterThanThePastIsReadLeaveTheOldestOut) {
   std::vector<std::size_t> next(partitions, 0);
   feed(stages, traffic(3), next, changed_at + 1h);
   EXPECT_EQ(stages.ingest[0]->owed_past()->epoch, 3) << "4 of 6 are kept";
+  const auto position = read_position(stages.ingest[0]->position());
+  ASSERT_TRUE(position);
+  EXPECT_EQ(position->owed.back().epoch, 6);
 }
 
 TEST(PastBook, ALargePastIsAddedInSteps) {
