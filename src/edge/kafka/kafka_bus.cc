@@ -351,34 +351,32 @@ ReadOutcome KafkaBus::read_to_end(TopicPartition of, std::int64_t from, const On
                                   const std::function<bool()>& keep_going) {
   // The high watermark, not what read_committed calls the end: a dead owner's open transaction lies between the two.
   const auto [name, number] = state_->names.native(of);
-  std::int64_t low = 0, high = 0;
+  std::optional<KafkaBounds> bounds;
   for (auto begin = Steady::now();;) {
-    const auto code =
-        rd_kafka_query_watermark_offsets(state_->side.get(), name->c_str(), number, &low, &high, side_timeout_ms);
-    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) break;
+    bounds = ask_bounds(state_->side.get(), *name, number, side_timeout_ms);
+    if (bounds) break;
     if (!keep_going()) return ReadOutcome::stopped;
     if (Steady::now() - begin > no_progress) return ReadOutcome::stuck;
+    std::this_thread::sleep_for(50ms);  // it may have answered at once
   }
-  if (high <= low) return ReadOutcome::complete;
-  return state_->read_range(of, std::max(from, low), high, on_record, keep_going);
+  return state_->read_range(of, std::max(from, bounds->low), bounds->high, on_record, keep_going);
 }
 
 std::unique_ptr<Again> KafkaBus::read_again(TopicPartition of, RecordTime from, std::int64_t until) {
   const auto [name, number] = state_->names.native(of);
-  std::int64_t low = 0, high = 0;
   const KafkaPartitions list{rd_kafka_topic_partition_list_new(1)};
   auto* const asked = rd_kafka_topic_partition_list_add(list.get(), name->c_str(), number);
   asked->offset = std::max<std::int64_t>(from.since_epoch.count(), 0);
+  const auto bounds = ask_bounds(state_->side.get(), *name, number, side_timeout_ms);
   const bool is_answered =
-      rd_kafka_query_watermark_offsets(state_->side.get(), name->c_str(), number, &low, &high, side_timeout_ms) ==
-          RD_KAFKA_RESP_ERR_NO_ERROR &&
+      bounds &&
       rd_kafka_offsets_for_times(state_->side.get(), list.get(), side_timeout_ms) == RD_KAFKA_RESP_ERR_NO_ERROR &&
       asked->err == RD_KAFKA_RESP_ERR_NO_ERROR;
   if (!is_answered) return nullptr;
-  until = std::min(until, high);  // the topic may have been made anew
+  until = std::min(until, bounds->high);  // the topic may have been made anew
   // Negative: no record is that young.
-  const std::int64_t begin = asked->offset < 0 ? until : std::max(asked->offset, low);
-  return state_->read_stretch(of, std::min(begin, until), until, low > 0 && begin <= low);
+  const std::int64_t begin = asked->offset < 0 ? until : std::max(asked->offset, bounds->low);
+  return state_->read_stretch(of, std::min(begin, until), until, bounds->low > 0 && begin <= bounds->low);
 }
 
 std::optional<std::vector<std::int64_t>> KafkaBus::ends(std::span<const TopicPartition> of) {

@@ -124,6 +124,24 @@ rd_kafka_resp_err_t produce(rd_kafka_t* producer, const std::string& topic, cons
   return error ? rd_kafka_error_code(error.get()) : RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
+std::optional<KafkaBounds> ask_bounds(rd_kafka_t* client, const std::string& topic, std::int32_t partition,
+                                      int timeout_ms) {
+  const auto ask = [&](std::int64_t which) -> std::optional<std::int64_t> {
+    const KafkaPartitions list{rd_kafka_topic_partition_list_new(1)};
+    auto* const asked = rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), partition);
+    asked->offset = which;
+    if (rd_kafka_offsets_for_times(client, list.get(), timeout_ms) != RD_KAFKA_RESP_ERR_NO_ERROR ||
+        asked->err != RD_KAFKA_RESP_ERR_NO_ERROR || asked->offset < 0) {
+      return std::nullopt;
+    }
+    return asked->offset;
+  };
+  const auto low = ask(RD_KAFKA_OFFSET_BEGINNING);
+  const auto high = low ? ask(RD_KAFKA_OFFSET_END) : std::nullopt;
+  if (!high) return std::nullopt;
+  return KafkaBounds{*low, *high};
+}
+
 BusRecord record_of(const rd_kafka_message_t* message, TopicPartition from) {
   BusRecord record;
   record.from = from;

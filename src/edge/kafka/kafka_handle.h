@@ -8,6 +8,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -68,6 +69,16 @@ std::vector<KafkaTopic> warm_topics(rd_kafka_t* producer, const TopicNames& name
 
 // Puts a copy of the record into the producer's queue. An empty value is a tombstone, an empty key none at all.
 rd_kafka_resp_err_t produce(rd_kafka_t* producer, const std::string& topic, const NewRecord& record, void* opaque);
+
+// The offsets of a partition's oldest record, and behind its newest: the last stable one for a client that reads what
+// is committed, else the high watermark. Nothing if nobody answers in time; rd_kafka_query_watermark_offsets would
+// wait for a broker that is gone until it comes back (librdkafka issue 2588, mended in 2.3).
+struct KafkaBounds {
+  std::int64_t low = 0;
+  std::int64_t high = 0;
+};
+std::optional<KafkaBounds> ask_bounds(rd_kafka_t* client, const std::string& topic, std::int32_t partition,
+                                      int timeout_ms);
 
 BusRecord record_of(const rd_kafka_message_t* message, TopicPartition from);
 

@@ -239,11 +239,9 @@ bool KafkaMember::find_positions(rd_kafka_topic_partition_list_t* list) {
 
 // Where to read on if there is nothing at this position any more; nothing if it is good, or nobody can say now.
 std::optional<std::int64_t> KafkaMember::oldest_in_place_of(const rd_kafka_topic_partition_t& position) const {
-  std::int64_t low = 0, high = 0;
-  const auto code =
-      rd_kafka_query_watermark_offsets(consumer_.get(), position.topic, position.partition, &low, &high, 1'000);
-  if (code != RD_KAFKA_RESP_ERR_NO_ERROR || (low <= position.offset && position.offset <= high)) return std::nullopt;
-  return low;
+  const auto bounds = ask_bounds(consumer_.get(), position.topic, position.partition, 1'000);
+  if (!bounds || (bounds->low <= position.offset && position.offset <= bounds->high)) return std::nullopt;
+  return bounds->low;
 }
 
 void KafkaMember::assign(rd_kafka_topic_partition_list_t* list) {
