@@ -29,6 +29,7 @@ enum class Meaning : std::uint8_t {
   session_id,
   user,
   task_id,
+  turn_id,  // the task of a log record that has no trace
   request_model,
   response_model,
   model_tier,
@@ -60,7 +61,7 @@ enum class Meaning : std::uint8_t {
   content,
   argument,
 };
-inline constexpr std::size_t meaning_count = 39;
+inline constexpr std::size_t meaning_count = 40;
 
 enum class TimeUnit : std::uint8_t { none, seconds, milliseconds };
 
@@ -82,6 +83,7 @@ struct Dialect {
   std::string_view source;  // where its names are defined
   std::span<const DialectRow> rows;
   std::span<const KindWord> kinds;
+  bool names_agents_by_span = false;  // the span of an agent, or a root's, is called what the agent is
 };
 
 // All of them, in the order in which they count.

@@ -37,6 +37,17 @@ enum class SpanField : protozero::pbf_tag_type {
   events = 11,
   status = 15
 };
+// logs/v1.
+enum class LogField : protozero::pbf_tag_type {
+  time = 1,
+  severity_number = 2,
+  body = 5,
+  attributes = 6,
+  trace_id = 9,
+  span_id = 10,
+  observed_time = 11,
+  event_name = 12
+};
 enum class EventField : protozero::pbf_tag_type { time = 1, name = 2, attributes = 3 };
 enum class StatusField : protozero::pbf_tag_type { message = 2, code = 3 };
 enum class KeyValueField : protozero::pbf_tag_type { key = 1, value = 2 };
@@ -130,9 +141,9 @@ struct OtlpDecoder::State {
     return true;
   }
 
-  // One without a trace is nobody's.
+  // One without a trace is nobody's, but for a log record.
   bool add_span(const Span& span) {
-    if (span.trace_id.empty()) return true;
+    if (span.trace_id.empty() && !span.is_log) return true;
     if (batch.spans.size() >= most_spans) return fail(DecodeError::too_many_keys);
     batch.spans.push_back(span);
     return true;
@@ -334,6 +345,64 @@ struct OtlpDecoder::State {
     return add_span(span);
   }
 
+  // A span's first field is its trace id, of bytes.
+  static bool is_log(protozero::pbf_message<LogField> message) {
+    while (message.next()) {
+      switch (message.tag_and_type()) {
+        case fixed_of(LogField::time):
+        case fixed_of(LogField::observed_time):
+        case varint_of(LogField::severity_number):
+          return true;
+        default:
+          if (message.tag() == LogField::time) return false;
+          message.skip();
+      }
+    }
+    return false;
+  }
+
+  bool read_log(protozero::pbf_message<LogField> message, Span span) {
+    span.is_log = true;
+    span.begin = attribute_count();
+    std::int64_t observed_ns = 0;
+    while (message.next()) {
+      switch (message.tag_and_type()) {
+        case fixed_of(LogField::time):
+          span.end_ns = static_cast<std::int64_t>(message.get_fixed64());
+          break;
+        case fixed_of(LogField::observed_time):
+          observed_ns = static_cast<std::int64_t>(message.get_fixed64());
+          break;
+        case bytes_of(LogField::body):
+          if (!add_attribute(log_body_name, false)) return false;
+          if (!read_value(protozero::pbf_message<AnyValueField>(message.get_view()), batch.attributes.size() - 1, 0))
+            return false;
+          break;
+        case bytes_of(LogField::attributes):
+          if (!read_key_value(message.get_message(), false, 0, 0)) return false;
+          break;
+        case bytes_of(LogField::trace_id):
+          span.trace_id = hex_of(message.get_view());
+          break;
+        case bytes_of(LogField::span_id):
+          span.span_id = hex_of(message.get_view());
+          break;
+        case bytes_of(LogField::event_name):
+          span.name = view_of(message.get_view());
+          break;
+        default:
+          message.skip();
+      }
+    }
+    return add_log(span, observed_ns);
+  }
+  bool add_log(Span& span, std::int64_t observed_ns) {
+    span.end = attribute_count();
+    if (span.end_ns <= 0) span.end_ns = observed_ns;  // events of Python have no time of their own
+    span.events_begin = span.events_end = static_cast<std::uint32_t>(batch.events.size());
+    return add_span(span);
+  }
+
   bool read_scope_spans(protozero::pbf_message<ScopeSpansField> message, Span span) {
     protozero::pbf_message<ScopeSpansField> scopes = message;
     while (scopes.next(ScopeSpansField::scope, bytes_type)) {
@@ -342,9 +411,11 @@ struct OtlpDecoder::State {
     }
     while (message.next(ScopeSpansField::spans, bytes_type)) {
       const protozero::data_view bytes = message.get_view();
-      if (is_span(protozero::pbf_message<SpanField>(bytes)) &&
-          !read_span(protozero::pbf_message<SpanField>(bytes), span))
-        return false;
+      if (is_span(protozero::pbf_message<SpanField>(bytes))) {
+        if (!read_span(protozero::pbf_message<SpanField>(bytes), span)) return false;
+      } else if (is_log(protozero::pbf_message<LogField>(bytes))) {
+        if (!read_log(protozero::pbf_message<LogField>(bytes), span)) return false;
+      }
     }
     return true;
   }
@@ -577,6 +648,24 @@ struct OtlpDecoder::State {
     return good && add_span(span);
   }
 
+  bool read_json_log(ondemand::value& value) {
+    Span span;
+    span.is_log = true;
+    span.begin = attribute_count();
+    std::int64_t observed_ns = 0;
+    const bool good = for_members(value, [&](std::string_view key, ondemand::value& member) {
+      if (key == "traceId") return read_id(member, span.trace_id);
+      if (key == "spanId") return read_id(member, span.span_id);
+      if (key == "eventName") return read_text(member, span.name);
+      if (key == "timeUnixNano") return read_integer(member, span.end_ns);
+      if (key == "observedTimeUnixNano") return read_integer(member, observed_ns);
+      if (key == "attributes") return read_json_attributes(member);
+      if (key != "body") return true;
+      return add_attribute(log_body_name, false) && read_json_value(member, batch.attributes.size() - 1, 0);
+    });
+    return good && add_log(span, observed_ns);
+  }
+
   bool read_json(std::string_view record) {
     input.resize(std::max(input.size(), record.size() + simdjson::SIMDJSON_PADDING));
     std::memcpy(input.data(), record.data(), record.size());
@@ -586,7 +675,7 @@ struct OtlpDecoder::State {
     ondemand::value root;
     if (auto code = document.get_value().get(root)) return fail(code);
     const bool good = for_members(root, [&](std::string_view key, ondemand::value& resources) {
-      if (key != "resourceSpans") return true;
+      if (key != "resourceSpans" && key != "resourceLogs") return true;
       return for_items(resources, [&](ondemand::value& resource) { return read_json_resource(resource); });
     });
     if (!good) return false;
@@ -608,7 +697,7 @@ struct OtlpDecoder::State {
           return read;
         });
       }
-      if (key != "scopeSpans" && key != "instrumentationLibrarySpans") return true;
+      if (key != "scopeSpans" && key != "scopeLogs" && key != "instrumentationLibrarySpans") return true;
       return for_items(member, [&](ondemand::value& scope) { return read_json_scope(scope); });
     });
     for (std::size_t i = first; i < batch.spans.size(); ++i) {
@@ -627,8 +716,9 @@ struct OtlpDecoder::State {
           return name != "name" || read_text(part, scope);
         });
       }
-      if (key != "spans") return true;
-      return for_items(member, [&](ondemand::value& span) { return read_json_span(span); });
+      if (key != "spans" && key != "logRecords") return true;
+      return for_items(
+          member, [&](ondemand::value& one) { return key == "spans" ? read_json_span(one) : read_json_log(one); });
     });
     for (std::size_t i = first; i < batch.spans.size(); ++i) batch.spans[i].scope = scope;
     return good;

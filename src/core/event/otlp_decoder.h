@@ -1,5 +1,6 @@
-// OTLP trace records to span batches: protobuf as the Collector's Kafka exporter and the SDKs write it (TracesData
-// and ExportTraceServiceRequest are the same bytes), and its JSON form.
+// OTLP records to span batches: traces and logs, in protobuf as the Collector's Kafka exporter and the SDKs write it
+// (TracesData and ExportTraceServiceRequest are the same bytes), and in its JSON form. Which of them a record holds
+// is told by what stands in it.
 //
 // Wire format: opentelemetry-proto v1, https://opentelemetry.io/docs/specs/otlp/. Fields that it does not know are
 // passed over. A record is decoded as a whole or refused with a reason, never with an exception and never with a byte
@@ -29,7 +30,7 @@ class OtlpDecoder {
   OtlpDecoder(const OtlpDecoder&) = delete;
   OtlpDecoder& operator=(const OtlpDecoder&) = delete;
 
-  // The batch stays valid until the next call, and no longer than `record`. Records of logs and metrics give no span.
+  // The batch stays valid until the next call, and no longer than `record`. Metrics give none.
   [[nodiscard]] Result<const SpanBatch*, DecodeError> decode(std::string_view record, RecordForm form);
 
  private:

@@ -13,6 +13,9 @@
 
 namespace tocsin {
 
+// What a log record says, as if it were an attribute.
+inline constexpr std::string_view log_body_name = "log.body";
+
 struct AttributeValue {
   enum class Kind : std::uint8_t { none, text, integer, number, flag };
   Kind kind = Kind::none;
@@ -41,7 +44,9 @@ struct Span {
   std::string_view scope;
   std::int64_t start_ns = 0, end_ns = 0;
   bool is_error = false;
-  std::uint32_t begin = 0, end = 0;                    // of its attributes
+  bool is_open = false;              // it has begun and will come again when it ends
+  bool is_log = false;               // a log record: what it says of a call, its span says too, where it has one
+  std::uint32_t begin = 0, end = 0;  // of its attributes
   std::uint32_t resource_begin = 0, resource_end = 0;  // of its resource's
   std::uint32_t events_begin = 0, events_end = 0;
 };

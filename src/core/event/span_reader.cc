@@ -19,6 +19,9 @@ namespace {
 constexpr std::size_t longest_label = 1'024;
 constexpr std::int64_t ns_per_ms = 1'000'000;
 constexpr std::int64_t ns_per_us = 1'000;
+constexpr int most_levels_up = 32;
+constexpr std::string_view genai_prefix = "gen_ai.";
+constexpr std::string_view event_name = "event.name";
 
 // Events of a span that mark its first token.
 constexpr std::string_view first_token_events[] = {"First Token Stream Event", "ai.stream.firstChunk",
@@ -38,7 +41,9 @@ struct Found {
 
 struct Reading {
   SpanKind kind = SpanKind::other;
+  bool is_ours = false;  // of a log record: whether it is about an agent
   bool is_root = false;
+  const Dialect* dialect = nullptr;  // that says what kind it is
   Found found;
   std::string_view service;  // what the resource is called
 
@@ -195,6 +200,9 @@ struct SpanReader::State {
   std::vector<Reading> readings;
   std::vector<Planned> planned;
   std::vector<std::uint32_t> roots;  // by their traces
+  std::vector<std::uint32_t> calls;
+  std::vector<std::uint32_t> by_id;
+  std::vector<bool> is_repeated;  // by what another span says
   std::size_t at = 0;
   AgentEvent event;
   std::vector<char> text;
@@ -219,26 +227,44 @@ struct SpanReader::State {
     }
   }
 
+  // An event's name says little; the log record's text has the dialect's name before it.
+  bool is_event_of(const Dialect& dialect, const Span& span) const {
+    if (!span.is_log) return false;
+    for (const SpanAttribute& one : batch->attributes_of(span.begin, span.end)) {
+      if (one.is_part || one.name != log_body_name) continue;
+      const std::string_view body = text_of(&one);
+      return body.size() > dialect.name.size() && body.starts_with(dialect.name) && body[dialect.name.size()] == '.';
+    }
+    return false;
+  }
+
   Reading read(const Span& span) {
     Reading reading;
     reading.is_root = span.parent_span_id.empty();
     std::uint16_t kind_rank = UINT16_MAX;
-    bool is_pending = false;
+    bool is_pending = false, is_genai = false;
     for (const SpanAttribute& attribute : batch->attributes_of(span.begin, span.end)) {
       if (attribute.is_part || attribute.value.kind == AttributeValue::Kind::none) continue;
       const DialectIndex::Entry* const entry = index.find(attribute.name);
       if (entry == nullptr) continue;
       const Meaning meaning = entry->row->meaning;
+      is_genai = is_genai || attribute.name.starts_with(genai_prefix);
       if (meaning == Meaning::pending) is_pending = is_pending || text_of(&attribute) == "pending_span";
       if (meaning == Meaning::span_kind) {
         const SpanKind kind = DialectIndex::kind_of(*entry->dialect, attribute.name, text_of(&attribute));
         if (kind == SpanKind::other || entry->rank >= kind_rank) continue;
+        if (attribute.name == event_name && !is_event_of(*entry->dialect, span)) continue;
         kind_rank = entry->rank;
         reading.kind = kind;
+        reading.dialect = entry->dialect;
       }
       reading.found.offer(static_cast<std::size_t>(meaning), &attribute, entry->rank);
     }
-    if (reading.kind != SpanKind::other || reading.is_root) {
+    if (span.is_log) {
+      reading.is_root = false;
+      reading.is_ours = reading.kind != SpanKind::other || is_genai || span.name.starts_with(genai_prefix);
+    }
+    if (reading.kind != SpanKind::other || reading.is_root || reading.is_ours) {
       look_at_resource(span);
       reading.service = resource.service;
       for (std::size_t slot = 0; slot < meaning_count; ++slot) {
@@ -250,6 +276,62 @@ struct SpanReader::State {
       reading.is_root = false;
     }
     return reading;
+  }
+
+  static bool has_tokens(const Reading& reading) {
+    return reading.get(Meaning::tokens_in) != nullptr || reading.get(Meaning::tokens_out) != nullptr ||
+           reading.get(Meaning::tokens_in_uncached) != nullptr || reading.get(Meaning::usage_json) != nullptr;
+  }
+
+  // A framework and the client inside it report one call by spans one below the other: the innermost counts, unless
+  // only an outer one knows tokens. A tool, an agent or a workflow in between begins something new.
+  void count_calls_once() {
+    calls.clear();
+    for (std::uint32_t i = 0; i < readings.size(); ++i) {
+      if (readings[i].kind == SpanKind::model_call && !batch->spans[i].is_log) calls.push_back(i);
+    }
+    if (calls.size() < 2) return;
+    by_id.resize(batch->spans.size());
+    for (std::uint32_t i = 0; i < by_id.size(); ++i) by_id[i] = i;
+    const auto id_of = [&](std::uint32_t i) { return std::pair(batch->spans[i].trace_id, batch->spans[i].span_id); };
+    std::sort(by_id.begin(), by_id.end(), [&](std::uint32_t a, std::uint32_t b) { return id_of(a) < id_of(b); });
+    is_repeated.assign(readings.size(), false);
+    for (const std::uint32_t call : calls) {
+      if (!is_repeated[call]) look_above(call);
+    }
+    for (const std::uint32_t call : calls) {
+      if (is_repeated[call]) readings[call].kind = SpanKind::workflow;
+    }
+  }
+
+  std::pair<std::string_view, std::string_view> id_of(std::uint32_t i) const {
+    return {batch->spans[i].trace_id, batch->spans[i].span_id};
+  }
+
+  void look_above(std::uint32_t call) {
+    std::uint32_t up = call;
+    for (int steps = 0; steps < most_levels_up && !batch->spans[up].parent_span_id.empty(); ++steps) {
+      const auto parent = std::pair(batch->spans[up].trace_id, batch->spans[up].parent_span_id);
+      const auto found = std::lower_bound(by_id.begin(), by_id.end(), parent,
+                                          [&](std::uint32_t i, const auto& id) { return id_of(i) < id; });
+      if (found == by_id.end() || id_of(*found) != parent || *found == call) return;
+      up = *found;
+      if (readings[up].kind == SpanKind::other) continue;
+      if (readings[up].kind != SpanKind::model_call) return;
+      const bool inner_counts = has_tokens(readings[call]) || !has_tokens(readings[up]);
+      is_repeated[inner_counts ? up : call] = true;
+      if (!inner_counts) return;
+    }
+  }
+
+  // In a trace there are spans that say the same, and are counted.
+  static EventType type_of_log(const Span& span, const Reading& reading) {
+    const bool has_trace = !span.trace_id.empty();
+    if (!has_trace && text_of(reading.get(Meaning::turn_id)).empty()) return EventType::system;  // of no task
+    if (reading.kind == SpanKind::agent) return EventType::task_started;
+    if (!has_trace && reading.kind == SpanKind::model_call) return EventType::step;
+    if (!has_trace && reading.kind == SpanKind::tool_call) return EventType::tool_call;
+    return EventType::task_heartbeat;
   }
 
   void plan() {
@@ -265,11 +347,24 @@ struct SpanReader::State {
     std::stable_sort(roots.begin(), roots.end(), [&](std::uint32_t a, std::uint32_t b) {
       return batch->spans[a].trace_id < batch->spans[b].trace_id;
     });
+    count_calls_once();
     for (std::uint32_t i = 0; i < readings.size(); ++i) {
       const Reading& reading = readings[i];
       const Span& span = batch->spans[i];
+      if (span.is_log) {
+        if (!reading.is_ours) continue;
+        const EventType type = type_of_log(span, reading);
+        planned.push_back({i, type, type == EventType::task_started ? 0 : 1, span.end_ns, true});
+        continue;
+      }
       const bool is_ours = reading.kind != SpanKind::other;
-      if (reading.is_root && is_ours) planned.push_back({i, EventType::task_started, 0, span.start_ns, false});
+      if (reading.is_root && is_ours && span.start_ns > 0) {
+        planned.push_back({i, EventType::task_started, 0, span.start_ns, span.is_open});
+      }
+      if (span.is_open) {
+        if (is_ours && !reading.is_root) planned.push_back({i, EventType::task_heartbeat, 1, span.start_ns, true});
+        continue;
+      }
       if (reading.kind == SpanKind::model_call) planned.push_back({i, EventType::step, 1, span.end_ns, true});
       if (reading.kind == SpanKind::tool_call) planned.push_back({i, EventType::tool_call, 1, span.end_ns, true});
       const bool is_around = reading.kind == SpanKind::agent || reading.kind == SpanKind::workflow;
@@ -338,18 +433,19 @@ struct SpanReader::State {
 
   static std::string_view agent_name(const Reading& reading, const Span& span) {
     if (const std::string_view name = text_of(reading.get(Meaning::agent)); !name.empty()) return name;
-    // OpenInference names an agent by its span.
-    const SpanAttribute* const kind = reading.get(Meaning::span_kind);
-    return kind != nullptr && kind->name == "openinference.span.kind" && reading.kind == SpanKind::agent
-               ? span.name
-               : std::string_view{};
+    // Some name an agent by its span, or by the root of all.
+    const bool is_around = reading.kind == SpanKind::agent || (reading.is_root && reading.kind == SpanKind::workflow);
+    return is_around && reading.dialect != nullptr && reading.dialect->names_agents_by_span ? span.name
+                                                                                            : std::string_view{};
   }
 
   void set_common(const Span& span, const Reading& reading) {
     std::string_view task = text_of(reading.get(Meaning::task_id));
-    if (task.empty()) task = span.trace_id.empty() ? key : span.trace_id;
-    set(StringField::correlation_id, task);
-    set(StringField::span_id, span.span_id);
+    if (task.empty()) task = span.trace_id;
+    if (task.empty()) task = text_of(reading.get(Meaning::turn_id));
+    set(StringField::correlation_id, task.empty() ? key : task);
+    // A log record names the span that it came from: but for the one that begins it, it is another thing.
+    if (!span.is_log || event.fields.type == EventType::task_started) set(StringField::span_id, span.span_id);
     set(StringField::parent_span_id, span.parent_span_id);
     std::string_view agent = agent_name(reading, span);
     if (agent.empty()) {

@@ -55,6 +55,13 @@ class SanitizedEvent {
     return value;
   }
 
+  // Another event has said the same: what is left of this one is that its task lives.
+  void become_heartbeat() {
+    fields_.type = EventType::task_heartbeat;
+    fields_.numbers_present = 0;
+    fields_.enums = {};
+  }
+
   // What it cost by the table of prices. Requires: the event does not say so itself.
   void set_computed_cost(std::int64_t micro_usd) {
     fields_.set(NumberField::cost, micro_usd);

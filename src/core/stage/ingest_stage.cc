@@ -35,6 +35,8 @@ constexpr Duration remembered_silence = std::chrono::hours{9 * 24};
 constexpr Duration unnamed_halt_lasts = std::chrono::minutes{10};
 
 // More agents than this share one set of figures: metrics stay bounded whatever telemetry says.
+// Beside the types of events, which begin at 2: the span above a call that was counted.
+constexpr std::uint64_t parent_of_a_call = 1'000;
 constexpr std::size_t most_agents = 10'000;
 
 constexpr std::array<StringField, 5> version_fields{StringField::agent_version, StringField::spec,
@@ -325,6 +327,7 @@ struct IngestPartition::State {
     }
     ++totals.events;
     SanitizedEvent& event = ended != nullptr ? *ended : sanitizer->sanitize(raw);
+    if (is_told_already(raw.fields)) event.become_heartbeat();
     const std::string_view guessed_agent =
         raw.agent_is_guess ? event.take_off(StringField::agent) : std::string_view{};
     const TaskTracker::Note note = tasks.apply(event.fields(), now, is_unkeyed || now < moving_until);
@@ -428,6 +431,22 @@ struct IngestPartition::State {
       return false;
     }
     return identities.seen(mix(identity, hash64(event.get(StringField::correlation_id))));
+  }
+
+  // One call that is reported by two spans, one the other's parent, counts once: whichever comes first.
+  bool is_told_already(const EventFields& event) {
+    if (event.type != EventType::step || !event.has(StringField::span_id)) return false;
+    if (!event.has(NumberField::tokens_in) && !event.has(NumberField::tokens_out)) return false;
+    const std::uint64_t task = hash64(event.get(StringField::correlation_id));
+    const auto call = [&](std::uint64_t what, StringField field) {
+      return mix(mix(what, hash64(event.get(field))), task);
+    };
+    const bool is_outer = identities.knows(call(parent_of_a_call, StringField::span_id));
+    if (!event.has(StringField::parent_span_id)) return is_outer;
+    constexpr auto a_call = 2 + static_cast<std::uint64_t>(EventType::step);
+    const bool is_inner = identities.knows(call(a_call, StringField::parent_span_id));
+    if (!is_outer && !is_inner) identities.seen(call(parent_of_a_call, StringField::parent_span_id));
+    return is_outer || is_inner;
   }
 
   AgentEntry* agent_of(std::string_view env, std::string_view agent) {

@@ -35,6 +35,11 @@ class RecentIdentities {
     return was_known;
   }
 
+  bool knows(std::uint64_t identity) {
+    if (identity == 0) identity = 1;
+    return find(young_, identity) == identity || find(old_, identity) == identity;
+  }
+
   // How many generations were filled, and how many identities the one that is filling has.
   std::uint64_t generation() const { return generation_; }
   std::size_t count() const { return young_order_.size(); }

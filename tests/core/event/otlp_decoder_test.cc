@@ -186,6 +186,89 @@ TEST(Otlp, JsonSaysTheSame) {
   EXPECT_EQ(events_of(json), events_of(one_of_each()));
 }
 
+// A log record as SDKs write it; `trace` empty: none.
+std::string log_record(const std::string& body, const std::vector<std::string>& attributes, bool has_trace) {
+  std::string bytes;
+  pbf_writer writer(bytes);
+  writer.add_fixed64(11, began);
+  writer.add_message(5, text_value(body));
+  for (const std::string& one : attributes) writer.add_message(6, one);
+  if (has_trace) writer.add_bytes(9, id_of(7, 16));
+  if (has_trace) writer.add_bytes(10, id_of(1, 8));
+  return bytes;
+}
+
+TEST(Otlp, ALogRecordOfATraceIsASignOfLifeAndCountsNothing) {
+  const auto tokens = attribute("gen_ai.usage.input_tokens", integer_value(100));
+  EXPECT_EQ(events_of(record_of({log_record("", {tokens}, true)})),
+            std::vector<std::string>{"task.heartbeat correlation_id=" + trace});
+  EXPECT_EQ(events_of(record_of({log_record("GET /", {attribute("http.method", text_value("GET"))}, true)})),
+            std::vector<std::string>{});
+  RecordDecoder decoder;
+  const std::string record = record_of({log_record("what was said", {tokens}, true)});
+  ASSERT_FALSE(decoder.begin(record, {}));
+  const AgentEvent* const event = decoder.next();
+  ASSERT_NE(event, nullptr);
+  EXPECT_NE(event->text.find("what was said"), std::string_view::npos);
+  EXPECT_EQ(event->fields.time, EventTime{Duration{static_cast<std::int64_t>(began / 1'000'000)}});
+}
+
+TEST(Otlp, ClaudeCodesEventsCountWhereThereAreNoSpans) {
+  const auto event = [](const std::string& name, std::vector<std::string> more, bool has_trace) {
+    more.push_back(attribute("event.name", text_value(name)));
+    more.push_back(attribute("prompt.id", text_value("turn")));
+    return log_record("claude_code." + name, more, has_trace);
+  };
+  const std::vector<std::string> call{
+      attribute("input_tokens", text_value("100")), attribute("cache_read_tokens", integer_value(20)),
+      attribute("output_tokens", integer_value(5)), attribute("cost_usd", text_value("0.25"))};
+  const std::vector<std::string> tool{attribute("tool_name", text_value("Bash")),
+                                      attribute("success", text_value("false"))};
+  EXPECT_EQ(
+      events_of(record_of(
+          {event("user_prompt", {}, false), event("api_request", call, false), event("tool_result", tool, false)})),
+      (std::vector<std::string>{"task.started correlation_id=turn",
+                                "step correlation_id=turn tokens_in=120 tokens_out=5 tokens_cached=20 cost=250000",
+                                "tool.call correlation_id=turn error_type=error tool=Bash"}));
+  EXPECT_EQ(events_of(record_of({event("user_prompt", {}, true), event("api_request", call, true)})),
+            (std::vector<std::string>{"task.started correlation_id=" + trace + " span_id=0101010101010101",
+                                      "task.heartbeat correlation_id=" + trace}));
+  // Somebody else's event of that name.
+  EXPECT_EQ(events_of(record_of({log_record("x", {attribute("event.name", text_value("api_request"))}, false)})),
+            std::vector<std::string>{});
+}
+
+TEST(Otlp, ACallThatTwoSpansReportCountsOnce) {
+  const auto call = [](int number, int parent, int tokens) {
+    Built built{number, parent, "chat", {attribute("gen_ai.operation.name", text_value("chat"))}};
+    if (tokens > 0) built.attributes.push_back(attribute("gen_ai.usage.input_tokens", integer_value(tokens)));
+    return span_of(built);
+  };
+  const auto plain = [](int number, int parent) { return span_of({number, parent, "POST", {}}); };
+  const auto tool = [](int number, int parent) {
+    return span_of({number, parent, "t", {attribute("gen_ai.operation.name", text_value("execute_tool"))}});
+  };
+  const auto steps = [](const std::vector<std::string>& spans) {
+    std::vector<std::string> list;
+    for (const std::string& event : events_of(record_of(spans))) {
+      const std::size_t at = event.find("tokens_in=");
+      if (event.starts_with("step")) {
+        list.push_back(at == std::string::npos ? "none" : event.substr(at + 10, event.find(' ', at) - at - 10));
+      }
+    }
+    return list;
+  };
+  using Steps = std::vector<std::string>;
+  EXPECT_EQ(steps({call(2, 9, 10), call(3, 2, 11)}), Steps{"11"});
+  EXPECT_EQ(steps({call(3, 2, 11), call(2, 9, 10)}), Steps{"11"});
+  EXPECT_EQ(steps({call(2, 9, 10), plain(4, 2), call(3, 4, 11)}), Steps{"11"});
+  EXPECT_EQ(steps({call(2, 9, 10), call(3, 2, 0)}), Steps{"10"});
+  EXPECT_EQ(steps({call(2, 9, 10), call(3, 2, 11), call(4, 3, 12)}), Steps{"12"});
+  EXPECT_EQ(steps({call(2, 9, 10), tool(4, 2), call(3, 4, 11)}), (Steps{"10", "11"}));
+  EXPECT_EQ(steps({call(2, 3, 10), call(3, 2, 11)}).size(), 1U) << "two that are each other's parents";
+  EXPECT_EQ(steps({call(2, 2, 10), call(3, 3, 11)}).size(), 2U) << "each its own parent";
+}
+
 TEST(Otlp, EveryStringIsThereToBeScanned) {
   RecordDecoder decoder;
   std::string exception;
@@ -261,15 +344,12 @@ TEST(Otlp, TrapsOfTheDialects) {
   EXPECT_EQ(events[0].find("tokens"), std::string::npos);
 }
 
-TEST(Otlp, LogsAndMetricsMakeNoSpans) {
-  std::string log, scope_logs, resource_logs, record;
-  pbf_writer record_writer(log);
-  record_writer.add_fixed64(11, began);
-  record_writer.add_message(6, attribute("gen_ai.operation.name", text_value("chat")));
-  record_writer.add_bytes(9, id_of(7, 16));
-  pbf_writer(scope_logs).add_message(2, log);
-  pbf_writer(resource_logs).add_message(2, scope_logs);
-  pbf_writer(record).add_message(1, resource_logs);
+TEST(Otlp, MetricsMakeNoSpans) {
+  std::string metric, scope_metrics, resource_metrics, record;
+  pbf_writer(metric).add_string(1, "gen_ai.client.token.usage");
+  pbf_writer(scope_metrics).add_message(2, metric);
+  pbf_writer(resource_metrics).add_message(2, scope_metrics);
+  pbf_writer(record).add_message(1, resource_metrics);
   EXPECT_TRUE(events_of(record).empty());
   EXPECT_TRUE(events_of(R"({"resourceLogs":[{"scopeLogs":[]}]})").empty());
   EXPECT_TRUE(events_of(R"({"resourceMetrics":[]})").empty());

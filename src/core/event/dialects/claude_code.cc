@@ -1,4 +1,4 @@
-// Claude Code's own spans. Its input tokens are without the cached ones.
+// Claude Code's own spans, and its events, which are log records. Its input tokens are without the cached ones.
 
 #include "core/event/dialects/tables.h"
 
@@ -8,6 +8,16 @@ namespace {
 
 constexpr DialectRow rows[] = {
     {"span.type", Meaning::span_kind},
+    {"event.name", Meaning::span_kind},
+    {"prompt.id", Meaning::turn_id},
+    {"cost_usd", Meaning::cost},
+    {"tool_name", Meaning::tool},
+    {"error_type", Meaning::error_type},
+    {"tool_parameters", Meaning::argument},
+    {"tool_input", Meaning::argument},
+    {"prompt", Meaning::content},
+    {"response", Meaning::content},
+    {"error", Meaning::content},
     {"model", Meaning::request_model},
     {"input_tokens", Meaning::tokens_in_uncached},
     {"output_tokens", Meaning::tokens_out},
@@ -22,10 +32,11 @@ constexpr DialectRow rows[] = {
 };
 // A tool is reported by two spans: only its execution says whether it failed.
 constexpr KindWord kinds[] = {
-    {"span.type", "llm_request", SpanKind::model_call},
-    {"span.type", "tool.execution", SpanKind::tool_call},
-    {"span.type", "tool", SpanKind::workflow},
-    {"span.type", "interaction", SpanKind::agent},
+    {"span.type", "llm_request", SpanKind::model_call},  {"span.type", "tool.execution", SpanKind::tool_call},
+    {"span.type", "tool", SpanKind::workflow},           {"span.type", "interaction", SpanKind::agent},
+    {"event.name", "user_prompt", SpanKind::agent},      {"event.name", "api_request", SpanKind::model_call},
+    {"event.name", "api_error", SpanKind::model_call},   {"event.name", "tool_result", SpanKind::tool_call},
+    {"event.name", "tool_decision", SpanKind::workflow}, {"event.name", "assistant_response", SpanKind::workflow},
 };
 
 }  // namespace

@@ -27,6 +27,6 @@ constexpr KindWord kinds[] = {
 
 }  // namespace
 
-const Dialect langfuse{"langfuse", "https://langfuse.com/integrations/native/opentelemetry", rows, kinds};
+const Dialect langfuse{"langfuse", "https://langfuse.com/integrations/native/opentelemetry", rows, kinds, true};
 
 }  // namespace tocsin::dialect

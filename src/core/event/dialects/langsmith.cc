@@ -20,6 +20,7 @@ constexpr KindWord kinds[] = {
 
 }  // namespace
 
-const Dialect langsmith{"langsmith", "https://docs.langchain.com/langsmith/trace-with-opentelemetry", rows, kinds};
+const Dialect langsmith{"langsmith", "https://docs.langchain.com/langsmith/trace-with-opentelemetry", rows, kinds,
+                        true};
 
 }  // namespace tocsin::dialect

@@ -31,7 +31,8 @@ constexpr KindWord kinds[] = {
 
 }  // namespace
 
-const Dialect openinference{
-    "openinference", "https://github.com/Arize-ai/openinference/blob/main/spec/semantic_conventions.md", rows, kinds};
+const Dialect openinference{"openinference",
+                            "https://github.com/Arize-ai/openinference/blob/main/spec/semantic_conventions.md", rows,
+                            kinds, true};
 
 }  // namespace tocsin::dialect

@@ -1,6 +1,7 @@
 // OpenTelemetry's semantic conventions for generative AI, new names and old.
 
 #include "core/event/dialects/tables.h"
+#include "core/event/span_batch.h"
 
 namespace tocsin::dialect {
 
@@ -29,6 +30,7 @@ constexpr DialectRow rows[] = {
     {"gen_ai.output.messages", Meaning::content},
     {"gen_ai.system_instructions", Meaning::content},
     {"gen_ai.tool.definitions", Meaning::content},
+    {log_body_name, Meaning::content},
     {"error.type", Meaning::error_type},
     {"session.id", Meaning::session_id},
     {"user.id", Meaning::user},
