@@ -47,8 +47,8 @@ std::optional<RecordLine> RecordReader::next() {
     read_ += static_cast<double>(line_.size() + 1);
     if (!line_.empty() && line_.back() == '\r') line_.pop_back();
     if (line_.empty()) continue;
-    // A document over many lines opens with a bracket alone.
-    if (line_number_ == 1 && (line_ == "{" || line_ == "[")) {
+    // A document over many lines opens with nothing but brackets.
+    if (line_number_ == 1 && line_.find_first_not_of("[{ \t") == std::string::npos) {
       std::ostringstream rest;
       rest << stream_.rdbuf();
       line_ += "\n" + rest.str();

@@ -12,9 +12,11 @@
 
 #include "app/config.h"
 #include "app/files.h"
+#include "app/http_recording.h"
 #include "app/record_reader.h"
 #include "app/report.h"
 #include "base/time_text.h"
+#include "core/stage/receive_stage.h"
 #include "runtime/joined_stages.h"
 
 namespace tocsin {
@@ -22,6 +24,8 @@ namespace tocsin {
 namespace {
 
 using Json = nlohmann::ordered_json;
+
+constexpr std::size_t longest_upload = std::size_t{16} << 20;
 
 void print_line(const std::string& line) {
   std::fwrite(line.data(), 1, line.size(), stdout);
@@ -47,11 +51,12 @@ std::string dead_letter_line(const DeadLetter& letter) {
   return Json{{"kind", "dead_letter"}, {"record", letter.offset}, {"reason", name_of(letter.reason)}}.dump();
 }
 
-std::string summary_line(const StreamTotals& totals) {
+// `refused`: uploads, or events in them, that a door would have refused.
+std::string summary_line(const StreamTotals& totals, std::uint64_t refused) {
   return Json{{"kind", "summary"},
               {"records", totals.records},
               {"events", totals.events},
-              {"dead_letters", totals.all_dead_letters()},
+              {"dead_letters", totals.all_dead_letters() + refused},
               {"tasks", totals.tasks},
               {"model_calls", totals.model_calls},
               {"tokens_in", totals.tokens_in},
@@ -92,11 +97,7 @@ class Progress {
 
 int run_replay(const ReplayOptions& options) {
   // Each record tells its form itself; the words are there for scripts.
-  if (options.input_format != "auto" && options.input_format != "native" && options.input_format != "otlp") {
-    std::cerr << "tocsin replay: --input-format " << options.input_format
-              << " can't be read yet; this version reads native JSON events and OTLP traces\n";
-    return 2;
-  }
+  const bool is_http = options.input_format == "http";
   if (options.input.starts_with("kafka://")) {
     std::cerr << "tocsin replay: reading from Kafka is not there yet; export the topic to a file\n";
     return 2;
@@ -135,21 +136,18 @@ int run_replay(const ReplayOptions& options) {
       report.add(change);
     }
   };
-  while (const auto line = reader.value()->next()) {
-    RawRecord record;
-    record.key = line->key;
-    record.value = line->value;
-    record.offset = line->number;
+  const auto give_letter = [&](const DeadLetter& letter) {
+    if (as_json) {
+      print_line(dead_letter_line(letter));
+    } else {
+      report.add(letter);
+    }
+  };
+  const auto apply = [&](const RawRecord& record) {
     out.clear();
     stages.apply(record, out);
     for (const AlertChange& change : out.by_time) give(change);
-    for (const DeadLetter& letter : out.ingest.dead_letters) {
-      if (as_json) {
-        print_line(dead_letter_line(letter));
-      } else {
-        report.add(letter);
-      }
-    }
+    for (const DeadLetter& letter : out.ingest.dead_letters) give_letter(letter);
     for (const HaltRecord& halt : out.ingest.halts) {
       alerted = true;
       if (halt.count > 1) continue;  // one secret arrives many times in a task: one halt
@@ -160,11 +158,47 @@ int run_replay(const ReplayOptions& options) {
       }
     }
     for (const AlertChange& change : out.at_once) give(change);
+  };
+  // What a door does with a request: its records, or why there are none.
+  ReceiveStage door(loaded.patterns, Fingerprinter(key), longest_upload);
+  std::uint64_t refused = 0;
+  const auto receive = [&](const RecordLine& line) {
+    const auto recording = HttpRecording::parse(line.value);
+    if (!recording) {
+      ++refused;
+      return give_letter({line.number, DecodeError::unknown_form, line.value.size()});
+    }
+    if (recording->method == "GET") return;
+    recording->with_upload([&](const Upload& upload) {
+      const Received& received = door.apply(upload);
+      if (const auto why = received.error ? received.error : received.refused_for) {
+        refused += std::max<std::uint64_t>(1, received.refused);
+        give_letter({line.number, *why, upload.body.size()});
+      }
+      for (const ReceivedRecord& one : received.records) {
+        RawRecord record;
+        record.key = one.key;
+        record.value = one.value;
+        record.offset = line.number;
+        apply(record);
+      }
+    });
+  };
+  while (const auto line = reader.value()->next()) {
+    if (is_http) {
+      receive(*line);
+    } else {
+      RawRecord record;
+      record.key = line->key;
+      record.value = line->value;
+      record.offset = line->number;
+      apply(record);
+    }
     progress.show(*reader.value(), stages.ingest().totals().records);
   }
   progress.clear();
   if (as_json) {
-    print_line(summary_line(stages.ingest().totals()));
+    print_line(summary_line(stages.ingest().totals(), refused));
   } else {
     report.finish(stages.ingest().totals(), stages.evaluate().sight());
     std::fputs(report.text().c_str(), stdout);

@@ -7,11 +7,14 @@
 
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <set>
 
+#include "app/http_recording.h"
 #include "app/record_reader.h"
 #include "app/shipped_files.h"
 #include "core/sanitize/shipped_patterns.h"
+#include "core/stage/receive_stage.h"
 #include "core/test_support.h"
 #include "runtime/joined_stages.h"
 
@@ -141,9 +144,111 @@ TEST(SharedData, RecordsOfACollector) {
     EXPECT_EQ(reading.totals().all_dead_letters(), 0);
     EXPECT_EQ(reading.halts.size(), 9U) << "one for each task's planted key";
   }
+  // Spans on one topic and logs on another: the logs add nothing that is counted, and hold the keys once more.
+  for (const char* file : {"otlp_logs_proto.jsonl", "otlp_logs_json.jsonl", "otlp_logs_keyed.jsonl"}) {
+    SCOPED_TRACE(file);
+    Reading reading;
+    std::ifstream in(data() / "kafka" / file);
+    for (std::string line; std::getline(in, line);) {
+      reading.apply({}, from_base64(Json::parse(line).at("value_b64").get<std::string>()));
+    }
+    EXPECT_EQ(reading.totals().model_calls, 0);
+    EXPECT_EQ(reading.totals().tool_calls, 0);
+    EXPECT_EQ(reading.totals().all_dead_letters(), 0);
+    EXPECT_GT(reading.halts.size(), 0U);
+  }
 }
 
-// Those that post OTLP traces without compression.
+// What a door makes of a recorded request, as `replay --input-format http` runs it.
+TEST(SharedData, RequestsOfAllClientsShowWhatTheirTruthSays) {
+  if (!std::filesystem::exists(data())) GTEST_SKIP() << "no shared data beside the project";
+  const Json truth = json_of(data() / "http/truth.json");
+  ReceiveStage door(test::shipped_patterns(), Fingerprinter(std::vector<unsigned char>(32, 1)), 16 << 20);
+  int clients = 0;
+  for (const auto& [name, own] : truth.items()) {
+    SCOPED_TRACE(name);
+    Reading reading;
+    std::string wire;
+    std::ifstream in(data() / "http" / (name + ".jsonl"));
+    for (std::string line; std::getline(in, line);) {
+      const auto recording = HttpRecording::parse(line);
+      ASSERT_TRUE(recording);
+      if (recording->method == "GET") continue;
+      recording->with_upload([&](const Upload& upload) {
+        const Received& received = door.apply(upload);
+        EXPECT_FALSE(received.error) << upload.path << ": " << name_of(*received.error);
+        for (const ReceivedRecord& record : received.records) {
+          reading.apply(record.key, record.value);
+          wire += record.key + "\t" + record.value + "\n";
+        }
+      });
+    }
+    ++clients;
+    EXPECT_EQ(reading.figures(), shown(own));
+    EXPECT_EQ(reading.halts.size(), 1U);
+    EXPECT_EQ(reading.totals().all_dead_letters(), 0);
+    for (const char* planted : {"jane.roe@example.com", "PLANTD27", "wT9fKe3PLANTED7qZr4vKd"}) {
+      EXPECT_EQ(wire.find(planted), std::string::npos) << planted << " goes to the bus";
+    }
+    EXPECT_NE(wire.find("\"redactions\""), std::string::npos);
+  }
+  EXPECT_EQ(clients, 28);
+}
+
+// Traces that Langfuse exported, by framework: of calls one in the other the innermost, tools by their names.
+TEST(SharedData, ExportsOfVendors) {
+  if (!std::filesystem::exists(data())) GTEST_SKIP() << "no shared data beside the project";
+  struct Expected {
+    const char* file;
+    std::int64_t calls, in, out, tools;
+  };
+  constexpr Expected files[] = {
+      {"langfuse/agno-2025-06-11.trace.json", 2, 826, 245, 1},
+      {"langfuse/crewai-2025-07-11.trace.json", 1, 190, 164, 0},
+      {"langfuse/google-adk-2025-08-28.trace.json", 2, 67, 9, 1},
+      {"langfuse/koog-2025-08-26.trace.json", 2, 215, 125, 0},
+      {"langfuse/langgraph-python-2025-08-22.trace.json", 2, 168, 66, 1},
+      {"langfuse/pydantic-ai-tools-2025-12-04.trace.json", 4, 1315, 209, 3},
+      {"langfuse/vercel-aisdk-2025-11-17.trace.json", 1, 62, 85, 1},
+      {"langsmith/langsmith_py_wrap_openai_.json", 1, 9, 9, 0},
+      {"langsmith/langsmith_js_wrap_openai_stream.json", 1, 9, 9, 0},
+      {"datadog/tests.contrib.vllm.test_vllm_llmobs.test_llmobs_chat.json", 1, 0, 0, 0},
+  };
+  for (const Expected& expected : files) {
+    SCOPED_TRACE(expected.file);
+    Reading reading;
+    reading.file(data() / "vendors" / expected.file);
+    EXPECT_EQ(reading.totals().all_dead_letters(), 0);
+    EXPECT_EQ(reading.totals().tasks, 1);
+    EXPECT_EQ(reading.totals().model_calls, expected.calls);
+    EXPECT_EQ(reading.totals().tokens_in, expected.in);
+    EXPECT_EQ(reading.totals().tokens_out, expected.out);
+    EXPECT_EQ(reading.totals().tool_calls, expected.tools);
+  }
+}
+
+// Spans of OpenTelemetry in other JSON than OTLP, and those that real instrumentations wrote, inside a wrapper.
+TEST(SharedData, SpansInOtherJson) {
+  if (!std::filesystem::exists(data())) GTEST_SKIP() << "no shared data beside the project";
+  Reading jaeger, printed;
+  jaeger.file(data() / "otlp/agentevals/k8s.json");
+  EXPECT_EQ(jaeger.totals().model_calls, 1);
+  EXPECT_EQ(jaeger.totals().tokens_in, 2203);
+  printed.file(data() / "otlp/openinference/vercel_v6_all-spans.json");
+  EXPECT_EQ(printed.totals().all_dead_letters(), 0);
+  EXPECT_EQ(printed.totals().model_calls, 4);
+  // Each file holds other calls of one program.
+  const std::map<std::string, std::int64_t> tokens{{"otel", 119}, {"openinference", 58}, {"traceloop", 58}};
+  for (const auto& [name, expected] : tokens) {
+    const Json file = json_of(data() / "otlp/generated" / ("js_openai_" + name + ".json"));
+    Reading reading;
+    reading.apply({}, file.at("otlp_json").dump());
+    EXPECT_EQ(reading.totals().all_dead_letters(), 0) << name;
+    EXPECT_EQ(reading.totals().tokens_in, expected) << name;
+  }
+}
+
+// Those that post OTLP traces without compression, as records of a topic.
 TEST(SharedData, RequestsOfClientsThatWriteOtlp) {
   if (!std::filesystem::exists(data())) GTEST_SKIP() << "no shared data beside the project";
   const Json truth = json_of(data() / "http/truth.json");

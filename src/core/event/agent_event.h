@@ -24,6 +24,18 @@ struct TextPiece {
   std::uint8_t field = 0;  // StringField, where place is `field`
 };
 
+// What a door found in the text of an event before it left that out. Views into AgentEvent::text, or empty.
+struct CarriedFinding {
+  std::string_view pattern, tier, fingerprint, place;
+  std::uint32_t times = 1;
+};
+
+// What stands in place of content that a door left out.
+struct CarriedReference {
+  std::string_view hash;  // empty: there is none
+  std::uint64_t bytes = 0;
+};
+
 struct AgentEvent {
   EventFields fields;
 
@@ -32,6 +44,12 @@ struct AgentEvent {
   std::vector<TextPiece> pieces;  // in the order of `text`
 
   std::uint32_t record_bytes = 0;  // of the record as it came
+
+  // Of an event that was sanitized before: a door's wire form carries them.
+  std::vector<CarriedFinding> carried_findings;
+  CarriedReference carried_content, carried_arguments;
+  std::uint32_t carried_redactions = 0;
+  bool was_unscanned = false;
 
   // Only what is known of its task tells whether it is one of ours: without an open task it is nothing.
   bool needs_open_task = false;

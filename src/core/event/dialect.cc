@@ -10,8 +10,11 @@ namespace tocsin {
 namespace {
 
 constexpr const Dialect* in_order[] = {
-    &dialect::tocsin,    &dialect::otel_genai, &dialect::openinference, &dialect::openllmetry, &dialect::langfuse,
-    &dialect::langsmith, &dialect::logfire,    &dialect::vercel_ai,     &dialect::claude_code, &dialect::resource,
+    &dialect::tocsin,         &dialect::otel_genai,         &dialect::openinference,
+    &dialect::openllmetry,    &dialect::langfuse,           &dialect::langsmith,
+    &dialect::logfire,        &dialect::vercel_ai,          &dialect::claude_code,
+    &dialect::langsmith_runs, &dialect::langfuse_ingestion, &dialect::datadog,
+    &dialect::helicone,       &dialect::resource,
 };
 
 }  // namespace

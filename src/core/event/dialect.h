@@ -16,7 +16,7 @@
 namespace tocsin {
 
 // What a span is; `other` is none of ours.
-enum class SpanKind : std::uint8_t { other, model_call, tool_call, agent, workflow };
+enum class SpanKind : std::uint8_t { other, model_call, tool_call, agent, workflow, evaluation };
 
 // What a name says. Money in dollars, durations as the row's unit says.
 enum class Meaning : std::uint8_t {
@@ -55,13 +55,16 @@ enum class Meaning : std::uint8_t {
   tokens_out,
   cost,
   ttft,
+  suite,  // what an evaluation is called
+  score,
+  accepted,  // a verdict: a flag, or 0 and 1
   budget_wall_clock,
   budget_tokens,
   budget_cost,
   content,
   argument,
 };
-inline constexpr std::size_t meaning_count = 40;
+inline constexpr std::size_t meaning_count = 43;
 
 enum class TimeUnit : std::uint8_t { none, seconds, milliseconds };
 

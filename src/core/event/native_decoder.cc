@@ -21,7 +21,24 @@ namespace {
 
 namespace ondemand = simdjson::ondemand;
 
-enum class Kind : std::uint8_t { type, time, string, number, flag, enumeration, budget, arguments, content };
+enum class Kind : std::uint8_t {
+  type,
+  time,
+  string,
+  number,
+  flag,
+  enumeration,
+  budget,
+  arguments,
+  content,
+  findings,
+  reference,
+  redactions,
+  state  // a flag of the event itself, no field
+};
+
+// Which flag; in the place of a field's number.
+enum class StateFlag : std::uint8_t { unscanned, agent_is_guess, needs_open_task };
 
 // How a number is written on the wire, and what its decimal is multiplied by to reach the unit of EventFields.
 struct FieldRule {
@@ -94,6 +111,14 @@ constexpr FieldRule field_rules[] = {
     {"budget", Kind::budget},
     {"arguments", Kind::arguments},
     {"content", Kind::content},
+    // Of sanitized events: see core/sanitize/sanitized_event_json.h.
+    {"findings", Kind::findings},
+    {"content_ref", Kind::reference, 0},
+    {"arguments_ref", Kind::reference, 1},
+    {"redactions", Kind::redactions},
+    {"unscanned", Kind::state, static_cast<std::uint8_t>(StateFlag::unscanned)},
+    {"agent_is_guess", Kind::state, static_cast<std::uint8_t>(StateFlag::agent_is_guess)},
+    {"needs_open_task", Kind::state, static_cast<std::uint8_t>(StateFlag::needs_open_task)},
 };
 
 constexpr FieldRule budget_rules[] = {
@@ -210,9 +235,9 @@ DecodeError reason_of(simdjson::error_code error) {
 }
 
 constexpr std::string_view error_names[decode_error_count] = {
-    "empty",         "too_large",     "too_deep",     "too_many_keys", "not_json",          "not_utf8",
-    "not_an_object", "no_type",       "unknown_type", "bad_time",      "no_correlation_id", "wrong_type",
-    "out_of_range",  "trailing_data", "gave_up",      "not_protobuf"};
+    "empty",   "too_large",    "too_deep",     "too_many_keys",     "not_json",    "not_utf8",     "not_an_object",
+    "no_type", "unknown_type", "bad_time",     "no_correlation_id", "wrong_type",  "out_of_range", "trailing_data",
+    "gave_up", "not_protobuf", "unknown_form", "not_multipart",     "not_msgpack", "compression"};
 
 }  // namespace
 
@@ -259,6 +284,10 @@ struct NativeDecoder::State {
     text_end = 0;
     clear(event.fields);
     event.pieces.clear();
+    event.carried_findings.clear();
+    event.carried_content = event.carried_arguments = {};
+    event.carried_redactions = 0;
+    event.was_unscanned = event.agent_is_guess = event.needs_open_task = false;
     event.record_bytes = static_cast<std::uint32_t>(payload.size());
     keys = 0;
     has_type = false;
@@ -454,6 +483,91 @@ struct NativeDecoder::State {
     return true;
   }
 
+  // One that says less than all of a finding is none.
+  bool read_findings(ondemand::value& value, ondemand::json_type type) {
+    if (type != ondemand::json_type::array) return fail(DecodeError::wrong_type);
+    ondemand::array array;
+    if (auto code = value.get_array().get(array)) return fail(code);
+    for (auto item : array) {
+      if (item.error()) return fail(item.error());
+      ondemand::value&& element = std::move(item).value_unsafe();
+      ondemand::object object;
+      if (element.get_object().get(object)) return fail(DecodeError::wrong_type);
+      CarriedFinding finding;
+      for (auto member : object) {
+        if (member.error()) return fail(member.error());
+        ondemand::field&& field = std::move(member).value_unsafe();
+        if (!count_key()) return false;
+        const std::string_view name = peek(field.key());
+        std::string_view* const to = name == "pattern"       ? &finding.pattern
+                                     : name == "tier"        ? &finding.tier
+                                     : name == "fingerprint" ? &finding.fingerprint
+                                     : name == "place"       ? &finding.place
+                                                             : nullptr;
+        if (to != nullptr) {
+          ondemand::raw_json_string raw;
+          if (field.value().get_raw_json_string().get(raw)) return fail(DecodeError::wrong_type);
+          *to = keep(raw, TextPlace::key);
+        } else if (name == "times") {
+          std::uint64_t times = 0;
+          if (field.value().get_uint64().get(times)) return fail(DecodeError::wrong_type);
+          finding.times = static_cast<std::uint32_t>(std::min<std::uint64_t>(times, UINT32_MAX));
+        } else {
+          keep(field.key(), TextPlace::key);
+          if (!keep_all(field.value(), TextPlace::unknown, 3)) return false;
+        }
+      }
+      if (!finding.pattern.empty() && !finding.fingerprint.empty()) event.carried_findings.push_back(finding);
+    }
+    return true;
+  }
+
+  // Somebody's own reference is a text or has other members: it is scanned as what is not known.
+  bool read_reference(ondemand::value& value, ondemand::json_type type, const FieldRule& rule) {
+    if (type != ondemand::json_type::object) return keep_all(value, TextPlace::unknown, 2);
+    ondemand::object object;
+    if (auto code = value.get_object().get(object)) return fail(code);
+    CarriedReference reference;
+    for (auto member : object) {
+      if (member.error()) return fail(member.error());
+      ondemand::field&& field = std::move(member).value_unsafe();
+      if (!count_key()) return false;
+      const std::string_view name = peek(field.key());
+      const bool is_hash = name == "hash", is_size = name == "bytes";
+      ondemand::json_type of{};
+      if (auto code = field.value().type().get(of)) return fail(code);
+      if (is_hash && of == ondemand::json_type::string) {
+        ondemand::raw_json_string raw;
+        if (auto code = field.value().get_raw_json_string().get(raw)) return fail(code);
+        reference.hash = keep(raw, TextPlace::unknown);
+      } else if (is_size && of == ondemand::json_type::number) {
+        if (field.value().get_uint64().get(reference.bytes)) return fail(DecodeError::wrong_type);
+      } else {
+        keep(field.key(), TextPlace::key);
+        if (!keep_all(field.value(), TextPlace::unknown, 3)) return false;
+      }
+    }
+    (rule.field == 0 ? event.carried_content : event.carried_arguments) = reference;
+    return true;
+  }
+
+  bool read_redactions(ondemand::value& value) {
+    std::uint64_t count = 0;
+    if (value.get_uint64().get(count)) return fail(DecodeError::wrong_type);
+    event.carried_redactions = static_cast<std::uint32_t>(std::min<std::uint64_t>(count, UINT32_MAX));
+    return true;
+  }
+
+  bool read_state(ondemand::value& value, const FieldRule& rule) {
+    bool flag = false;
+    if (value.get_bool().get(flag)) return fail(DecodeError::wrong_type);
+    const auto which = static_cast<StateFlag>(rule.field);
+    if (which == StateFlag::unscanned) event.was_unscanned = flag;
+    if (which == StateFlag::agent_is_guess) event.agent_is_guess = flag;
+    if (which == StateFlag::needs_open_task) event.needs_open_task = flag;
+    return true;
+  }
+
   bool read_string(ondemand::value& value, ondemand::json_type type, const FieldRule& rule) {
     const auto field = static_cast<StringField>(rule.field);
     if (type == ondemand::json_type::string) {
@@ -543,6 +657,14 @@ struct NativeDecoder::State {
         return read_flag(value, type, *rule);
       case Kind::budget:
         return read_budget(value, type);
+      case Kind::findings:
+        return read_findings(value, type);
+      case Kind::reference:
+        return read_reference(value, type, *rule);
+      case Kind::redactions:
+        return read_redactions(value);
+      case Kind::state:
+        return read_state(value, *rule);
       default:
         return read_word(value, type, *rule);
     }

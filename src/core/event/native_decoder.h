@@ -33,8 +33,12 @@ enum class DecodeError : std::uint8_t {
   trailing_data,      // bytes after the object
   gave_up,            // each attempt to read it ended the process
   not_protobuf,       // it begins as a protobuf message and goes on as none
+  unknown_form,       // of none of the forms that come to its door
+  not_multipart,
+  not_msgpack,
+  compression,  // it is not compressed in the way that it says, or in one that is not known
 };
-inline constexpr std::size_t decode_error_count = 16;
+inline constexpr std::size_t decode_error_count = 20;
 
 // Stable and short, as metric labels and dead letters carry them: "not_json".
 std::string_view name_of(DecodeError error);

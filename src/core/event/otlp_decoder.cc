@@ -125,7 +125,9 @@ RecordForm form_of(std::string_view record) {
 struct OtlpDecoder::State {
   SpanBatch batch;
   std::vector<char> input;
-  ondemand::parser parser{NativeDecoder::max_record_bytes + simdjson::SIMDJSON_PADDING};
+  std::size_t most_bytes = most_record_bytes;
+  ondemand::parser parser{most_bytes + simdjson::SIMDJSON_PADDING};
+  explicit State(std::size_t most) : most_bytes(most) {}
   DecodeError error = DecodeError::not_protobuf;
 
   bool fail(DecodeError reason) {
@@ -725,12 +727,12 @@ struct OtlpDecoder::State {
   }
 };
 
-OtlpDecoder::OtlpDecoder() : state_(std::make_unique<State>()) {}
+OtlpDecoder::OtlpDecoder(std::size_t most_bytes) : state_(std::make_unique<State>(most_bytes)) {}
 OtlpDecoder::~OtlpDecoder() = default;
 
 Result<const SpanBatch*, DecodeError> OtlpDecoder::decode(std::string_view record, RecordForm form) {
   if (record.empty()) return DecodeError::empty;
-  if (record.size() > NativeDecoder::max_record_bytes) return DecodeError::too_large;
+  if (record.size() > state_->most_bytes) return DecodeError::too_large;
   State& state = *state_;
   state.batch.begin(2 * record.size() + json_string_slack);
   if (form == RecordForm::otlp_json) {

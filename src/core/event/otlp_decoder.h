@@ -6,7 +6,7 @@
 // passed over. A record is decoded as a whole or refused with a reason, never with an exception and never with a byte
 // of it.
 //
-// Limits: 1 MiB a record, 32 levels of values, 65,536 attributes and parts of values.
+// Limits: 1 MiB a record unless said, 32 levels of values, 65,536 attributes and parts of values.
 
 #pragma once
 
@@ -25,7 +25,10 @@ RecordForm form_of(std::string_view record);
 
 class OtlpDecoder {
  public:
-  OtlpDecoder();
+  static constexpr std::size_t most_record_bytes = 1 << 20;
+
+  // Longer ones are refused.
+  explicit OtlpDecoder(std::size_t most_bytes = most_record_bytes);
   ~OtlpDecoder();
   OtlpDecoder(const OtlpDecoder&) = delete;
   OtlpDecoder& operator=(const OtlpDecoder&) = delete;

@@ -1,5 +1,5 @@
 // A record of a source topic to its events, whatever form it has: native JSON is one event; OTLP, in protobuf or
-// JSON, is as many as its spans make.
+// JSON, and the JSON of vendors are as many as their spans make.
 
 #pragma once
 
@@ -10,6 +10,7 @@
 #include "core/event/native_decoder.h"
 #include "core/event/otlp_decoder.h"
 #include "core/event/span_reader.h"
+#include "core/event/vendors/vendor_decoder.h"
 
 namespace tocsin {
 
@@ -25,6 +26,7 @@ class RecordDecoder {
  private:
   NativeDecoder native_;
   OtlpDecoder otlp_;
+  VendorDecoder vendors_;
   SpanReader spans_;
   const AgentEvent* single_ = nullptr;
   bool has_spans_ = false;

@@ -25,7 +25,7 @@ constexpr std::string_view event_name = "event.name";
 
 // Events of a span that mark its first token.
 constexpr std::string_view first_token_events[] = {"First Token Stream Event", "ai.stream.firstChunk",
-                                                   "gen_ai.content.completion.chunk"};
+                                                   "gen_ai.content.completion.chunk", "new_token"};
 
 // Of each meaning the attribute that says it, of several the one of the lowest rank.
 struct Found {
@@ -166,8 +166,13 @@ Usage usage_of(std::string_view text) {
     if (is_cached) usage.cached = number;
     if (field.key == "cache_creation_input_tokens") written = number;
     if (field.key == "cache_read_input_tokens") is_apart = true;
-    if (field.key == "input" || field.key.starts_with("input_c") || is_cached) add(apart_in, number);
-    if (field.key == "output" || field.key.starts_with("output_r")) add(apart_out, number);
+    if (field.key == "prompt_details.cache_read") usage.cached = number;  // included, as OpenInference has it
+    const auto is_part_of = [&](std::string_view whole, std::string_view sum) {
+      return field.key == whole ||
+             (field.key.starts_with(whole) && field.key[whole.size()] == '_' && !field.key.starts_with(sum));
+    };
+    if (is_part_of("input", "input_tokens") || is_cached) add(apart_in, number);
+    if (is_part_of("output", "output_tokens")) add(apart_out, number);
   }
   if (usage.in && is_apart) usage.in = *usage.in + usage.cached.value_or(0) + written;
   if (!usage.in) usage.in = apart_in;
@@ -259,6 +264,12 @@ struct SpanReader::State {
         reading.dialect = entry->dialect;
       }
       reading.found.offer(static_cast<std::size_t>(meaning), &attribute, entry->rank);
+    }
+    // Tokens of a model on a span that does not say what it is.
+    const bool has_model =
+        reading.get(Meaning::request_model) != nullptr || reading.get(Meaning::response_model) != nullptr;
+    if (reading.kind == SpanKind::other && !is_pending && !span.is_log && has_model && has_tokens(reading)) {
+      reading.kind = SpanKind::model_call;
     }
     if (span.is_log) {
       reading.is_root = false;
@@ -366,6 +377,11 @@ struct SpanReader::State {
         continue;
       }
       if (reading.kind == SpanKind::model_call) planned.push_back({i, EventType::step, 1, span.end_ns, true});
+      if (reading.kind == SpanKind::evaluation) {
+        const bool is_verdict = reading.get(Meaning::accepted) != nullptr;
+        planned.push_back({i, is_verdict ? EventType::review : EventType::eval_result, 1, span.end_ns, true});
+        continue;
+      }
       if (reading.kind == SpanKind::tool_call) planned.push_back({i, EventType::tool_call, 1, span.end_ns, true});
       const bool is_around = reading.kind == SpanKind::agent || reading.kind == SpanKind::workflow;
       if (is_around && !reading.is_root) planned.push_back({i, EventType::task_heartbeat, 1, span.end_ns, true});
@@ -547,6 +563,17 @@ struct SpanReader::State {
     set(StringField::side_effect, text_of(reading.get(Meaning::side_effect)));
   }
 
+  void set_evaluation(const Reading& reading) {
+    set(StringField::suite, text_of(reading.get(Meaning::suite)));
+    set(NumberField::score, scaled(reading.get(Meaning::score), 6));
+    const SpanAttribute* const verdict = reading.get(Meaning::accepted);
+    if (verdict == nullptr) return;
+    const auto flag = flag_of(verdict);
+    const auto number = scaled(verdict, 0);
+    if (flag) set(NumberField::accepted, *flag ? 1 : 0);
+    if (!flag && number) set(NumberField::accepted, *number != 0 ? 1 : 0);
+  }
+
   void set_started(const Reading& reading) {
     set(NumberField::budget_wall_clock, scaled(reading.get(Meaning::budget_wall_clock), 6));
     set(NumberField::budget_tokens, scaled(reading.get(Meaning::budget_tokens), 0));
@@ -607,6 +634,10 @@ struct SpanReader::State {
         break;
       case EventType::task_started:
         set_started(reading);
+        break;
+      case EventType::review:
+      case EventType::eval_result:
+        set_evaluation(reading);
         break;
       case EventType::task_finished:
         set_finished(span, reading);

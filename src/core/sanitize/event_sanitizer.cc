@@ -16,6 +16,11 @@ std::string_view cut(std::string_view text) {
   return text.substr(0, end);
 }
 
+bool is_fingerprint(std::string_view text) {
+  constexpr std::size_t digits = 16;
+  return text.size() == digits && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
 const TextPiece* piece_at(const std::vector<TextPiece>& pieces, std::uint32_t offset) {
   const auto after = std::upper_bound(pieces.begin(), pieces.end(), offset,
                                       [](std::uint32_t at, const TextPiece& piece) { return at < piece.begin; });
@@ -23,6 +28,31 @@ const TextPiece* piece_at(const std::vector<TextPiece>& pieces, std::uint32_t of
 }
 
 }  // namespace
+
+std::string place_of(const Finding& finding) {
+  switch (finding.place) {
+    case TextPlace::field:
+      return finding.field ? std::string(name_of(*finding.field)) : "field";
+    case TextPlace::key:
+      return "key";
+    case TextPlace::argument:
+      return "arguments";
+    case TextPlace::content:
+      return "content";
+    case TextPlace::unknown:
+      break;
+  }
+  return "unknown field";
+}
+
+void set_place(Finding& finding, std::string_view word) {
+  finding.place = word == "key"         ? TextPlace::key
+                  : word == "arguments" ? TextPlace::argument
+                  : word == "content"   ? TextPlace::content
+                                        : TextPlace::unknown;
+  finding.field = string_field_named(word);
+  if (finding.field || word == "field") finding.place = TextPlace::field;
+}
 
 EventSanitizer::EventSanitizer(std::shared_ptr<const PatternLibrary> library, Fingerprinter fingerprinter)
     : scanner_(std::move(library)), fingerprinter_(std::move(fingerprinter)) {}
@@ -35,10 +65,37 @@ SanitizedEvent& EventSanitizer::sanitize(const AgentEvent& event) {
   const std::span<const Match> matches = scanner_.scan(event.text);
   sanitized_.is_unscanned_ = scanner_.last_scan_was_cut();
   if (!matches.empty()) redact_fields(event, matches);
+  take_carried(event);
   for (std::string_view& text : sanitized_.fields_.strings) {
     if (text.size() > longest_field) text = cut(text);
   }
   return sanitized_;
+}
+
+// A pattern that this library does not have, a newer door's, keeps its tier and loses its name: names are labels.
+void EventSanitizer::take_carried(const AgentEvent& event) {
+  sanitized_.agent_is_guess_ = event.agent_is_guess;
+  sanitized_.needs_open_task_ = event.needs_open_task;
+  sanitized_.is_unscanned_ = sanitized_.is_unscanned_ || event.was_unscanned;
+  sanitized_.redactions_ += event.carried_redactions;
+  for (const CarriedFinding& carried : event.carried_findings) {
+    if (!is_fingerprint(carried.fingerprint)) continue;
+    Finding finding;
+    finding.pattern = "unknown";
+    for (const Tier tier : {Tier::page, Tier::halt}) {
+      if (carried.tier == to_text(tier)) finding.tier = tier;
+    }
+    for (const Pattern& pattern : library().patterns()) {
+      if (pattern.id != carried.pattern) continue;
+      finding.pattern = pattern.id;
+      finding.tier = pattern.tier;
+    }
+    if (finding.tier == Tier::pii) continue;
+    finding.fingerprint = carried.fingerprint;
+    set_place(finding, carried.place);
+    finding.times = carried.times;
+    sanitized_.findings_.push_back(std::move(finding));
+  }
 }
 
 void EventSanitizer::redact_fields(const AgentEvent& event, std::span<const Match> matches) {
@@ -91,6 +148,8 @@ void EventSanitizer::note_finding(const AgentEvent& event, const Match& match, c
 }
 
 std::optional<ContentReference> EventSanitizer::reference(const AgentEvent& event, TextPlace place) const {
+  const CarriedReference& carried = place == TextPlace::content ? event.carried_content : event.carried_arguments;
+  if (is_fingerprint(carried.hash)) return ContentReference{std::string(carried.hash), carried.bytes};
   std::string all;
   for (const TextPiece& piece : event.pieces) {
     if (piece.place != place) continue;

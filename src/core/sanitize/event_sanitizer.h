@@ -29,6 +29,7 @@ class EventSanitizer {
   const PatternLibrary& library() const { return scanner_.library(); }
 
  private:
+  void take_carried(const AgentEvent& event);
   void redact_fields(const AgentEvent& event, std::span<const Match> matches);
   void note_finding(const AgentEvent& event, const Match& match, const TextPiece& piece);
 

@@ -27,6 +27,10 @@ struct Finding {
   std::uint32_t times = 1;           // in this event
 };
 
+// "content", "arguments", the name of a field: where a finding stood, for people; and what such a word says.
+std::string place_of(const Finding& finding);
+void set_place(Finding& finding, std::string_view word);
+
 // What stands for content that was not kept: whether two are the same can be told, what they say can not.
 struct ContentReference {
   std::string hash;  // keyed, 16 hexadecimal digits
@@ -41,6 +45,10 @@ class SanitizedEvent {
   std::uint32_t redactions() const { return redactions_; }
   // The scan ran out of its budget: some text is unscanned, which is not clean.
   bool is_unscanned() const { return is_unscanned_; }
+
+  // By a door: what it says of the event besides.
+  bool agent_is_guess() const { return agent_is_guess_; }
+  bool needs_open_task() const { return needs_open_task_; }
 
   // Fills a field that the event does not carry from what its task is known to be.
   void fill(StringField field, std::string_view value) {
@@ -76,6 +84,8 @@ class SanitizedEvent {
   std::uint32_t redactions_ = 0;
   bool is_unscanned_ = false;
   bool cost_is_computed_ = false;
+  bool agent_is_guess_ = false;
+  bool needs_open_task_ = false;
 };
 
 }  // namespace tocsin

@@ -46,6 +46,12 @@ void add_number(JsonText& json, std::string_view name, const EventFields& fields
   json.decimal(*value, decimals);
 }
 
+void add_flag(JsonText& json, std::string_view name, bool flag) {
+  if (!flag) return;
+  json.name(name);
+  json.flag(true);
+}
+
 void add_budget(JsonText& json, const EventFields& fields) {
   if (!fields.get(NumberField::budget_wall_clock) && !fields.get(NumberField::budget_tokens) &&
       !fields.get(NumberField::budget_cost)) {
@@ -68,16 +74,15 @@ void add_findings(JsonText& json, const SanitizedEvent& event) {
     json.member("pattern", finding.pattern);
     json.member("tier", to_text(finding.tier));
     json.member("fingerprint", finding.fingerprint);
+    json.member("place", place_of(finding));
     json.member("times", static_cast<std::int64_t>(finding.times));
     json.end_object();
   }
   json.end_array();
 }
 
-}  // namespace
-
-std::string to_json(const SanitizedEvent& event, const std::optional<ContentReference>& content,
-                    const std::optional<ContentReference>& arguments) {
+std::string write(const SanitizedEvent& event, const std::optional<ContentReference>& content,
+                  const std::optional<ContentReference>& arguments, bool for_ingest) {
   const EventFields& fields = event.fields();
   JsonText json;
   json.begin_object();
@@ -105,12 +110,23 @@ std::string to_json(const SanitizedEvent& event, const std::optional<ContentRefe
   add_reference(json, "arguments_ref", arguments);
   add_findings(json, event);
   if (event.redactions() > 0) json.member("redactions", static_cast<std::int64_t>(event.redactions()));
-  if (event.is_unscanned()) {
-    json.name("unscanned");
-    json.flag(true);
-  }
+  add_flag(json, "unscanned", event.is_unscanned());
+  add_flag(json, "agent_is_guess", for_ingest && event.agent_is_guess());
+  add_flag(json, "needs_open_task", for_ingest && event.needs_open_task());
   json.end_object();
   return json.take();
+}
+
+}  // namespace
+
+std::string to_json(const SanitizedEvent& event, const std::optional<ContentReference>& content,
+                    const std::optional<ContentReference>& arguments) {
+  return write(event, content, arguments, false);
+}
+
+std::string to_source_json(const SanitizedEvent& event, const std::optional<ContentReference>& content,
+                           const std::optional<ContentReference>& arguments) {
+  return write(event, content, arguments, true);
 }
 
 }  // namespace tocsin

@@ -13,5 +13,8 @@ namespace tocsin {
 // place of content and arguments.
 std::string to_json(const SanitizedEvent& event, const std::optional<ContentReference>& content,
                     const std::optional<ContentReference>& arguments);
+// The same as a record that ingest reads: with what a door knows of it and no field says.
+std::string to_source_json(const SanitizedEvent& event, const std::optional<ContentReference>& content,
+                           const std::optional<ContentReference>& arguments);
 
 }  // namespace tocsin

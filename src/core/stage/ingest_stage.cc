@@ -51,22 +51,6 @@ bool needs_correlation(EventType type) {
 }
 static_assert(EventType::tool_call < EventType::session_started && EventType::step < EventType::tool_call);
 
-std::string place_of(const Finding& finding) {
-  switch (finding.place) {
-    case TextPlace::field:
-      return finding.field ? std::string(name_of(*finding.field)) : "field";
-    case TextPlace::key:
-      return "key";
-    case TextPlace::argument:
-      return "arguments";
-    case TextPlace::content:
-      return "content";
-    case TextPlace::unknown:
-      break;
-  }
-  return "unknown field";
-}
-
 }  // namespace
 
 void IngestOutput::clear() {

@@ -15,6 +15,10 @@ extern const Dialect langsmith;
 extern const Dialect logfire;
 extern const Dialect vercel_ai;
 extern const Dialect claude_code;
+extern const Dialect langsmith_runs;
+extern const Dialect langfuse_ingestion;
+extern const Dialect datadog;
+extern const Dialect helicone;
 extern const Dialect resource;
 
 }  // namespace tocsin::dialect

@@ -1,0 +1,61 @@
+#include "app/http_recording.h"
+
+#include <nlohmann/json.hpp>
+#include <openssl/evp.h>
+
+namespace tocsin {
+
+namespace {
+
+std::string in_lower_case(std::string text) {
+  for (char& c : text) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return text;
+}
+
+std::optional<std::string> from_base64(std::string_view text) {
+  std::string bytes(text.size() / 4 * 3 + 4, '\0');
+  const int size =
+      EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
+                      reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
+  if (size < 0) return std::nullopt;
+  std::size_t padding = 0;
+  while (padding < 2 && padding < text.size() && text[text.size() - 1 - padding] == '=') ++padding;
+  bytes.resize(static_cast<std::size_t>(size) - padding);
+  return bytes;
+}
+
+}  // namespace
+
+std::optional<HttpRecording> HttpRecording::parse(std::string_view line) {
+  const auto json = nlohmann::json::parse(line, nullptr, false);
+  if (!json.is_object()) return std::nullopt;
+  const auto text = [&](const char* name) {
+    const auto found = json.find(name);
+    return found != json.end() && found->is_string() ? found->get<std::string>() : std::string{};
+  };
+  HttpRecording recording;
+  recording.method = text("method");
+  recording.path = text("path");
+  if (recording.path.empty()) return std::nullopt;
+  recording.body = text("body");
+  if (const std::string packed = text("body_b64"); !packed.empty()) {
+    auto bytes = from_base64(packed);
+    if (!bytes) return std::nullopt;
+    recording.body = std::move(*bytes);
+  }
+  const auto headers = json.find("headers");
+  if (headers == json.end() || !headers->is_object()) return recording;
+  for (auto header = headers->begin(); header != headers->end(); ++header) {
+    if (!header.value().is_string()) continue;
+    const std::string name = in_lower_case(header.key());
+    const auto value = header.value().get<std::string>();
+    if (name == "content-type") recording.content_type = value;
+    if (name == "content-encoding") recording.content_encoding = value;
+    if (name.starts_with("helicone-") && name != "helicone-auth") recording.helicone.emplace_back(name, value);
+  }
+  return recording;
+}
+
+}  // namespace tocsin

@@ -1,0 +1,37 @@
+// What is posted to a door, to its events: uncompressed, told apart by the path, and decoded.
+
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string_view>
+
+#include "core/event/agent_event.h"
+#include "core/event/native_decoder.h"
+#include "core/event/upload.h"
+
+namespace tocsin {
+
+class UploadDecoder {
+ public:
+  // `most_bytes`: of an uncompressed body.
+  explicit UploadDecoder(std::size_t most_bytes);
+  ~UploadDecoder();
+  UploadDecoder(const UploadDecoder&) = delete;
+  UploadDecoder& operator=(const UploadDecoder&) = delete;
+
+  // Nothing where it can be read, else why not. `upload` must hold until its last event is read.
+  [[nodiscard]] std::optional<DecodeError> begin(const Upload& upload);
+  // The next event, valid until the next call; null after the last one.
+  const AgentEvent* next();
+  // Of native events, one a line, those that were passed over so far; and why the last of them was.
+  std::uint64_t refused() const;
+  std::optional<DecodeError> refused_for() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace tocsin

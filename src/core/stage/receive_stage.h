@@ -1,0 +1,45 @@
+// Uploads of SDKs to records of a source topic: decoded, sanitized, each event keyed by its correlation id, so that
+// nothing that a person or an agent wrote is on the bus, and a task's events meet in one partition.
+//
+// A record says what was found in the text that is no longer there; ingest halts and pages by it.
+
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/event/upload_decoder.h"
+#include "core/sanitize/event_sanitizer.h"
+
+namespace tocsin {
+
+struct ReceivedRecord {
+  std::string key;  // empty: of no task
+  std::string value;
+};
+
+struct Received {
+  std::vector<ReceivedRecord> records;
+  std::optional<DecodeError> error;  // of the whole upload; then there is no record
+  std::uint64_t refused = 0;         // native events that can't be read
+  std::optional<DecodeError> refused_for;
+};
+
+// Thread: one at a time.
+class ReceiveStage {
+ public:
+  ReceiveStage(std::shared_ptr<const PatternLibrary> library, Fingerprinter fingerprinter, std::size_t most_bytes);
+
+  // Valid until the next call.
+  const Received& apply(const Upload& upload);
+
+ private:
+  UploadDecoder decoder_;
+  EventSanitizer sanitizer_;
+  Received received_;
+};
+
+}  // namespace tocsin
