@@ -66,7 +66,7 @@ int run_command_line(int argc, char** argv) {
       ->add_option("--stages", run.stages,
                    "on Kafka: the stages of this process, with a comma between (default: all)")
       ->delimiter(',')
-      ->check(CLI::IsMember({"ingest", "evaluate", "deliver"}));
+      ->check(CLI::IsMember({"receive", "ingest", "evaluate", "deliver"}));
   command->callback([&] { status = run_service(run); });
 
   DemoOptions demo;
@@ -81,7 +81,9 @@ int run_command_line(int argc, char** argv) {
   command = app.add_subcommand("replay", "what the rules would have done with recorded events");
   command->add_option("--rules", replay.rules, "rule files and folders (default: the rules that ship)");
   command->add_option("--specs", replay.specs, "spec files and folders");
-  command->add_option("--input-format", replay.input_format, "auto (each record tells its form itself), native, otlp, or http (recorded requests to a door)")
+  command
+      ->add_option("--input-format", replay.input_format,
+                   "auto (each record tells its form itself), native, otlp, or http (recorded requests to a door)")
       ->check(CLI::IsMember({"auto", "native", "otlp", "http"}))
       ->capture_default_str();
   command->add_option("--config", replay.config,

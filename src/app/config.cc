@@ -57,6 +57,7 @@ class ConfigLoader {
       config_.kafka = load_kafka(*kafka, file_, diagnostics_, read_secret);
     }
     load_heartbeat(reader);
+    load_receive(reader);
     return std::move(config_);
   }
 
@@ -124,6 +125,35 @@ class ConfigLoader {
       return std::string(text);
     }
     return std::nullopt;
+  }
+
+  void load_receive(YamlReader& reader) {
+    const YamlNode* node = reader.find("receive");
+    if (node == nullptr) return;
+    YamlReader receive(*node, file_, "receive", diagnostics_);
+    if (!receive.is_map()) return;
+    ReceiveConfig config;
+    if (const auto path = receive.text("tokens_file")) {
+      std::ifstream stream(resolved(*path));
+      for (std::string line; std::getline(stream, line);) {
+        if (!line.empty()) config.tokens.push_back(line);
+      }
+      if (config.tokens.empty()) {
+        receive.error(*receive.find("tokens_file"), "unreadable", "no token can be read from '" + *path + "'");
+      }
+    }
+    config.most_bytes = static_cast<std::size_t>(
+        receive.integer("max_upload_bytes", 1'024, 1 << 30).value_or(static_cast<std::int64_t>(config.most_bytes)));
+    config.most_per_second = receive.integer("max_per_second", 1, 1'000'000).value_or(config.most_per_second);
+    if (const auto url = receive.text("forward_to")) {
+      auto parsed = parse_url(*url);
+      if (parsed) {
+        config.forward_to = std::move(parsed.value());
+      } else {
+        receive.error(*receive.find("forward_to"), "bad-url", "'forward_to' must be an http or https address");
+      }
+    }
+    config_.receive = std::move(config);
   }
 
   void load_heartbeat(YamlReader& reader) {

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "app/receive_config.h"
 #include "app/receiver_config.h"
 #include "base/diagnostic.h"
 #include "base/named_text.h"
@@ -45,6 +46,8 @@ struct Config {
   std::string heartbeat_url;
   Duration heartbeat_every{std::chrono::seconds{30}};
   std::vector<std::string> heartbeat_allow_cidrs;
+  // The doors for SDKs' uploads; absent: there are none on Kafka, and open ones on the bus in memory.
+  std::optional<ReceiveConfig> receive;
 
   // What sets this installation's ids apart from others': its external labels, in order.
   std::string deployment() const;

@@ -5,6 +5,7 @@
 
 #include "app/open_door.h"
 #include "app/receiver_factory.h"
+#include "base/hash.h"
 
 namespace tocsin {
 
@@ -52,6 +53,24 @@ Result<std::unique_ptr<Embedded>, std::string> Embedded::start(const Config& con
   api.rule_control = self->rules_.get();
   api.token = config.http_token;
   api.partitions = config.partitions;
+  ReceiveConfig receive = config.receive.value_or(ReceiveConfig{});
+  if (receive.tokens.empty() && !config.http_token.empty()) receive.tokens.push_back(config.http_token);
+  const auto write = [log = self->log_.get(), partitions = static_cast<std::uint64_t>(config.partitions)](
+                         std::vector<ReceivedRecord> records, const std::function<void(bool)>& done) {
+    std::vector<NewRecord> batch;
+    batch.reserve(records.size());
+    for (ReceivedRecord& one : records) {
+      const auto partition = static_cast<std::int32_t>(hash64(one.key) % partitions);
+      batch.push_back({Topic::source, partition, std::move(one.key), std::move(one.value)});
+    }
+    if (!log->append(std::move(batch))) return false;
+    done(true);
+    return true;
+  };
+  auto door = make_door(std::move(receive), own.loaded.patterns, Fingerprinter(fingerprint_key), self->clock_, write);
+  if (!door) return failure(door.error());
+  self->door_ = std::move(door.value());
+  api.door = self->door_.get();
   self->api_ = std::make_unique<HttpApi>(api, *self->service_, *self->log_, self->clock_);
 
   auto started = open_door(config, *self->api_);

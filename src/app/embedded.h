@@ -49,6 +49,7 @@ class Embedded {
   std::atomic<bool> stop_rules_{false};
   std::thread rules_thread_;
   std::unique_ptr<Service> service_;
+  std::unique_ptr<UploadDoor> door_;
   std::unique_ptr<HttpApi> api_;
   std::unique_ptr<HttpServer> server_;
   std::string address_;

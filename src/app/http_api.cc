@@ -165,10 +165,15 @@ void HttpApi::handle(HttpRequest request, Responder responder) {
   if (get && (is({"healthz"}) || is({"-", "healthy"}))) return responder.send(get_health(false));
   if (get && (is({"readyz"}) || is({"-", "ready"}))) return responder.send(get_health(true));
   if (get && is({"metrics"})) {
-    return responder.send(text_response(200, metrics_text(service_, clock_, options_.rule_control),
+    return responder.send(text_response(200, metrics_text(service_, clock_, options_.rule_control) + door_metrics(),
                                         "text/plain; version=0.0.4; charset=utf-8"));
   }
   if (get && path.empty()) return responder.send(text_response(200, console_page(), "text/html; charset=utf-8"));
+  // In memory, native events are taken as they are, whole or not at all.
+  const bool is_native = !options_.on_kafka && is({"v1", "events"});
+  if (options_.door != nullptr && !is_native && UploadDoor::takes(request)) {
+    return options_.door->handle(std::move(request), std::move(responder));
+  }
   if (!is_allowed(request)) {
     return responder.send(error_response(401, "this door asks for the header 'Authorization: Bearer TOKEN'"));
   }
@@ -181,6 +186,10 @@ void HttpApi::handle(HttpRequest request, Responder responder) {
   if (post && is({"-", "reload"})) return responder.send(reload_rules());
   if (auto response = ask_desk(request, path)) return responder.send(std::move(*response));
   responder.send(error_response(404, "there is no such door; GET / shows them"));
+}
+
+std::string HttpApi::door_metrics() const {
+  return options_.door == nullptr ? std::string{} : metrics_text(options_.door->figures());
 }
 
 HttpResponse HttpApi::reload_rules() {

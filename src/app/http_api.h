@@ -1,7 +1,8 @@
 // The HTTP doors of a running service: events in; halts, silences, alerts, topics and metrics out.
 //
 //   POST /v1/events                 native events: one object, a JSON array, or a line each; whole or refused
-//   GET  /v1/topics/NAME            records of a topic; ?from=N&wait_ms=M&limit=K waits for the next
+//   POST /v1/traces and others      what SDKs post to OTLP, Langfuse, LangSmith, Datadog and Helicone: see
+//   upload_door.h GET  /v1/topics/NAME            records of a topic; ?from=N&wait_ms=M&limit=K waits for the next
 //   GET  /v1/halts[/SCOPE]          which scopes are halted, and why
 //   POST /v1/halts/release          {"scope", "by", "reason", "halt_id"?}
 //   POST /v1/halts/drill            {"scope", "by"}
@@ -25,6 +26,7 @@
 #include "app/long_poll.h"
 #include "app/order_desk.h"
 #include "app/rule_files.h"
+#include "app/upload_door.h"
 #include "core/event/native_decoder.h"
 #include "edge/http/server.h"
 #include "runtime/service_view.h"
@@ -38,7 +40,8 @@ class HttpApi {
     std::int32_t partitions = 1;
     RuleFiles* rule_files = nullptr;  // null where rules can't be changed while it runs
     const RuleControl* rule_control = nullptr;
-    bool on_kafka = false;  // events and topics are Kafka's: the doors have those of people and agents only
+    UploadDoor* door = nullptr;  // of SDKs' uploads; null: there is none
+    bool on_kafka = false;       // events and topics are Kafka's: the doors have those of people and agents only
   };
 
   // Requires: all references live longer than this.
@@ -55,6 +58,7 @@ class HttpApi {
   HttpResponse reload_rules();
   HttpResponse get_rules() const;
   HttpResponse get_alerts();
+  std::string door_metrics() const;
   HttpResponse get_status() const;
   HttpResponse get_health(bool readiness) const;
   void get_topic(const HttpRequest& request, const std::string& name, Responder responder);

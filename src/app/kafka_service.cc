@@ -101,6 +101,17 @@ Result<std::unique_ptr<KafkaService>, std::string> KafkaService::start(
   api.on_kafka = true;
   api.rule_files = self->rule_files_.get();
   api.rule_control = self->rules_.get();
+  if (config.receive && stages.receive) {
+    self->writer_ = std::make_unique<SourceWriter>(*self->bus_, self->clock_);
+    auto door = make_door(
+        *config.receive, own.loaded.patterns, *self->fingerprinter_, self->clock_,
+        [writer = self->writer_.get()](std::vector<ReceivedRecord> records, std::function<void(bool)> done) {
+          return writer->write(std::move(records), std::move(done));
+        });
+    if (!door) return failure(door.error());
+    self->door_ = std::move(door.value());
+    api.door = self->door_.get();
+  }
   self->api_ = std::make_unique<HttpApi>(api, *self->service_, *self->log_, self->clock_);
   auto server = open_door(config, *self->api_);
   if (!server) return failure(server.error());
@@ -115,6 +126,7 @@ KafkaService::~KafkaService() {
   if (server_) server_->stop();
   server_.reset();
   api_.reset();  // it wakes the log once more
+  door_.reset();
   rule_files_.reset();
   stop_rules_ = true;
   if (rules_thread_.joinable()) rules_thread_.join();

@@ -21,6 +21,7 @@
 #include "edge/http/server.h"
 #include "edge/kafka/kafka_bus.h"
 #include "runtime/bus_service.h"
+#include "runtime/source_writer.h"
 
 namespace tocsin {
 
@@ -57,6 +58,8 @@ class KafkaService {
   std::unique_ptr<Attempts> attempts_;
   std::unique_ptr<BusService> service_;
   std::unique_ptr<BusLog> log_;
+  std::unique_ptr<SourceWriter> writer_;
+  std::unique_ptr<UploadDoor> door_;
   std::unique_ptr<HttpApi> api_;
   std::unique_ptr<HttpServer> server_;
   std::string address_;

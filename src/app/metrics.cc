@@ -221,4 +221,22 @@ std::string metrics_text(const ServiceView& service, const Clock& clock, const R
   return page.text();
 }
 
+std::string metrics_text(const ReceiveFigures& figures) {
+  MetricPage page;
+  for (const auto& [name, count] : figures.uploads) {
+    page.counter("tocsin_uploads_total", "Uploads of SDKs, by door and by what became of them.",
+                 {{"door", name.first}, {"result", name.second}}, number(count));
+  }
+  page.counter("tocsin_upload_events_total", "Events that uploads held and that are on the source topic.", {},
+               number(figures.events));
+  page.counter("tocsin_upload_bytes_total", "Bytes of the uploads that were taken, as they came.", {},
+               number(figures.bytes));
+  const char* const forwarded = "tocsin_uploads_forwarded_total";
+  const char* const help = "Uploads for the address of forward_to, by what became of them; nobody waits for them.";
+  page.counter(forwarded, help, {{"result", "taken"}}, number(figures.forwarded));
+  page.counter(forwarded, help, {{"result", "failed"}}, number(figures.forward_failed));
+  page.counter(forwarded, help, {{"result", "dropped"}}, number(figures.forward_dropped));
+  return page.text();
+}
+
 }  // namespace tocsin

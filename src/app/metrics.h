@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "app/upload_door.h"
 #include "ports/clock.h"
 #include "ports/log.h"
 #include "runtime/rule_control.h"
@@ -13,5 +14,8 @@ namespace tocsin {
 
 // `rules`: null where rules never change.
 std::string metrics_text(const ServiceView& service, const Clock& clock, const RuleControl* rules = nullptr);
+
+// Of the doors for uploads.
+std::string metrics_text(const ReceiveFigures& figures);
 
 }  // namespace tocsin

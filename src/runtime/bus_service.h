@@ -29,6 +29,7 @@ struct Stages {
   bool ingest = true;
   bool evaluate = true;
   bool deliver = true;
+  bool receive = true;  // where its doors are configured
 };
 
 class BusService final : public ServiceView {

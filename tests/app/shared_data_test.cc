@@ -3,7 +3,6 @@
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
-#include <openssl/evp.h>
 
 #include <filesystem>
 #include <fstream>
@@ -16,6 +15,7 @@
 #include "core/sanitize/shipped_patterns.h"
 #include "core/stage/receive_stage.h"
 #include "core/test_support.h"
+#include "edge/http/base64.h"
 #include "runtime/joined_stages.h"
 
 namespace tocsin {
@@ -25,18 +25,6 @@ using Json = nlohmann::json;
 
 std::filesystem::path data() {
   return std::filesystem::path(PROJECT_ROOT) / "../shared/data";
-}
-
-std::string from_base64(const std::string& text) {
-  std::string bytes(text.size(), '\0');
-  const int size =
-      EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
-                      reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
-  if (size < 0) return {};
-  std::size_t padding = 0;
-  while (padding < 2 && padding < text.size() && text[text.size() - 1 - padding] == '=') ++padding;
-  bytes.resize(static_cast<std::size_t>(size) - padding);
-  return bytes;
 }
 
 // All records through all stages, under the rules that ship.
@@ -138,7 +126,7 @@ TEST(SharedData, RecordsOfACollector) {
     for (std::string line; std::getline(in, line);) {
       const Json record = Json::parse(line);
       const std::string key = record.at("key").is_string() ? record.at("key").get<std::string>() : std::string{};
-      reading.apply(key, from_base64(record.at("value_b64").get<std::string>()));
+      reading.apply(key, from_base64(record.at("value_b64").get<std::string>()).value());
     }
     EXPECT_EQ(reading.figures(), shown(truth));
     EXPECT_EQ(reading.totals().all_dead_letters(), 0);
@@ -150,7 +138,7 @@ TEST(SharedData, RecordsOfACollector) {
     Reading reading;
     std::ifstream in(data() / "kafka" / file);
     for (std::string line; std::getline(in, line);) {
-      reading.apply({}, from_base64(Json::parse(line).at("value_b64").get<std::string>()));
+      reading.apply({}, from_base64(Json::parse(line).at("value_b64").get<std::string>()).value());
     }
     EXPECT_EQ(reading.totals().model_calls, 0);
     EXPECT_EQ(reading.totals().tool_calls, 0);
@@ -261,7 +249,7 @@ TEST(SharedData, RequestsOfClientsThatWriteOtlp) {
     for (std::string line; std::getline(in, line);) {
       const Json request = Json::parse(line);
       const auto path = request.at("path").get<std::string>();
-      const std::string body = from_base64(request.at("body_b64").get<std::string>());
+      const std::string body = from_base64(request.at("body_b64").get<std::string>()).value();
       const bool is_trace = path.ends_with("/v1/traces") || path.ends_with("/v1/trace/log-python");
       if (!is_trace || body.starts_with("\x1f\x8b")) {
         has_other = has_other || (is_trace && !body.empty());
