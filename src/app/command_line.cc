@@ -9,6 +9,7 @@
 #include "app/client_commands.h"
 #include "app/demo_command.h"
 #include "app/files.h"
+#include "app/inspect_command.h"
 #include "app/replay_command.h"
 #include "app/run_command.h"
 #include "app/scan_command.h"
@@ -93,6 +94,18 @@ int run_command_line(int argc, char** argv) {
   command->add_option("INPUT", replay.input, "a file of lines, each `value` or `key TAB value`; - is standard input")
       ->required();
   command->callback([&] { status = run_replay(replay); });
+
+  InspectOptions inspect;
+  command = app.add_subcommand("inspect", "what is read out of records of telemetry, and what rules miss in it");
+  command->add_option("--rules", inspect.rules, "rule and spec files and folders (default: those that ship)");
+  command->add_option("--input-format", inspect.input_format, "auto, or http (recorded requests to a door)")
+      ->check(CLI::IsMember({"auto", "http"}))
+      ->capture_default_str();
+  command->add_option("--records", inspect.records, "how many are shown; all of them count for the rules")
+      ->capture_default_str();
+  command->add_flag("--dialects", inspect.dialects, "print which names of which dialect give which field");
+  command->add_option("INPUT", inspect.input, "a file as for replay; - is standard input")->capture_default_str();
+  command->callback([&] { status = run_inspect(inspect); });
 
   CheckOptions check;
   command = app.add_subcommand("check", "every mistake of rule, spec, pattern and configuration files");

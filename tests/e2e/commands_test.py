@@ -149,6 +149,27 @@ class Scan(unittest.TestCase):
         self.assertEqual(run("scan", "--redact", input=done.stdout).stdout, done.stdout)
 
 
+class Inspect(unittest.TestCase):
+    def test_it_says_what_gave_what_and_what_rules_miss(self):
+        span = {"traceId": "01" * 16, "spanId": "02" * 8, "name": "mail to jane@example.com",
+                "startTimeUnixNano": "1767571200000000000", "endTimeUnixNano": "1767571201000000000",
+                "attributes": [{"key": "gen_ai.operation.name", "value": {"stringValue": "chat"}},
+                               {"key": "gen_ai.usage.input_tokens", "value": {"intValue": "7"}},
+                               {"key": "gen_ai.request.model", "value": {"stringValue": "nobodys-model"}},
+                               {"key": "our.own", "value": {"stringValue": "jane@example.com"}}]}
+        done = run("inspect", "-", input=json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}) + "\nnonsense\n")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
+        self.assertIn("record 1: OTLP JSON, " + lines[0].split(", ")[1], lines)
+        self.assertIn("tokens in gen_ai.usage.input_tokens", lines)
+        self.assertIn("not used our.own", lines)
+        self.assertIn("can't be read: not_an_object", lines)
+        self.assertIn("AuthorizationRefusalSpike no tool.call event was seen", lines)
+        self.assertTrue(any("no step event has cost_usd" in line for line in lines), done.stdout)
+        self.assertTrue(any("nobodys-model has no price" in line for line in lines), done.stdout)
+        self.assertNotIn("jane@", done.stdout)
+
+
 class Words(unittest.TestCase):
     def test_version_help_and_misuse(self):
         self.assertRegex(run("--version").stdout, r"^tocsin \d+\.\d+\.\d+")

@@ -11,6 +11,7 @@
 #include "core/event/json_string.h"
 #include "core/event/native_decoder.h"
 #include "core/event/record_decoder.h"
+#include "core/event/upload_decoder.h"
 #include "core/sanitize/event_sanitizer.h"
 #include "core/sanitize/redaction.h"
 #include "core/sanitize/sanitized_event_json.h"
@@ -74,6 +75,13 @@ void event(std::string_view input) {
 }
 
 // Spans in protobuf, whose lengths a planted secret would break, and in JSON.
+void look_at_pieces(const AgentEvent& event) {
+  for (const TextPiece& piece : event.pieces) {
+    must_hold(piece.begin <= piece.end && piece.end <= event.text.size(), "a piece lies in its text");
+  }
+  look_at(event);
+}
+
 void otlp(std::string_view input) {
   static RecordDecoder decoder;
   const std::string record = input.starts_with('{') ? planted(input) : std::string(input);
@@ -82,12 +90,38 @@ void otlp(std::string_view input) {
     must_hold(!name_of(*error).empty(), "a refusal has a name");
     return;
   }
-  while (const AgentEvent* const one = decoder.next()) {
-    for (const TextPiece& piece : one->pieces) {
-      must_hold(piece.begin <= piece.end && piece.end <= one->text.size(), "a piece lies in its text");
-    }
-    look_at(*one);
+  while (const AgentEvent* const one = decoder.next()) look_at_pieces(*one);
+}
+
+// The first byte says which door it comes to, and how it is said to be packed; the rest is the body.
+void upload(std::string_view input) {
+  struct Posted {
+    const char* path;
+    const char* type;
+  };
+  constexpr Posted doors[] = {
+      {"/runs/batch", "application/json"},     {"/runs/multipart", "multipart/form-data; boundary=b"},
+      {"/runs/1", "application/json"},         {"/api/public/ingestion", "application/json"},
+      {"/v0.4/traces", "application/msgpack"}, {"/api/v2/llmobs", "application/json"},
+      {"/custom/v1/log", "application/json"},  {"/v1/traces", "application/x-protobuf"},
+      {"/v1/logs", "application/json"},        {"/v1/events", "application/json"}};
+  constexpr const char* packings[] = {"", "gzip", "zstd", "deflate"};
+  constexpr std::size_t most = 1 << 18;
+  static UploadDecoder decoder(most);
+  static const std::pair<std::string_view, std::string_view> headers[] = {{"helicone-session-id", "s"},
+                                                                          {"helicone-request-id", "q"}};
+  if (input.empty()) return;
+  const auto choice = static_cast<unsigned char>(input.front());
+  const Posted& door = doors[choice % std::size(doors)];
+  // A secret moves the ends of MessagePack's texts.
+  const bool is_text = std::string_view(door.type).find('/') != std::string_view::npos && choice < 64;
+  const std::string body = is_text ? planted(input.substr(1)) : std::string(input.substr(1));
+  const auto error = decoder.begin({door.path, door.type, packings[choice >> 6], headers, body});
+  if (error) {
+    must_hold(!name_of(*error).empty(), "a refusal has a name");
+    return;
   }
+  while (const AgentEvent* const one = decoder.next()) look_at_pieces(*one);
 }
 
 void scan(std::string_view input) {
@@ -114,7 +148,7 @@ void decimal(std::string_view input) {
 }  // namespace
 
 std::vector<Target> event_targets() {
-  return {{"event", event}, {"otlp", otlp}, {"scan", scan}, {"decimal", decimal}};
+  return {{"event", event}, {"otlp", otlp}, {"upload", upload}, {"scan", scan}, {"decimal", decimal}};
 }
 
 }  // namespace tocsin::fuzz

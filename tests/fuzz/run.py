@@ -20,7 +20,7 @@ import tempfile
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 # Largest inputs; what is larger is refused by its size alone, which unit tests look at.
-MOST_BYTES = {"event": 65_536, "otlp": 16_384, "scan": 65_536, "http_body": 65_536, "rules": 8_192, "patterns": 4_096, "config": 8_192,
+MOST_BYTES = {"event": 65_536, "otlp": 16_384, "upload": 16_384, "scan": 65_536, "http_body": 65_536, "rules": 8_192, "patterns": 4_096, "config": 8_192,
               "block": 16_384, "evaluate_state": 16_384}
 SAMPLES = {"rules": ["rules/agents.yaml", "rules/specs/demo.yaml"], "patterns": ["rules/sanitize/pii.yaml"],
            "config": ["deploy/tocsin.yaml", "deploy/docker.yaml"]}

@@ -1,5 +1,6 @@
 #include "core/event/dialect.h"
 
+#include <array>
 #include <bit>
 
 #include "base/hash.h"
@@ -18,6 +19,59 @@ constexpr const Dialect* in_order[] = {
 };
 
 }  // namespace
+
+std::string_view name_of(SpanKind kind) {
+  constexpr std::string_view names[] = {
+      "nothing of an agent's", "model call", "tool call", "agent", "workflow", "evaluation"};
+  return names[static_cast<std::size_t>(kind)];
+}
+
+std::string_view name_of(Meaning meaning) {
+  constexpr std::array<std::string_view, meaning_count> names{"kind",
+                                                              "env",
+                                                              "agent",
+                                                              "agent version",
+                                                              "spec",
+                                                              "spec version",
+                                                              "session",
+                                                              "user",
+                                                              "correlation id",
+                                                              "correlation id of a log",
+                                                              "model",
+                                                              "model version",
+                                                              "model tier",
+                                                              "tool",
+                                                              "call id",
+                                                              "error type",
+                                                              "error (a flag)",
+                                                              "success (a flag)",
+                                                              "level",
+                                                              "pending",
+                                                              "outcome",
+                                                              "surface reason",
+                                                              "authorization",
+                                                              "authorization reason",
+                                                              "side effect",
+                                                              "finish reason",
+                                                              "tokens in",
+                                                              "tokens in, without cached",
+                                                              "usage (JSON)",
+                                                              "cached tokens",
+                                                              "tokens written to the cache",
+                                                              "input details (text)",
+                                                              "tokens out",
+                                                              "cost",
+                                                              "time to first token",
+                                                              "suite",
+                                                              "score",
+                                                              "verdict",
+                                                              "budget: wall clock",
+                                                              "budget: tokens",
+                                                              "budget: cost",
+                                                              "content",
+                                                              "arguments"};
+  return names[static_cast<std::size_t>(meaning)];
+}
 
 std::span<const Dialect* const> dialects() {
   return in_order;

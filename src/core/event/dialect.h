@@ -89,6 +89,10 @@ struct Dialect {
   bool names_agents_by_span = false;  // the span of an agent, or a root's, is called what the agent is
 };
 
+// As people read them: "model call", "tokens in".
+std::string_view name_of(SpanKind kind);
+std::string_view name_of(Meaning meaning);
+
 // All of them, in the order in which they count.
 std::span<const Dialect* const> dialects();
 

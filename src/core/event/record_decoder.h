@@ -18,6 +18,8 @@ class RecordDecoder {
  public:
   // Nothing where the record can be read, else why not. `record` and `key` must hold until its last event is read.
   [[nodiscard]] std::optional<DecodeError> begin(std::string_view record, std::string_view key);
+  // What was made of the record's spans; null where it is a native event. Valid until the next record.
+  const SpanReader* spans() const { return has_spans_ ? &spans_ : nullptr; }
   // The latest time that any of its events has. Requires: next() was not called.
   std::optional<EventTime> latest() const;
   // The next event, valid until the next call; null after the last one. A record of nobody's spans has none.

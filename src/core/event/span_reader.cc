@@ -667,6 +667,36 @@ std::optional<EventTime> SpanReader::latest() const {
   return latest > 0 ? std::optional(EventTime{Duration{latest / ns_per_ms}}) : std::nullopt;
 }
 
+std::vector<SpanExplanation> SpanReader::explain() const {
+  std::vector<SpanExplanation> list;
+  const State& state = *state_;
+  for (std::size_t i = 0; i < state.readings.size(); ++i) {
+    const Reading& reading = state.readings[i];
+    SpanExplanation one;
+    one.span = &state.batch->spans[i];
+    one.kind = reading.kind;
+    if (reading.dialect != nullptr) one.dialect = reading.dialect->name;
+    for (std::size_t slot = 0; slot < meaning_count; ++slot) {
+      const auto meaning = static_cast<Meaning>(slot);
+      const SpanAttribute* const attribute = reading.get(meaning);
+      if (attribute == nullptr || meaning == Meaning::content || meaning == Meaning::argument) continue;
+      const DialectIndex::Entry* const entry = state.index.find(attribute->name);
+      one.given.push_back({meaning, attribute->name, entry == nullptr ? "" : entry->dialect->name});
+    }
+    for (const SpanAttribute& attribute : state.batch->attributes_of(one.span->begin, one.span->end)) {
+      if (attribute.is_part) continue;
+      const DialectIndex::Entry* const entry = state.index.find(attribute.name);
+      if (entry == nullptr) {
+        one.unknown.push_back(attribute.name);
+      } else if (entry->row->meaning == Meaning::content || entry->row->meaning == Meaning::argument) {
+        one.given.push_back({entry->row->meaning, attribute.name, entry->dialect->name});
+      }
+    }
+    list.push_back(std::move(one));
+  }
+  return list;
+}
+
 const AgentEvent* SpanReader::next() {
   if (state_->at == state_->planned.size()) return nullptr;
   return state_->build(state_->planned[state_->at++]);

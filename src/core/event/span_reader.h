@@ -12,11 +12,26 @@
 #include <memory>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "core/event/agent_event.h"
+#include "core/event/dialect.h"
 #include "core/event/span_batch.h"
 
 namespace tocsin {
+
+// What was made of a span, for people.
+struct SpanExplanation {
+  const Span* span = nullptr;
+  SpanKind kind = SpanKind::other;
+  std::string_view dialect;  // that says so; empty where none does
+  struct Given {
+    Meaning meaning = Meaning::content;
+    std::string_view attribute, dialect;
+  };
+  std::vector<Given> given;  // what each meaning was taken from, a line for each; content once an attribute
+  std::vector<std::string_view> unknown;  // names of attributes that no dialect has
+};
 
 class SpanReader {
  public:
@@ -29,6 +44,8 @@ class SpanReader {
   void begin(const SpanBatch& batch, std::string_view key, std::size_t record_bytes);
   // The latest time that any of its events has.
   std::optional<EventTime> latest() const;
+  // Of each span of the record. Not for the hot path.
+  std::vector<SpanExplanation> explain() const;
   // The next event, valid until the next call; null after the last one. Allocates only while its buffers still grow.
   const AgentEvent* next();
 

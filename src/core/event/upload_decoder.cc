@@ -106,6 +106,9 @@ std::optional<DecodeError> UploadDecoder::begin(const Upload& upload) {
 const AgentEvent* UploadDecoder::next() {
   return state_->next();
 }
+const SpanReader* UploadDecoder::spans() const {
+  return state_->has_spans ? &state_->spans : nullptr;
+}
 std::uint64_t UploadDecoder::refused() const {
   return state_->refused;
 }

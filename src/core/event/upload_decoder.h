@@ -9,6 +9,7 @@
 
 #include "core/event/agent_event.h"
 #include "core/event/native_decoder.h"
+#include "core/event/span_reader.h"
 #include "core/event/upload.h"
 
 namespace tocsin {
@@ -25,6 +26,8 @@ class UploadDecoder {
   [[nodiscard]] std::optional<DecodeError> begin(const Upload& upload);
   // The next event, valid until the next call; null after the last one.
   const AgentEvent* next();
+  // What was made of the upload's spans; null where there are none. Valid until the next upload.
+  const SpanReader* spans() const;
   // Of native events, one a line, those that were passed over so far; and why the last of them was.
   std::uint64_t refused() const;
   std::optional<DecodeError> refused_for() const;

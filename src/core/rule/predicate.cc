@@ -382,7 +382,7 @@ Predicate Predicate::part(std::uint16_t root) const {
 }
 
 void Predicate::note_reads() {
-  strings_read_ = 0;
+  strings_read_ = numbers_read_ = enums_read_ = 0;
   reads_only_strings_ = true;
   reads_finding_ = false;
   std::vector<std::uint16_t> open{root_};
@@ -396,6 +396,8 @@ void Predicate::note_reads() {
       strings_read_ |= 1U << node.field;
     } else {
       reads_only_strings_ = false;
+      if (node.op == Op::has_number || node.op == Op::number_compare) numbers_read_ |= 1U << node.field;
+      if (node.op == Op::has_enum || node.op == Op::enum_in) enums_read_ |= 1U << node.field;
       if (node.op == Op::has_finding || node.op == Op::finding_in) reads_finding_ = true;
     }
   }

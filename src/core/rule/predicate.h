@@ -42,6 +42,9 @@ class Predicate {
   // Which string fields it reads, as a mask by StringField; reads_only_strings() says that it reads nothing else.
   std::uint32_t strings_read() const { return strings_read_; }
   bool reads_only_strings() const { return reads_only_strings_; }
+  // The same by NumberField, and by EnumField.
+  std::uint32_t numbers_read() const { return numbers_read_; }
+  std::uint32_t enums_read() const { return enums_read_; }
   bool reads_finding() const { return reads_finding_; }
 
   // The same text for the same meaning as far as spelling goes; part of an aggregate's identity.
@@ -82,6 +85,8 @@ class Predicate {
   std::vector<std::string> words_;
   std::uint16_t root_ = 0;
   std::uint32_t strings_read_ = 0;
+  std::uint32_t numbers_read_ = 0;
+  std::uint32_t enums_read_ = 0;
   bool reads_only_strings_ = true;
   bool reads_finding_ = false;
   std::string canonical_;
