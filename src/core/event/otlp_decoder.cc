@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "core/event/decimal.h"
+#include "core/event/dialect.h"
 #include "core/event/json_string.h"
 
 namespace tocsin {
@@ -125,6 +126,7 @@ RecordForm form_of(std::string_view record) {
 struct OtlpDecoder::State {
   SpanBatch batch;
   std::vector<char> input;
+  const DialectIndex& known = DialectIndex::shipped();
   std::size_t most_bytes = most_record_bytes;
   ondemand::parser parser{most_bytes + simdjson::SIMDJSON_PADDING};
   explicit State(std::size_t most) : most_bytes(most) {}
@@ -272,29 +274,51 @@ struct OtlpDecoder::State {
     return true;
   }
 
-  // Log records and metrics stand at the same places of messages that look alike.
-  static bool is_span(protozero::pbf_message<SpanField> message) {
-    bool has_trace = false;
+  enum class Look : std::uint8_t { no_span, nobodys, ours };
+
+  // Log records and metrics stand at the same places of messages that look alike. Of a span whose attributes have no
+  // name that any dialect has only the ids and times are read: most of a service's spans are such.
+  Look look_at(protozero::pbf_message<SpanField> message) const {
+    bool has_trace = false, has_name = false;
     while (message.next()) {
       const pbf_wire_type type = message.wire_type();
       switch (message.tag()) {
         case SpanField::trace_id:
-          if (type != bytes_type || message.get_view().size() != 16) return false;
+          if (type != bytes_type || message.get_view().size() != 16) return Look::no_span;
           has_trace = true;
           break;
         case SpanField::start:
         case SpanField::end:
-          if (type != pbf_wire_type::fixed64) return false;
+          if (type != pbf_wire_type::fixed64) return Look::no_span;
           message.skip();
           break;
+        case SpanField::attributes: {
+          // A log record has its trace here.
+          if (has_name || type != bytes_type || !has_trace) {
+            has_name = true;
+            message.skip();
+            break;
+          }
+          protozero::pbf_message<KeyValueField> pair = message.get_message();
+          while (pair.next()) {
+            if (pair.tag_and_type() != bytes_of(KeyValueField::key)) {
+              pair.skip();
+              continue;
+            }
+            has_name = known.find(view_of(pair.get_view())) != nullptr;
+            break;
+          }
+          break;
+        }
         default:
           message.skip();
       }
     }
-    return has_trace;
+    if (!has_trace) return Look::no_span;
+    return has_name ? Look::ours : Look::nobodys;
   }
 
-  bool read_span(protozero::pbf_message<SpanField> message, Span span) {
+  bool read_span(protozero::pbf_message<SpanField> message, Span span, bool is_ours) {
     // Attributes of the span's events come in between its own where a writer orders fields so: they are read last.
     span.begin = attribute_count();
     protozero::pbf_message<SpanField> events = message;
@@ -319,7 +343,11 @@ struct OtlpDecoder::State {
           span.end_ns = static_cast<std::int64_t>(message.get_fixed64());
           break;
         case bytes_of(SpanField::attributes):
-          if (!read_key_value(message.get_message(), false, 0, 0)) return false;
+          if (!is_ours) {
+            message.skip();
+          } else if (!read_key_value(message.get_message(), false, 0, 0)) {
+            return false;
+          }
           break;
         case bytes_of(SpanField::status): {
           protozero::pbf_message<StatusField> status = message.get_message();
@@ -340,7 +368,7 @@ struct OtlpDecoder::State {
     }
     span.end = attribute_count();
     span.events_begin = static_cast<std::uint32_t>(batch.events.size());
-    while (events.next(SpanField::events, bytes_type)) {
+    while (is_ours && events.next(SpanField::events, bytes_type)) {
       if (!read_event(events.get_message())) return false;
     }
     span.events_end = static_cast<std::uint32_t>(batch.events.size());
@@ -413,8 +441,9 @@ struct OtlpDecoder::State {
     }
     while (message.next(ScopeSpansField::spans, bytes_type)) {
       const protozero::data_view bytes = message.get_view();
-      if (is_span(protozero::pbf_message<SpanField>(bytes))) {
-        if (!read_span(protozero::pbf_message<SpanField>(bytes), span)) return false;
+      const Look look = look_at(protozero::pbf_message<SpanField>(bytes));
+      if (look != Look::no_span) {
+        if (!read_span(protozero::pbf_message<SpanField>(bytes), span, look == Look::ours)) return false;
       } else if (is_log(protozero::pbf_message<LogField>(bytes))) {
         if (!read_log(protozero::pbf_message<LogField>(bytes), span)) return false;
       }

@@ -160,8 +160,9 @@ struct KafkaBus::State {
   struct Room {
     const char* kilobytes;
     const char* messages;
+    const char* fetched_bytes;  // of a partition at once
   };
-  static constexpr Room little{"16384", "20000"}, much{"65536", "100000"};
+  static constexpr Room little{"16384", "20000", "1048576"}, much{"262144", "2000000", "8388608"};
 
   // A client that reads single partitions without a group.
   KafkaHandle make_reader(Room room) {
@@ -169,7 +170,8 @@ struct KafkaBus::State {
                                   {{"fetch.wait.max.ms", "100"},
                                    {"fetch.error.backoff.ms", "50"},
                                    {"queued.max.messages.kbytes", room.kilobytes},
-                                   {"queued.min.messages", room.messages}},
+                                   {"queued.min.messages", room.messages},
+                                   {"fetch.message.max.bytes", room.fetched_bytes}},
                                   {{"isolation.level", "read_committed"},
                                    {"enable.partition.eof", "true"},
                                    {"auto.offset.reset", "earliest"},

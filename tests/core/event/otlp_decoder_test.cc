@@ -372,13 +372,35 @@ TEST(Fault, F41_ProtobufCutAtEveryByteWithWrongTypesAndLengthsIsRefusedOrPassedO
   }
   std::string deep = text_value("x");
   for (int i = 0; i < 101; ++i) deep = list_value(deep);
-  EXPECT_EQ(events_of(record_of({span_of({1, 0, "deep", {attribute("a", deep)}})})),
+  EXPECT_EQ(events_of(record_of({span_of({1, 0, "deep", {attribute("gen_ai.input.messages", deep)}})})),
             std::vector<std::string>{"too_deep"});
   const std::string bomb("\x0a\xff\xff\xff\xff\x0f", 6);  // 4 GiB, it says
   EXPECT_EQ(events_of(bomb), std::vector<std::string>{"not_protobuf"});
-  std::vector<std::string> many(70'000, attribute("a", integer_value(1)));
+  std::vector<std::string> many(70'000, attribute("model", ""));
   const auto events = events_of(record_of({span_of({1, 0, "many", many})}));
   EXPECT_EQ(events, std::vector<std::string>{"too_many_keys"});
+}
+
+TEST(Otlp, OfASpanThatNobodyKnowsOnlyItsPlaceIsRead) {
+  const std::string record = record_of(
+      {span_of({1, 0, "GET /", {attribute("http.method", text_value("GET"))}}),
+       span_of({2,
+                1,
+                "chat",
+                {attribute("x", text_value("y")), attribute("gen_ai.operation.name", text_value("chat"))}})});
+  OtlpDecoder decoder;
+  const auto batch = decoder.decode(record, RecordForm::otlp_protobuf);
+  ASSERT_TRUE(batch);
+  ASSERT_EQ(batch.value()->spans.size(), 2U);
+  EXPECT_EQ(batch.value()->spans[0].begin, batch.value()->spans[0].end);
+  EXPECT_EQ(batch.value()->spans[1].end - batch.value()->spans[1].begin, 2U);
+  // Fields in another order than any writer has them.
+  std::string odd;
+  pbf_writer writer(odd);
+  writer.add_message(9, attribute("gen_ai.operation.name", text_value("chat")));
+  writer.add_bytes(1, id_of(7, 16));
+  writer.add_bytes(2, id_of(3, 8));
+  EXPECT_EQ(events_of(record_of({odd})).size(), 2U);
 }
 
 TEST(Otlp, MalformedJsonIsRefused) {
