@@ -297,8 +297,11 @@ int run_inspect(const InspectOptions& options) {
   }
   Inspection inspection(loaded, options.records);
   RecordDecoder records;
+  records.know(loaded.rules->names);
   UploadDecoder uploads(longest_upload);
+  uploads.know(loaded.rules->names);
   ReceiveStage door(loaded.patterns, Fingerprinter(std::vector<unsigned char>(32, 0)), longest_upload);
+  door.know(loaded.rules->names);
   while (const auto line = reader.value()->next()) {
     if (options.input_format != "http") {
       const auto error = records.begin(line->value, line->key);

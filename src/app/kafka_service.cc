@@ -104,7 +104,7 @@ Result<std::unique_ptr<KafkaService>, std::string> KafkaService::start(
   if (config.receive && stages.receive) {
     self->writer_ = std::make_unique<SourceWriter>(*self->bus_, self->clock_);
     auto door = make_door(
-        *config.receive, own.loaded.patterns, *self->fingerprinter_, self->clock_,
+        *config.receive, own.loaded, *self->fingerprinter_, self->clock_,
         [writer = self->writer_.get()](std::vector<ReceivedRecord> records, std::function<void(bool)> done) {
           return writer->write(std::move(records), std::move(done));
         });

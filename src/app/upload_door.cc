@@ -313,8 +313,7 @@ ReceiveFigures UploadDoor::figures() const {
   return shared_->figures;
 }
 
-Result<std::unique_ptr<UploadDoor>, std::string> make_door(ReceiveConfig config,
-                                                           std::shared_ptr<const PatternLibrary> library,
+Result<std::unique_ptr<UploadDoor>, std::string> make_door(ReceiveConfig config, const RulesAndPatterns& loaded,
                                                            const Fingerprinter& fingerprinter, const Clock& clock,
                                                            UploadDoor::Write write) {
   std::unique_ptr<HttpClient> forwarder;
@@ -325,8 +324,10 @@ Result<std::unique_ptr<UploadDoor>, std::string> make_door(ReceiveConfig config,
     if (!client) return failure(client.error());
     forwarder = std::move(client.value());
   }
-  return success(std::make_unique<UploadDoor>(std::move(config), std::move(library), fingerprinter, clock,
-                                              std::move(write), std::move(forwarder)));
+  auto door = std::make_unique<UploadDoor>(std::move(config), loaded.patterns, fingerprinter, clock, std::move(write),
+                                           std::move(forwarder));
+  door->know(loaded.rules->names);
+  return success(std::move(door));
 }
 
 }  // namespace tocsin

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "app/receive_config.h"
+#include "core/epoch/epoch_book.h"
 #include "core/stage/receive_stage.h"
 #include "edge/http/client.h"
 #include "edge/http/server.h"
@@ -41,6 +42,8 @@ class UploadDoor {
              const Clock& clock, Write write, std::unique_ptr<HttpClient> forwarder);
   ~UploadDoor();
 
+  // Names of a deployment's own. Requires: before the first request.
+  void know(std::shared_ptr<const DialectIndex> names) { stage_.know(std::move(names)); }
   // Whether this is a request of an SDK.
   static bool takes(const HttpRequest& request);
   // Thread: any of the server's. Requires: takes(request).
@@ -67,8 +70,7 @@ class UploadDoor {
 };
 
 // With the client that passes uploads on, where that is configured. The error is for people.
-Result<std::unique_ptr<UploadDoor>, std::string> make_door(ReceiveConfig config,
-                                                           std::shared_ptr<const PatternLibrary> library,
+Result<std::unique_ptr<UploadDoor>, std::string> make_door(ReceiveConfig config, const RulesAndPatterns& loaded,
                                                            const Fingerprinter& fingerprinter, const Clock& clock,
                                                            UploadDoor::Write write);
 

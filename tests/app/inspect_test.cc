@@ -23,11 +23,11 @@ TEST(Dialects, TheDocumentSaysWhatTheTablesSay) {
 TEST(Dialects, EveryNameIsFoundAndEveryKindHasARow) {
   for (const Dialect* dialect : dialects()) {
     for (const DialectRow& row : dialect->rows) {
-      const auto* const entry = DialectIndex::shipped().find(row.name);
+      const auto* const entry = DialectIndex::shipped()->find(row.name);
       ASSERT_NE(entry, nullptr) << row.name;
     }
     for (const KindWord& kind : dialect->kinds) {
-      const auto* const entry = DialectIndex::shipped().find(kind.name);
+      const auto* const entry = DialectIndex::shipped()->find(kind.name);
       ASSERT_NE(entry, nullptr) << dialect->name << " " << kind.name;
       EXPECT_EQ(entry->row->meaning, Meaning::span_kind) << dialect->name << " " << kind.name;
     }

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <bit>
+#include <utility>
 
 #include "base/hash.h"
 #include "core/event/dialects/tables.h"
@@ -77,24 +78,28 @@ std::span<const Dialect* const> dialects() {
   return in_order;
 }
 
-const DialectIndex& DialectIndex::shipped() {
-  static const DialectIndex index;
+const std::shared_ptr<const DialectIndex>& DialectIndex::shipped() {
+  static const std::shared_ptr<const DialectIndex> index = std::make_shared<DialectIndex>();
   return index;
 }
 
-DialectIndex::DialectIndex() {
-  std::size_t count = 0;
+DialectIndex::DialectIndex(std::vector<OwnName> own) : own_(std::move(own)) {
+  for (const OwnName& one : own_) own_rows_.push_back({one.name, one.meaning, one.unit});
+  own_dialect_ = {"own", "the file with the key 'names'", own_rows_, {}};
+  std::size_t count = own_rows_.size();
   for (const Dialect* dialect : in_order) count += dialect->rows.size();
   slots_.resize(std::bit_ceil(4 * count));
   std::uint16_t rank = 0;
-  for (const Dialect* dialect : in_order) {
-    for (const DialectRow& row : dialect->rows) {
-      ++rank;
-      std::size_t slot = hash64(row.name) & (slots_.size() - 1);
-      while (slots_[slot].row != nullptr && slots_[slot].row->name != row.name)
-        slot = (slot + 1) & (slots_.size() - 1);
-      if (slots_[slot].row == nullptr) slots_[slot] = {dialect, &row, rank};  // an earlier dialect has the name, too
-    }
+  add(own_dialect_, rank);
+  for (const Dialect* dialect : in_order) add(*dialect, rank);
+}
+
+void DialectIndex::add(const Dialect& dialect, std::uint16_t& rank) {
+  for (const DialectRow& row : dialect.rows) {
+    ++rank;
+    std::size_t slot = hash64(row.name) & (slots_.size() - 1);
+    while (slots_[slot].row != nullptr && slots_[slot].row->name != row.name) slot = (slot + 1) & (slots_.size() - 1);
+    if (slots_[slot].row == nullptr) slots_[slot] = {&dialect, &row, rank};  // an earlier dialect has the name, too
   }
 }
 

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -96,16 +97,27 @@ std::string_view name_of(Meaning meaning);
 // All of them, in the order in which they count.
 std::span<const Dialect* const> dialects();
 
+// A deployment's own name for what a field says: it counts before all others.
+struct OwnName {
+  std::string name;
+  Meaning meaning = Meaning::content;
+  TimeUnit unit = TimeUnit::none;
+};
+
 // Thread: any; immutable.
 class DialectIndex {
  public:
+  explicit DialectIndex(std::vector<OwnName> own = {});
+  DialectIndex(const DialectIndex&) = delete;
+  DialectIndex& operator=(const DialectIndex&) = delete;
+
   struct Entry {
     const Dialect* dialect = nullptr;
     const DialectRow* row = nullptr;
     std::uint16_t rank = 0;  // the lower one counts
   };
 
-  static const DialectIndex& shipped();
+  static const std::shared_ptr<const DialectIndex>& shipped();
 
   // Null where no dialect has the name.
   const Entry* find(std::string_view name) const;
@@ -113,7 +125,11 @@ class DialectIndex {
   static SpanKind kind_of(const Dialect& dialect, std::string_view name, std::string_view word);
 
  private:
-  DialectIndex();
+  void add(const Dialect& dialect, std::uint16_t& rank);
+
+  std::vector<OwnName> own_;
+  std::vector<DialectRow> own_rows_;  // views into own_
+  Dialect own_dialect_{};
   std::vector<Entry> slots_;  // open addressing, a power of two, at most a quarter full
 };
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "core/event/decimal.h"
 #include "core/event/dialect.h"
@@ -126,7 +127,7 @@ RecordForm form_of(std::string_view record) {
 struct OtlpDecoder::State {
   SpanBatch batch;
   std::vector<char> input;
-  const DialectIndex& known = DialectIndex::shipped();
+  std::shared_ptr<const DialectIndex> names = DialectIndex::shipped();
   std::size_t most_bytes = most_record_bytes;
   ondemand::parser parser{most_bytes + simdjson::SIMDJSON_PADDING};
   explicit State(std::size_t most) : most_bytes(most) {}
@@ -305,7 +306,7 @@ struct OtlpDecoder::State {
               pair.skip();
               continue;
             }
-            has_name = known.find(view_of(pair.get_view())) != nullptr;
+            has_name = names->find(view_of(pair.get_view())) != nullptr;
             break;
           }
           break;
@@ -758,6 +759,10 @@ struct OtlpDecoder::State {
 
 OtlpDecoder::OtlpDecoder(std::size_t most_bytes) : state_(std::make_unique<State>(most_bytes)) {}
 OtlpDecoder::~OtlpDecoder() = default;
+
+void OtlpDecoder::know(std::shared_ptr<const DialectIndex> names) {
+  state_->names = std::move(names);
+}
 
 Result<const SpanBatch*, DecodeError> OtlpDecoder::decode(std::string_view record, RecordForm form) {
   if (record.empty()) return DecodeError::empty;

@@ -14,6 +14,7 @@
 #include <memory>
 #include <string_view>
 
+#include "core/event/dialect.h"
 #include "core/event/native_decoder.h"
 #include "core/event/span_batch.h"
 
@@ -32,6 +33,9 @@ class OtlpDecoder {
   ~OtlpDecoder();
   OtlpDecoder(const OtlpDecoder&) = delete;
   OtlpDecoder& operator=(const OtlpDecoder&) = delete;
+
+  // Of spans that have no name of these only the place is read.
+  void know(std::shared_ptr<const DialectIndex> names);
 
   // The batch stays valid until the next call, and no longer than `record`. Metrics give none.
   [[nodiscard]] Result<const SpanBatch*, DecodeError> decode(std::string_view record, RecordForm form);

@@ -30,6 +30,13 @@ bool may_be_a_vendors(DecodeError error, std::string_view record) {
 
 }  // namespace
 
+void RecordDecoder::know(std::shared_ptr<const DialectIndex> names) {
+  if (names == nullptr) names = DialectIndex::shipped();
+  otlp_.know(names);
+  vendors_.know(names);
+  spans_.know(std::move(names));
+}
+
 std::optional<DecodeError> RecordDecoder::begin(std::string_view record, std::string_view key) {
   single_ = nullptr;
   has_spans_ = false;

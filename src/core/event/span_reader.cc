@@ -198,7 +198,7 @@ std::optional<std::int64_t> cached_in(std::string_view details) {
 }  // namespace
 
 struct SpanReader::State {
-  const DialectIndex& index = DialectIndex::shipped();
+  std::shared_ptr<const DialectIndex> index = DialectIndex::shipped();
   const SpanBatch* batch = nullptr;
   std::string_view key;
   Resource resource;  // the one that was looked at last
@@ -224,7 +224,7 @@ struct SpanReader::State {
       if (one.is_part || one.value.kind == AttributeValue::Kind::none) continue;
       if (one.name == "service.name" && !text_of(&one).starts_with("unknown_service"))
         resource.service = text_of(&one);
-      const DialectIndex::Entry* const entry = index.find(one.name);
+      const DialectIndex::Entry* const entry = index->find(one.name);
       if (entry == nullptr) continue;
       const Meaning meaning = entry->row->meaning;
       if (meaning == Meaning::span_kind || meaning == Meaning::pending) continue;
@@ -250,7 +250,7 @@ struct SpanReader::State {
     bool is_pending = false, is_genai = false;
     for (const SpanAttribute& attribute : batch->attributes_of(span.begin, span.end)) {
       if (attribute.is_part || attribute.value.kind == AttributeValue::Kind::none) continue;
-      const DialectIndex::Entry* const entry = index.find(attribute.name);
+      const DialectIndex::Entry* const entry = index->find(attribute.name);
       if (entry == nullptr) continue;
       const Meaning meaning = entry->row->meaning;
       is_genai = is_genai || attribute.name.starts_with(genai_prefix);
@@ -536,7 +536,7 @@ struct SpanReader::State {
 
   std::optional<std::int64_t> first_token(const Span& span, const Reading& reading) const {
     if (const SpanAttribute* const known = reading.get(Meaning::ttft)) {
-      return scaled(known, index.find(known->name)->row->unit == TimeUnit::milliseconds ? 3 : 6);
+      return scaled(known, index->find(known->name)->row->unit == TimeUnit::milliseconds ? 3 : 6);
     }
     for (std::uint32_t e = span.events_begin; e < span.events_end; ++e) {
       const SpanEvent& one = batch->events[e];
@@ -594,7 +594,7 @@ struct SpanReader::State {
     TextPlace place = TextPlace::unknown;
     for (const SpanAttribute& one : batch->attributes_of(begin, end)) {
       if (!one.is_part) {
-        const DialectIndex::Entry* const entry = index.find(one.name);
+        const DialectIndex::Entry* const entry = index->find(one.name);
         place = entry == nullptr                           ? TextPlace::unknown
                 : entry->row->meaning == Meaning::content  ? TextPlace::content
                 : entry->row->meaning == Meaning::argument ? TextPlace::argument
@@ -654,6 +654,10 @@ struct SpanReader::State {
 SpanReader::SpanReader() : state_(std::make_unique<State>()) {}
 SpanReader::~SpanReader() = default;
 
+void SpanReader::know(std::shared_ptr<const DialectIndex> names) {
+  state_->index = std::move(names);
+}
+
 void SpanReader::begin(const SpanBatch& batch, std::string_view key, std::size_t record_bytes) {
   state_->batch = &batch;
   state_->key = key;
@@ -680,12 +684,12 @@ std::vector<SpanExplanation> SpanReader::explain() const {
       const auto meaning = static_cast<Meaning>(slot);
       const SpanAttribute* const attribute = reading.get(meaning);
       if (attribute == nullptr || meaning == Meaning::content || meaning == Meaning::argument) continue;
-      const DialectIndex::Entry* const entry = state.index.find(attribute->name);
+      const DialectIndex::Entry* const entry = state.index->find(attribute->name);
       one.given.push_back({meaning, attribute->name, entry == nullptr ? "" : entry->dialect->name});
     }
     for (const SpanAttribute& attribute : state.batch->attributes_of(one.span->begin, one.span->end)) {
       if (attribute.is_part) continue;
-      const DialectIndex::Entry* const entry = state.index.find(attribute.name);
+      const DialectIndex::Entry* const entry = state.index->find(attribute.name);
       if (entry == nullptr) {
         one.unknown.push_back(attribute.name);
       } else if (entry->row->meaning == Meaning::content || entry->row->meaning == Meaning::argument) {

@@ -40,6 +40,8 @@ class SpanReader {
   SpanReader(const SpanReader&) = delete;
   SpanReader& operator=(const SpanReader&) = delete;
 
+  // By which names spans are read from the next begin() on; those that ship, until it is called.
+  void know(std::shared_ptr<const DialectIndex> names);
   // Begins with the spans of a record. `batch` and `key` (the record's) must hold until its last event is read.
   void begin(const SpanBatch& batch, std::string_view key, std::size_t record_bytes);
   // The latest time that any of its events has.

@@ -100,6 +100,12 @@ struct UploadDecoder::State {
 UploadDecoder::UploadDecoder(std::size_t most_bytes) : state_(std::make_unique<State>(most_bytes)) {}
 UploadDecoder::~UploadDecoder() = default;
 
+void UploadDecoder::know(std::shared_ptr<const DialectIndex> names) {
+  if (names == nullptr) names = DialectIndex::shipped();
+  state_->otlp.know(names);
+  state_->vendors.know(names);
+  state_->spans.know(std::move(names));
+}
 std::optional<DecodeError> UploadDecoder::begin(const Upload& upload) {
   return state_->begin(upload);
 }

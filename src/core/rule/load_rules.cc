@@ -3,6 +3,7 @@
 
 #include "base/hash.h"
 #include "base/time_text.h"
+#include "core/rule/load_names.h"
 #include "core/rule/rule_loader.h"
 #include "core/rule/rule_set.h"
 
@@ -113,6 +114,7 @@ std::shared_ptr<const RuleSet> load_rules(std::span<const NamedText> files, Diag
   auto set = std::make_shared<RuleSet>();
   const std::size_t errors_before = diagnostics.error_count();
   auto book = std::make_shared<PriceBook>();
+  std::vector<OwnName> attributes;
   std::map<std::string, std::pair<std::string, SourcePosition>> names;
   for (const NamedText& file : files) {
     const auto root = parse_yaml(file, diagnostics);
@@ -122,10 +124,12 @@ std::shared_ptr<const RuleSet> load_rules(std::span<const NamedText> files, Diag
     const YamlNode* groups = reader.find("groups");
     const YamlNode* specs = reader.find("specs");
     const YamlNode* prices = reader.find("prices");
-    if (groups == nullptr && specs == nullptr && prices == nullptr && root->keys.empty()) {
+    const YamlNode* own_names = reader.find("names");
+    if (groups == nullptr && specs == nullptr && prices == nullptr && own_names == nullptr && root->keys.empty()) {
       diagnostics.error(file.file, {1, 1}, "empty-file",
-                        "this file has neither 'groups' (rules) nor 'specs' nor 'prices'");
+                        "this file has neither 'groups' (rules) nor 'specs' nor 'prices' nor 'names'");
     }
+    if (own_names != nullptr) load_names(*own_names, file.file, attributes, diagnostics);
     for (const YamlNode* list : {groups, specs, prices}) {
       if (list == nullptr) continue;
       if (!list->is_list()) {
@@ -141,6 +145,7 @@ std::shared_ptr<const RuleSet> load_rules(std::span<const NamedText> files, Diag
   }
   if (diagnostics.error_count() > errors_before) return nullptr;
   if (book->size() > 0) set->prices = std::move(book);
+  if (!attributes.empty()) set->names = std::make_shared<DialectIndex>(std::move(attributes));
   set->hash = hash_of(files);
   return set;
 }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/yaml_tree.h"
+#include "core/event/dialect.h"
 #include "core/rule/price_book.h"
 #include "core/rule/rule.h"
 #include "core/rule/spec_book.h"
@@ -20,16 +21,18 @@ struct RuleSet {
   std::vector<Rule> rules;            // in the order of files and lines
   std::vector<Aggregate> aggregates;  // each once, whatever number of rules uses it
   SpecBook specs;
-  std::shared_ptr<const PriceBook> prices;  // null: none are known
-  std::string hash;                         // of rules, specs and prices as they were read: evaluate never mixes two
+  std::shared_ptr<const PriceBook> prices;    // null: none are known
+  std::shared_ptr<const DialectIndex> names;  // null: those that ship
+  std::string hash;  // of rules, specs, prices and names as they were read: evaluate never mixes two
 
   const Rule* find(std::string_view name) const;
   // The index of the aggregate with this canonical name; nothing where there is none.
   std::optional<std::uint32_t> aggregate_named(std::string_view canonical) const;
 };
 
-// Reads files of rules, specs and prices (told apart by their top-level key: `groups`, `specs`, `prices`); files with
-// the key `sanitize` are not looked at. Reports every mistake of every file; returns nothing where there was one.
+// Reads files of rules, specs, prices and names (told apart by their top-level key: `groups`, `specs`, `prices`,
+// `names`); files with the key `sanitize` are not looked at. Reports every mistake of every file; returns nothing
+// where there was one.
 std::shared_ptr<const RuleSet> load_rules(std::span<const NamedText> files, Diagnostics& diagnostics);
 
 }  // namespace tocsin

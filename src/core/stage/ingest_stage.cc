@@ -119,6 +119,7 @@ struct IngestPartition::State {
         tasks(*rules, options.most_open_tasks),
         slice(*rules, options.most_groups),
         halts(options.halts) {
+    decoder.know(rules->names);
     find_event_rules();
   }
 
@@ -144,6 +145,7 @@ struct IngestPartition::State {
     tasks.change_rules(*rules);
     slice = Slice(*rules, options.most_groups);
     known_prices.clear();
+    decoder.know(rules->names);
     find_event_rules();
   }
 
@@ -279,9 +281,12 @@ struct IngestPartition::State {
   void apply(const RawRecord& record, IngestOutput& out) {
     if (options.is_heartbeat) return apply_heartbeat(record, out);
     ++totals.records;
-    const auto error = decoder.begin(record.value, record.key);
+    auto error = decoder.begin(record.value, record.key);
     if (record.time_is_ahead) ++totals.records_ahead;
+    const std::int64_t epoch_before = epoch;
     advance_to(record, error ? std::nullopt : decoder.latest(), out);
+    // It is the first of new rules: read by their names.
+    if (epoch != epoch_before) error = decoder.begin(record.value, record.key);
     ++records_in_slice;
     next_offset = record.offset + 1;
     if (error) return dead_letter(record, *error, out);

@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/event/upload_decoder.h"
@@ -33,6 +34,8 @@ class ReceiveStage {
  public:
   ReceiveStage(std::shared_ptr<const PatternLibrary> library, Fingerprinter fingerprinter, std::size_t most_bytes);
 
+  // Names of a deployment's own; null: those that ship.
+  void know(std::shared_ptr<const DialectIndex> names) { decoder_.know(std::move(names)); }
   // Valid until the next call.
   const Received& apply(const Upload& upload);
 

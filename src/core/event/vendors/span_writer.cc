@@ -109,7 +109,7 @@ void SpanWriter::walk(std::string& path, std::string_view key, const Tree& value
     for (const Tree& item : value) walk(path, {}, item, level + 1);
     return;
   }
-  if (level == 0 || index_.find(path) != nullptr) {
+  if (level == 0 || index_->find(path) != nullptr) {
     if (!value.is_null()) add(keep(path), value, false);
     return;
   }

@@ -7,6 +7,7 @@
 #include <deque>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "core/event/dialect.h"
 #include "core/event/span_batch.h"
@@ -16,6 +17,7 @@ namespace tocsin::vendor {
 
 class SpanWriter {
  public:
+  void know(std::shared_ptr<const DialectIndex> names) { index_ = std::move(names); }
   // `vendor` empty: names stay as they are. Writes to `batch`, whose texts are views into the trees, which must live
   // as long, or into this.
   void begin(SpanBatch& batch, std::string_view vendor);
@@ -43,7 +45,7 @@ class SpanWriter {
   void walk(std::string& path, std::string_view key, const Tree& value, int level);
   std::string_view name_of(std::string_view path);
 
-  const DialectIndex& index_ = DialectIndex::shipped();
+  std::shared_ptr<const DialectIndex> index_ = DialectIndex::shipped();
   SpanBatch* batch_ = nullptr;
   std::string vendor_;
   Span span_;

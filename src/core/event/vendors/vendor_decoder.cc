@@ -83,6 +83,10 @@ struct VendorDecoder::State {
 VendorDecoder::VendorDecoder() : state_(std::make_unique<State>()) {}
 VendorDecoder::~VendorDecoder() = default;
 
+void VendorDecoder::know(std::shared_ptr<const DialectIndex> names) {
+  state_->writer.know(std::move(names));
+}
+
 Result<const SpanBatch*, DecodeError> VendorDecoder::decode(std::string_view record) {
   return decode(Door::none, Upload{}, record);
 }

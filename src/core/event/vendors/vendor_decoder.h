@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "core/event/dialect.h"
 #include "core/event/native_decoder.h"
 #include "core/event/span_batch.h"
 #include "core/event/upload.h"
@@ -19,6 +20,7 @@ class VendorDecoder {
   VendorDecoder(const VendorDecoder&) = delete;
   VendorDecoder& operator=(const VendorDecoder&) = delete;
 
+  void know(std::shared_ptr<const DialectIndex> names);
   // A record that says nothing of where it was posted: JSON in any vendor's form. The batch stays valid until the
   // next call. unknown_form: it is none of them.
   [[nodiscard]] Result<const SpanBatch*, DecodeError> decode(std::string_view record);

@@ -1,0 +1,22 @@
+// Names of a deployment's own for what fields say: the files with the key `names`.
+//
+//   names:
+//     agent: [acme.bot]
+//     cost_usd: [acme.cost]
+//
+// They are a part of the rules: they change with an epoch, so that all processes read the same.
+
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/yaml_tree.h"
+#include "core/event/dialect.h"
+
+namespace tocsin {
+
+// Appends; reports every mistake.
+void load_names(const YamlNode& node, const std::string& file, std::vector<OwnName>& names, Diagnostics& diagnostics);
+
+}  // namespace tocsin
