@@ -75,7 +75,7 @@ std::string kind_of(const NamedText& file) {
   const auto root = parse_yaml(file, ignored);
   if (!root || !root->is_map()) return {};
   if (root->find("sanitize") != nullptr) return "sanitize";
-  for (const char* key : {"groups", "specs", "prices"}) {
+  for (const char* key : {"groups", "specs", "prices", "names"}) {
     if (root->find(key) != nullptr) return "rules";
   }
   return "config";
