@@ -116,6 +116,54 @@ TEST(SharedData, TheAirlineRunsSayTheSameInThreeEncodings) {
   }
 }
 
+// What leaves is the same to the byte, whichever way OTLP is written; native events say of every call what it says.
+TEST(SharedData, TheAirlineRunsGiveTheSameSanitizedEvents) {
+  if (!std::filesystem::exists(data())) GTEST_SKIP() << "no shared data beside the project";
+  const auto published = [&](const char* file) {
+    IngestOptions options;
+    options.deployment = "data";
+    options.publish_events = true;
+    IngestPartition ingest(options, test::rules_from({shipped_rules().begin(), shipped_rules().end()}),
+                           test::shipped_patterns(), Fingerprinter(std::vector<unsigned char>(32, 1)));
+    IngestOutput out;
+    std::vector<std::string> list;
+    auto reader = RecordReader::open((data() / "airline" / file).string());
+    while (const auto line = reader.value()->next()) {
+      RawRecord record;
+      record.key = line->key;
+      record.value = line->value;
+      record.offset = line->number;
+      ingest.apply(record, out);
+      list.insert(list.end(), out.published.begin(), out.published.end());
+      out.clear();
+    }
+    return list;
+  };
+  const auto json = published("otlp_json.jsonl"), protobuf = published("otlp_proto.hex");
+  ASSERT_EQ(json.size(), protobuf.size());
+  EXPECT_EQ(json, protobuf);
+  // By task and time; native events have no spans, and other content.
+  std::multimap<std::string, Json> native;
+  for (const std::string& text : published("events.jsonl")) {
+    const Json event = Json::parse(text);
+    if (event["type"] == "step")
+      native.emplace(event["correlation_id"].get<std::string>() + event["time"].get<std::string>(), event);
+  }
+  std::size_t steps = 0;
+  for (const std::string& text : json) {
+    const Json event = Json::parse(text);
+    if (event["type"] != "step") continue;
+    ++steps;
+    const auto same = native.find(event["correlation_id"].get<std::string>() + event["time"].get<std::string>());
+    ASSERT_NE(same, native.end()) << text;
+    for (const char* field : {"agent", "env", "spec", "model", "model_version", "step_type", "tokens_in",
+                              "tokens_out", "cost_usd", "ttft_ms"}) {
+      EXPECT_EQ(event.value(field, Json()), same->second.value(field, Json())) << field << " of " << text;
+    }
+  }
+  EXPECT_EQ(steps, native.size());
+}
+
 TEST(SharedData, RecordsOfACollector) {
   if (!std::filesystem::exists(data())) GTEST_SKIP() << "no shared data beside the project";
   const Json truth = json_of(data() / "kafka/truth.json");

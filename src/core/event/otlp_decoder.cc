@@ -4,6 +4,7 @@
 #include <simdjson.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstring>
 #include <utility>
 
@@ -502,9 +503,13 @@ struct OtlpDecoder::State {
       batch.text_end = before;
     } else if (type == ondemand::json_type::number) {
       digits = value.raw_json_token();
+      while (!digits.empty() && static_cast<unsigned char>(digits.back()) <= ' ') digits.remove_suffix(1);
     } else {
       return fail(DecodeError::wrong_type);
     }
+    // A count of nanoseconds has nineteen digits, one more than a decimal keeps.
+    const auto [end, code] = std::from_chars(digits.data(), digits.data() + digits.size(), out);
+    if (code == std::errc{} && end == digits.data() + digits.size()) return true;
     const ScaledDecimal number = parse_scaled_decimal(digits, 0);
     if (number.error != DecimalError::none) return fail(DecodeError::wrong_type);
     out = number.value;
