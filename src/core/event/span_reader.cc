@@ -209,6 +209,7 @@ struct SpanReader::State {
   std::vector<std::uint32_t> by_id;
   std::vector<bool> is_repeated;  // by what another span says
   std::size_t at = 0;
+  std::uint32_t scanned_resource = UINT32_MAX;  // by where its attributes begin
   AgentEvent event;
   std::vector<char> text;
   std::size_t text_end = 0;
@@ -350,6 +351,7 @@ struct SpanReader::State {
     planned.clear();
     roots.clear();
     resource = Resource{};
+    scanned_resource = UINT32_MAX;
     at = 0;
     for (std::uint32_t i = 0; i < batch->spans.size(); ++i) {
       readings.push_back(read(batch->spans[i]));
@@ -431,6 +433,7 @@ struct SpanReader::State {
       }
     };
     add(span.begin, span.end);
+    if (looks_at_resource(span)) add(span.resource_begin, span.resource_end);
     for (std::uint32_t e = span.events_begin; e < span.events_end; ++e) {
       most += batch->events[e].name.size() + 2;
       add(batch->events[e].begin, batch->events[e].end);
@@ -618,6 +621,10 @@ struct SpanReader::State {
     }
   }
 
+  bool looks_at_resource(const Span& span) const {
+    return span.resource_begin != scanned_resource && span.resource_begin != span.resource_end;
+  }
+
   const AgentEvent* build(const Planned& one) {
     const Span& span = batch->spans[one.span];
     const Reading& reading = readings[one.span];
@@ -646,6 +653,9 @@ struct SpanReader::State {
         break;
     }
     if (one.has_text) keep_texts(span);
+    // What the resource says stands in the first event of each: a command line may hold a key.
+    if (looks_at_resource(span)) keep_attributes(span.resource_begin, span.resource_end);
+    scanned_resource = span.resource_begin;
     event.text = {text.data(), text_end};
     return &event;
   }

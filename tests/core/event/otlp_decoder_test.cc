@@ -198,6 +198,20 @@ std::string log_record(const std::string& body, const std::vector<std::string>& 
   return bytes;
 }
 
+TEST(Otlp, WhatTheResourceSaysIsScannedOnceARecord) {
+  RecordDecoder decoder;
+  const Built call{2, 1, "chat", {attribute("gen_ai.operation.name", text_value("chat"))}};
+  const Built other{3, 1, "chat", {attribute("gen_ai.operation.name", text_value("chat"))}};
+  const std::string record = record_of({span_of(call), span_of(other)},
+                                       {attribute("process.command_line", text_value("serve --key hunter2"))});
+  ASSERT_FALSE(decoder.begin(record, {}));
+  std::size_t found = 0;
+  while (const AgentEvent* const event = decoder.next()) {
+    found += event->text.find("serve --key hunter2") != std::string_view::npos ? 1 : 0;
+  }
+  EXPECT_EQ(found, 1U);
+}
+
 TEST(Otlp, ALogRecordOfATraceIsASignOfLifeAndCountsNothing) {
   const auto tokens = attribute("gen_ai.usage.input_tokens", integer_value(100));
   EXPECT_EQ(events_of(record_of({log_record("", {tokens}, true)})),
