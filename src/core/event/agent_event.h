@@ -53,6 +53,8 @@ struct AgentEvent {
 
   // Only what is known of its task tells whether it is one of ours: without an open task it is nothing.
   bool needs_open_task = false;
+  // `user_hash` holds a user's id as it came: only the hash of it may leave.
+  bool user_is_raw = false;
   // The agent's name is only what its resource is called: what the task says counts more.
   bool agent_is_guess = false;
 };

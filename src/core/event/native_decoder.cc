@@ -287,7 +287,7 @@ struct NativeDecoder::State {
     event.carried_findings.clear();
     event.carried_content = event.carried_arguments = {};
     event.carried_redactions = 0;
-    event.was_unscanned = event.agent_is_guess = event.needs_open_task = false;
+    event.was_unscanned = event.agent_is_guess = event.needs_open_task = event.user_is_raw = false;
     event.record_bytes = static_cast<std::uint32_t>(payload.size());
     keys = 0;
     has_type = false;

@@ -424,7 +424,7 @@ struct SpanReader::State {
     event.fields = EventFields{};
     event.pieces.clear();
     event.needs_open_task = false;
-    event.agent_is_guess = false;
+    event.agent_is_guess = event.user_is_raw = false;
     text_end = 0;
     std::size_t most = span.name.size() + span.status_message.size() + key.size() + 64 * longest_label;
     const auto add = [&](std::uint32_t begin, std::uint32_t end) {
@@ -479,6 +479,10 @@ struct SpanReader::State {
           std::pair(StringField::session_id, Meaning::session_id),
           std::pair(StringField::model_tier, Meaning::model_tier)}) {
       set(field, text_of(reading.get(meaning)));
+    }
+    if (const std::string_view user = text_of(reading.get(Meaning::user)); !user.empty()) {
+      set(StringField::user_hash, user);
+      event.user_is_raw = true;
     }
     if (agent.empty() && !reading.service.empty()) {
       set(StringField::agent, reading.service);

@@ -9,6 +9,7 @@ namespace {
 
 // Longer names are cut: labels, ids and topics stay bounded whatever telemetry says.
 constexpr std::size_t longest_field = 256;
+constexpr std::size_t most_users = 10'000;  // whose hashes are at hand
 
 std::string_view cut(std::string_view text) {
   std::size_t end = longest_field;
@@ -65,11 +66,21 @@ SanitizedEvent& EventSanitizer::sanitize(const AgentEvent& event) {
   const std::span<const Match> matches = scanner_.scan(event.text);
   sanitized_.is_unscanned_ = scanner_.last_scan_was_cut();
   if (!matches.empty()) redact_fields(event, matches);
+  if (event.user_is_raw) hash_user(event);
   take_carried(event);
   for (std::string_view& text : sanitized_.fields_.strings) {
     if (text.size() > longest_field) text = cut(text);
   }
   return sanitized_;
+}
+
+void EventSanitizer::hash_user(const AgentEvent& event) {
+  const std::string_view user = event.fields.get(StringField::user_hash);
+  if (user.empty()) return;
+  if (hashes_of_users_.size() >= most_users) hashes_of_users_.clear();
+  const auto [place, is_new] = hashes_of_users_.try_emplace(hash128(user));
+  if (is_new) place->second = fingerprinter_.of(user);
+  sanitized_.fields_.set(StringField::user_hash, place->second);
 }
 
 // A pattern that this library does not have, a newer door's, keeps its tier and loses its name: names are labels.

@@ -2,10 +2,12 @@
 
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "base/hash.h"
 #include "core/event/agent_event.h"
 #include "core/sanitize/fingerprint.h"
 #include "core/sanitize/sanitized_event.h"
@@ -29,6 +31,7 @@ class EventSanitizer {
   const PatternLibrary& library() const { return scanner_.library(); }
 
  private:
+  void hash_user(const AgentEvent& event);
   void take_carried(const AgentEvent& event);
   void redact_fields(const AgentEvent& event, std::span<const Match> matches);
   void note_finding(const AgentEvent& event, const Match& match, const TextPiece& piece);
@@ -36,6 +39,7 @@ class EventSanitizer {
   Scanner scanner_;
   Fingerprinter fingerprinter_;
   SanitizedEvent sanitized_;
+  std::map<Hash128, std::string> hashes_of_users_;
   std::vector<std::string> redacted_;  // owns the texts of redacted fields until the next event
 };
 

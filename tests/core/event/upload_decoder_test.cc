@@ -11,6 +11,8 @@
 #include "base/compression.h"
 #include "core/event/record_decoder.h"
 #include "core/event/vendors/multipart.h"
+#include "core/sanitize/shipped_patterns.h"
+#include "core/stage/receive_stage.h"
 #include "core/test_support.h"
 
 namespace tocsin {
@@ -289,6 +291,20 @@ TEST(Fault, F41_UploadsOfVendorsWithBytesChangedAreRefusedOrRead) {
       }
     }
   }
+}
+
+TEST(Upload, AUsersIdLeavesAsItsHashAlone) {
+  const std::string run =
+      R"({"id":"r1","trace_id":"r1","run_type":"chain","start_time":"2026-11-21T01:52:09Z","extra":{"metadata":{"user_id":"user-4711"}}})";
+  ReceiveStage door(test::shipped_patterns(), Fingerprinter(std::vector<unsigned char>(32, 1)), most);
+  const auto wire = [&] {
+    const Received& received = door.apply({"/runs", {}, {}, {}, run});
+    return received.records.empty() ? std::string{} : received.records.front().value;
+  };
+  const std::string first = wire();
+  EXPECT_NE(first.find("\"user_hash\":\""), std::string::npos) << first;
+  EXPECT_EQ(first.find("4711"), std::string::npos) << first;
+  EXPECT_EQ(wire(), first);
 }
 
 TEST(Record, AVendorsJsonIsReadFromATopic) {
