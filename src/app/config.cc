@@ -153,6 +153,13 @@ class ConfigLoader {
         receive.error(*receive.find("forward_to"), "bad-url", "'forward_to' must be an http or https address");
       }
     }
+    if (config.forward_to && config.tokens.empty() && !config_.http_token.empty()) {
+      receive.error(
+          *node, "needs-tokens",
+          "'forward_to' passes the SDKs' headers on, and they would hold this service's own token: give the doors "
+          "tokens of their own (tokens_file)");
+    }
+    if (config_.kafka) config_.kafka->has_doors = true;
     config_.receive = std::move(config);
   }
 

@@ -55,6 +55,7 @@ Result<std::unique_ptr<Embedded>, std::string> Embedded::start(const Config& con
   api.partitions = config.partitions;
   ReceiveConfig receive = config.receive.value_or(ReceiveConfig{});
   if (receive.tokens.empty() && !config.http_token.empty()) receive.tokens.push_back(config.http_token);
+  receive.most_posted_bytes = config.max_body_bytes;
   const auto write = [log = self->log_.get(), partitions = static_cast<std::uint64_t>(config.partitions)](
                          std::vector<ReceivedRecord> records, const std::function<void(bool)>& done) {
     std::vector<NewRecord> batch;

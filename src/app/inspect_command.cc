@@ -300,6 +300,8 @@ int run_inspect(const InspectOptions& options) {
   records.know(loaded.rules->names);
   UploadDecoder uploads(longest_upload);
   uploads.know(loaded.rules->names);
+  records.read_all_spans();
+  uploads.read_all_spans();
   ReceiveStage door(loaded.patterns, Fingerprinter(std::vector<unsigned char>(32, 0)), longest_upload);
   door.know(loaded.rules->names);
   while (const auto line = reader.value()->next()) {

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/compression.h"
+#include "core/event/vendors/tree.h"
 #include "edge/http/base64.h"
 
 namespace tocsin {
@@ -55,13 +56,13 @@ HttpResponse again_later(int status, const char* why) {
 }
 
 // What LangSmith's and Datadog's SDKs both ask for at one path, before they post.
-Json info_of_doors() {
+Json info_of_doors(std::size_t most_bytes) {
   return {{"version", "0.10.0"},
           {"instance_flags", {{"zstd_compression_enabled", true}}},
           {"batch_ingest_config",
            {{"use_multipart_endpoint", true},
             {"size_limit", 100},
-            {"size_limit_bytes", 20'971'520},
+            {"size_limit_bytes", most_bytes},
             {"scale_up_qsize_trigger", 1'000},
             {"scale_up_nthreads_limit", 16},
             {"scale_down_nempty_trigger", 4}}},
@@ -76,7 +77,8 @@ Json langfuse_answer(const HttpRequest& request, std::size_t most_bytes) {
   const auto how = compression_named(request.header("content-encoding").value_or(""));
   const auto body = how ? decompress(request.body, how.value(), most_bytes)
                         : Result<std::string, CompressionError>(CompressionError::unknown);
-  const auto json = body ? nlohmann::json::parse(body.value(), nullptr, false) : nlohmann::json();
+  const auto parsed = body ? vendor::parse_json(body.value()) : std::nullopt;
+  const nlohmann::json json = parsed.value_or(nlohmann::json());
   const auto batch = json.is_object() ? json.find("batch") : json.end();
   if (json.is_object() && batch != json.end()) {
     for (const auto& event : *batch) {
@@ -221,7 +223,8 @@ void UploadDoor::handle(HttpRequest request, Responder responder) {
                                          "this door asks for a token: as a bearer, as the password of Basic, "
                                          "or in x-api-key or dd-api-key"}}));
   }
-  if (request.path == "/info") return responder.send(json_of(200, info_of_doors()));
+  if (request.path == "/info")
+    return responder.send(json_of(200, info_of_doors(std::min(config_.most_posted_bytes, config_.most_bytes))));
   if (request.path == "/v1/info") {
     return responder.send(json_of(200, {{"project_name", "tocsin"}, {"project_url", ""}}));
   }
@@ -288,6 +291,10 @@ void UploadDoor::forward(const HttpRequest& request) {
   call.method = request.method;
   call.url = *config_.forward_to;
   call.url.target = (call.url.target == "/" ? std::string{} : call.url.target) + request.path;
+  char joint = '?';
+  for (const auto& [name, value] : request.query) {
+    call.url.target += std::exchange(joint, '&') + percent_encode(name) + "=" + percent_encode(value);
+  }
   for (const auto& [name, value] : request.headers) {
     constexpr std::string_view of_the_connection[] = {"host",   "content-length", "connection", "transfer-encoding",
                                                       "expect", "keep-alive",     "te",         "upgrade"};

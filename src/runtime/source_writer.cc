@@ -37,7 +37,9 @@ SourceWriter::~SourceWriter() {
 
 bool SourceWriter::write(std::vector<ReceivedRecord> records, std::function<void(bool)> done) {
   const auto count = static_cast<std::int64_t>(records.size());
-  if (!bus_.reachable() || waiting_.load() + count > most_records) return false;
+  // One batch always fits where nothing waits.
+  const std::int64_t waits = waiting_.load();
+  if (!bus_.reachable() || (waits > 0 && waits + count > most_records)) return false;
   Slot* slot = nullptr;
   {
     const std::lock_guard lock(mutex_);

@@ -485,14 +485,21 @@ struct NativeDecoder::State {
 
   // One that says less than all of a finding is none.
   bool read_findings(ondemand::value& value, ondemand::json_type type) {
-    if (type != ondemand::json_type::array) return fail(DecodeError::wrong_type);
+    // Somebody's own is scanned as what is not known.
+    if (type != ondemand::json_type::array) return keep_all(value, TextPlace::unknown, 2);
     ondemand::array array;
     if (auto code = value.get_array().get(array)) return fail(code);
     for (auto item : array) {
       if (item.error()) return fail(item.error());
       ondemand::value&& element = std::move(item).value_unsafe();
+      ondemand::json_type of{};
+      if (auto code = element.type().get(of)) return fail(code);
+      if (of != ondemand::json_type::object) {
+        if (!count_key() || !keep_all(element, TextPlace::unknown, 3)) return false;
+        continue;
+      }
       ondemand::object object;
-      if (element.get_object().get(object)) return fail(DecodeError::wrong_type);
+      if (auto code = element.get_object().get(object)) return fail(code);
       CarriedFinding finding;
       for (auto member : object) {
         if (member.error()) return fail(member.error());
@@ -504,14 +511,16 @@ struct NativeDecoder::State {
                                      : name == "fingerprint" ? &finding.fingerprint
                                      : name == "place"       ? &finding.place
                                                              : nullptr;
-        if (to != nullptr) {
+        const bool is_times = name == "times";
+        if (auto code = field.value().type().get(of)) return fail(code);
+        if (to != nullptr && of == ondemand::json_type::string) {
           ondemand::raw_json_string raw;
-          if (field.value().get_raw_json_string().get(raw)) return fail(DecodeError::wrong_type);
+          if (auto code = field.value().get_raw_json_string().get(raw)) return fail(code);
           *to = keep(raw, TextPlace::key);
-        } else if (name == "times") {
-          std::uint64_t times = 0;
-          if (field.value().get_uint64().get(times)) return fail(DecodeError::wrong_type);
-          finding.times = static_cast<std::uint32_t>(std::min<std::uint64_t>(times, UINT32_MAX));
+        } else if (is_times && of == ondemand::json_type::number) {
+          double times = 0;
+          if (auto code = field.value().get_double().get(times)) return fail(code);
+          if (times >= 1 && times < 4e9) finding.times = static_cast<std::uint32_t>(times);
         } else {
           keep(field.key(), TextPlace::key);
           if (!keep_all(field.value(), TextPlace::unknown, 3)) return false;
@@ -541,7 +550,9 @@ struct NativeDecoder::State {
         if (auto code = field.value().get_raw_json_string().get(raw)) return fail(code);
         reference.hash = keep(raw, TextPlace::unknown);
       } else if (is_size && of == ondemand::json_type::number) {
-        if (field.value().get_uint64().get(reference.bytes)) return fail(DecodeError::wrong_type);
+        double bytes = 0;
+        if (auto code = field.value().get_double().get(bytes)) return fail(code);
+        if (bytes >= 0 && bytes < 1e15) reference.bytes = static_cast<std::uint64_t>(bytes);
       } else {
         keep(field.key(), TextPlace::key);
         if (!keep_all(field.value(), TextPlace::unknown, 3)) return false;
@@ -551,16 +562,18 @@ struct NativeDecoder::State {
     return true;
   }
 
-  bool read_redactions(ondemand::value& value) {
-    std::uint64_t count = 0;
-    if (value.get_uint64().get(count)) return fail(DecodeError::wrong_type);
-    event.carried_redactions = static_cast<std::uint32_t>(std::min<std::uint64_t>(count, UINT32_MAX));
+  bool read_redactions(ondemand::value& value, ondemand::json_type type) {
+    if (type != ondemand::json_type::number) return keep_all(value, TextPlace::unknown, 2);
+    double count = 0;
+    if (auto code = value.get_double().get(count)) return fail(code);
+    if (count >= 0 && count < 4e9) event.carried_redactions = static_cast<std::uint32_t>(count);
     return true;
   }
 
-  bool read_state(ondemand::value& value, const FieldRule& rule) {
+  bool read_state(ondemand::value& value, ondemand::json_type type, const FieldRule& rule) {
+    if (type != ondemand::json_type::boolean) return keep_all(value, TextPlace::unknown, 2);
     bool flag = false;
-    if (value.get_bool().get(flag)) return fail(DecodeError::wrong_type);
+    if (auto code = value.get_bool().get(flag)) return fail(code);
     const auto which = static_cast<StateFlag>(rule.field);
     if (which == StateFlag::unscanned) event.was_unscanned = flag;
     if (which == StateFlag::agent_is_guess) event.agent_is_guess = flag;
@@ -662,9 +675,9 @@ struct NativeDecoder::State {
       case Kind::reference:
         return read_reference(value, type, *rule);
       case Kind::redactions:
-        return read_redactions(value);
+        return read_redactions(value, type);
       case Kind::state:
-        return read_state(value, *rule);
+        return read_state(value, type, *rule);
       default:
         return read_word(value, type, *rule);
     }

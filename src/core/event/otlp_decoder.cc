@@ -19,6 +19,7 @@ namespace {
 namespace ondemand = simdjson::ondemand;
 
 constexpr int most_levels = 32;
+// For each MiB that a record may have.
 constexpr std::size_t most_attributes = 65'536;
 constexpr std::size_t most_spans = 16'384;
 constexpr int status_error = 2;
@@ -129,8 +130,10 @@ struct OtlpDecoder::State {
   SpanBatch batch;
   std::vector<char> input;
   std::shared_ptr<const DialectIndex> names = DialectIndex::shipped();
+  bool reads_all = false;
   std::size_t most_bytes = most_record_bytes;
   ondemand::parser parser{most_bytes + simdjson::SIMDJSON_PADDING};
+  std::size_t mebibytes = std::max<std::size_t>(1, most_bytes >> 20);
   explicit State(std::size_t most) : most_bytes(most) {}
   DecodeError error = DecodeError::not_protobuf;
 
@@ -140,7 +143,7 @@ struct OtlpDecoder::State {
   }
 
   bool add_attribute(std::string_view name, bool is_part) {
-    if (batch.attributes.size() >= most_attributes) return fail(DecodeError::too_many_keys);
+    if (batch.attributes.size() >= most_attributes * mebibytes) return fail(DecodeError::too_many_keys);
     SpanAttribute& attribute = batch.attributes.emplace_back();
     attribute.name = name;
     attribute.is_part = is_part;
@@ -150,7 +153,7 @@ struct OtlpDecoder::State {
   // One without a trace is nobody's, but for a log record.
   bool add_span(const Span& span) {
     if (span.trace_id.empty() && !span.is_log) return true;
-    if (batch.spans.size() >= most_spans) return fail(DecodeError::too_many_keys);
+    if (batch.spans.size() >= most_spans * mebibytes) return fail(DecodeError::too_many_keys);
     batch.spans.push_back(span);
     return true;
   }
@@ -317,7 +320,7 @@ struct OtlpDecoder::State {
       }
     }
     if (!has_trace) return Look::no_span;
-    return has_name ? Look::ours : Look::nobodys;
+    return has_name || reads_all ? Look::ours : Look::nobodys;
   }
 
   bool read_span(protozero::pbf_message<SpanField> message, Span span, bool is_ours) {
@@ -764,6 +767,10 @@ struct OtlpDecoder::State {
 
 OtlpDecoder::OtlpDecoder(std::size_t most_bytes) : state_(std::make_unique<State>(most_bytes)) {}
 OtlpDecoder::~OtlpDecoder() = default;
+
+void OtlpDecoder::read_all_spans() {
+  state_->reads_all = true;
+}
 
 void OtlpDecoder::know(std::shared_ptr<const DialectIndex> names) {
   state_->names = std::move(names);

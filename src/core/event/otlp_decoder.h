@@ -37,6 +37,9 @@ class OtlpDecoder {
   // Of spans that have no name of these only the place is read.
   void know(std::shared_ptr<const DialectIndex> names);
 
+  // All spans are read whole: for people who look for what nobody knows.
+  void read_all_spans();
+
   // The batch stays valid until the next call, and no longer than `record`. Metrics give none.
   [[nodiscard]] Result<const SpanBatch*, DecodeError> decode(std::string_view record, RecordForm form);
 

@@ -18,6 +18,7 @@ class RecordDecoder {
  public:
   // By which names spans are read from the next record on; null: those that ship.
   void know(std::shared_ptr<const DialectIndex> names);
+  void read_all_spans() { otlp_.read_all_spans(); }
   // Nothing where the record can be read, else why not. `record` and `key` must hold until its last event is read.
   [[nodiscard]] std::optional<DecodeError> begin(std::string_view record, std::string_view key);
   // What was made of the record's spans; null where it is a native event. Valid until the next record.

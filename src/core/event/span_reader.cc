@@ -4,11 +4,13 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <optional>
 #include <vector>
 
+#include "base/hash.h"
 #include "core/event/decimal.h"
 #include "core/event/dialect.h"
 
@@ -63,7 +65,8 @@ struct Planned {
   EventType type = EventType::step;
   int order = 1;
   std::int64_t time_ns = 0;
-  bool has_text = false;  // the span's, which stands in one of its events
+  bool has_text = false;      // the span's, which stands in one of its events
+  bool has_resource = false;  // the same of its resource
 };
 
 std::optional<std::int64_t> scaled(const SpanAttribute* attribute, int scale) {
@@ -209,7 +212,7 @@ struct SpanReader::State {
   std::vector<std::uint32_t> by_id;
   std::vector<bool> is_repeated;  // by what another span says
   std::size_t at = 0;
-  std::uint32_t scanned_resource = UINT32_MAX;  // by where its attributes begin
+  std::vector<std::uint32_t> by_resource;  // the planned, to find the first of each resource
   AgentEvent event;
   std::vector<char> text;
   std::size_t text_end = 0;
@@ -233,15 +236,18 @@ struct SpanReader::State {
     }
   }
 
-  // An event's name says little; the log record's text has the dialect's name before it.
-  bool is_event_of(const Dialect& dialect, const Span& span) const {
-    if (!span.is_log) return false;
+  // Of a log record what it says.
+  std::string_view body_of(const Span& span) const {
+    if (!span.is_log) return {};
     for (const SpanAttribute& one : batch->attributes_of(span.begin, span.end)) {
-      if (one.is_part || one.name != log_body_name) continue;
-      const std::string_view body = text_of(&one);
-      return body.size() > dialect.name.size() && body.starts_with(dialect.name) && body[dialect.name.size()] == '.';
+      if (!one.is_part && one.name == log_body_name) return text_of(&one);
     }
-    return false;
+    return {};
+  }
+
+  // An event's name says little; the log record's text has the dialect's name before it.
+  static bool is_event_of(const Dialect& dialect, std::string_view body) {
+    return body.size() > dialect.name.size() && body.starts_with(dialect.name) && body[dialect.name.size()] == '.';
   }
 
   Reading read(const Span& span) {
@@ -249,6 +255,7 @@ struct SpanReader::State {
     reading.is_root = span.parent_span_id.empty();
     std::uint16_t kind_rank = UINT16_MAX;
     bool is_pending = false, is_genai = false;
+    std::optional<std::string_view> body;
     for (const SpanAttribute& attribute : batch->attributes_of(span.begin, span.end)) {
       if (attribute.is_part || attribute.value.kind == AttributeValue::Kind::none) continue;
       const DialectIndex::Entry* const entry = index->find(attribute.name);
@@ -259,7 +266,10 @@ struct SpanReader::State {
       if (meaning == Meaning::span_kind) {
         const SpanKind kind = DialectIndex::kind_of(*entry->dialect, attribute.name, text_of(&attribute));
         if (kind == SpanKind::other || entry->rank >= kind_rank) continue;
-        if (attribute.name == event_name && !is_event_of(*entry->dialect, span)) continue;
+        if (attribute.name == event_name) {
+          if (!body) body = body_of(span);
+          if (!is_event_of(*entry->dialect, *body)) continue;
+        }
         kind_rank = entry->rank;
         reading.kind = kind;
         reading.dialect = entry->dialect;
@@ -351,7 +361,6 @@ struct SpanReader::State {
     planned.clear();
     roots.clear();
     resource = Resource{};
-    scanned_resource = UINT32_MAX;
     at = 0;
     for (std::uint32_t i = 0; i < batch->spans.size(); ++i) {
       readings.push_back(read(batch->spans[i]));
@@ -392,6 +401,15 @@ struct SpanReader::State {
     std::stable_sort(planned.begin(), planned.end(), [](const Planned& a, const Planned& b) {
       return a.order != b.order ? a.order < b.order : a.time_ns < b.time_ns;
     });
+    by_resource.resize(planned.size());
+    for (std::uint32_t i = 0; i < by_resource.size(); ++i) by_resource[i] = i;
+    const auto resource_of = [&](std::uint32_t i) { return batch->spans[planned[i].span].resource_begin; };
+    std::sort(by_resource.begin(), by_resource.end(), [&](std::uint32_t a, std::uint32_t b) {
+      return resource_of(a) != resource_of(b) ? resource_of(a) < resource_of(b) : a < b;
+    });
+    for (std::size_t i = 0; i < by_resource.size(); ++i) {
+      planned[by_resource[i]].has_resource = i == 0 || resource_of(by_resource[i - 1]) != resource_of(by_resource[i]);
+    }
   }
 
   // ---- one event ----
@@ -420,7 +438,7 @@ struct SpanReader::State {
     event.fields.set(field, enum_value_named(field, word).value_or(*enum_value_named(field, "other")));
   }
 
-  void begin_event(const Span& span) {
+  void begin_event(const Span& span, bool has_resource) {
     event.fields = EventFields{};
     event.pieces.clear();
     event.needs_open_task = false;
@@ -433,7 +451,7 @@ struct SpanReader::State {
       }
     };
     add(span.begin, span.end);
-    if (looks_at_resource(span)) add(span.resource_begin, span.resource_end);
+    if (has_resource) add(span.resource_begin, span.resource_end);
     for (std::uint32_t e = span.events_begin; e < span.events_end; ++e) {
       most += batch->events[e].name.size() + 2;
       add(batch->events[e].begin, batch->events[e].end);
@@ -466,6 +484,8 @@ struct SpanReader::State {
     // A log record names the span that it came from: but for the one that begins it, it is another thing.
     if (!span.is_log || event.fields.type == EventType::task_started) set(StringField::span_id, span.span_id);
     set(StringField::parent_span_id, span.parent_span_id);
+    // Sent again, such a log is known by all that it says.
+    if (span.is_log && span.trace_id.empty()) set_identity(span);
     std::string_view agent = agent_name(reading, span);
     if (agent.empty()) {
       if (const Span* const root = root_of(span)) {
@@ -488,6 +508,17 @@ struct SpanReader::State {
       set(StringField::agent, reading.service);
       event.agent_is_guess = true;
     }
+  }
+
+  void set_identity(const Span& span) {
+    std::uint64_t hash = mix(hash64(span.name), static_cast<std::uint64_t>(span.end_ns));
+    for (const SpanAttribute& one : batch->attributes_of(span.begin, span.end)) {
+      hash = mix(mix(hash, hash64(one.name)), hash64(one.value.text));
+      hash =
+          mix(hash, static_cast<std::uint64_t>(one.value.integer) ^ std::bit_cast<std::uint64_t>(one.value.number));
+    }
+    const std::string id = to_hex(Hash128{hash, mix(hash, 1)});
+    set(StringField::event_id, id);
   }
 
   void set_model(const Reading& reading) {
@@ -625,14 +656,10 @@ struct SpanReader::State {
     }
   }
 
-  bool looks_at_resource(const Span& span) const {
-    return span.resource_begin != scanned_resource && span.resource_begin != span.resource_end;
-  }
-
   const AgentEvent* build(const Planned& one) {
     const Span& span = batch->spans[one.span];
     const Reading& reading = readings[one.span];
-    begin_event(span);
+    begin_event(span, one.has_resource);
     event.fields.type = one.type;
     if (one.time_ns > 0) event.fields.time = EventTime{Duration{one.time_ns / ns_per_ms}};
     set_common(span, reading);
@@ -657,9 +684,8 @@ struct SpanReader::State {
         break;
     }
     if (one.has_text) keep_texts(span);
-    // What the resource says stands in the first event of each: a command line may hold a key.
-    if (looks_at_resource(span)) keep_attributes(span.resource_begin, span.resource_end);
-    scanned_resource = span.resource_begin;
+    // What a resource says stands in the first event of each: a command line may hold a key.
+    if (one.has_resource) keep_attributes(span.resource_begin, span.resource_end);
     event.text = {text.data(), text_end};
     return &event;
   }

@@ -106,6 +106,9 @@ void UploadDecoder::know(std::shared_ptr<const DialectIndex> names) {
   state_->vendors.know(names);
   state_->spans.know(std::move(names));
 }
+void UploadDecoder::read_all_spans() {
+  state_->otlp.read_all_spans();
+}
 std::optional<DecodeError> UploadDecoder::begin(const Upload& upload) {
   return state_->begin(upload);
 }

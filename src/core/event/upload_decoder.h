@@ -24,6 +24,7 @@ class UploadDecoder {
 
   // By which names spans are read from the next upload on; null: those that ship.
   void know(std::shared_ptr<const DialectIndex> names);
+  void read_all_spans();
   // Nothing where it can be read, else why not. `upload` must hold until its last event is read.
   [[nodiscard]] std::optional<DecodeError> begin(const Upload& upload);
   // The next event, valid until the next call; null after the last one.

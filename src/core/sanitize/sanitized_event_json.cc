@@ -65,18 +65,27 @@ void add_budget(JsonText& json, const EventFields& fields) {
   json.end_object();
 }
 
+void add_finding(JsonText& json, const Finding& finding) {
+  json.begin_object();
+  json.member("pattern", finding.pattern);
+  json.member("tier", to_text(finding.tier));
+  json.member("fingerprint", finding.fingerprint);
+  json.member("place", place_of(finding));
+  json.member("times", static_cast<std::int64_t>(finding.times));
+  json.end_object();
+}
+
+// A record stays small whatever an agent has spilled: of very many findings the gravest tell it all.
 void add_findings(JsonText& json, const SanitizedEvent& event) {
+  constexpr std::size_t most = 256;
   if (event.findings().empty()) return;
   json.name("findings");
   json.begin_array();
-  for (const Finding& finding : event.findings()) {
-    json.begin_object();
-    json.member("pattern", finding.pattern);
-    json.member("tier", to_text(finding.tier));
-    json.member("fingerprint", finding.fingerprint);
-    json.member("place", place_of(finding));
-    json.member("times", static_cast<std::int64_t>(finding.times));
-    json.end_object();
+  std::size_t count = 0;
+  for (const Tier tier : {Tier::halt, Tier::page, Tier::count}) {
+    for (const Finding& finding : event.findings()) {
+      if (finding.tier == tier && count++ < most) add_finding(json, finding);
+    }
   }
   json.end_array();
 }

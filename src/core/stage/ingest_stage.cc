@@ -431,10 +431,11 @@ struct IngestPartition::State {
       return mix(mix(what, hash64(event.get(field))), task);
     };
     const bool is_outer = identities.knows(call(parent_of_a_call, StringField::span_id));
-    if (!event.has(StringField::parent_span_id)) return is_outer;
+    const std::string_view parent = event.get(StringField::parent_span_id);
+    if (parent.empty() || parent == event.get(StringField::span_id)) return is_outer;
     constexpr auto a_call = 2 + static_cast<std::uint64_t>(EventType::step);
     const bool is_inner = identities.knows(call(a_call, StringField::parent_span_id));
-    if (!is_outer && !is_inner) identities.seen(call(parent_of_a_call, StringField::parent_span_id));
+    if (!is_inner) identities.seen(call(parent_of_a_call, StringField::parent_span_id));
     return is_outer || is_inner;
   }
 

@@ -30,6 +30,7 @@ struct KafkaSettings {
   std::int32_t evaluate_partitions = 0;  // of topics that are created; 0: the plan's own count
   std::int32_t replication_factor = 0;  // of topics that are created; 0: three, or one a broker where there are fewer
   bool heartbeat = false;               // Tocsin's own records pass through all stages: ingest reads their topic too
+  bool has_doors = false;               // uploads are written to the first source
 };
 
 // Properties that must not stand in a file that people share.

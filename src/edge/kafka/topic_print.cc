@@ -115,6 +115,10 @@ std::string acl_commands(const KafkaSettings& settings, const std::string& princ
   const std::string prefixed = " --resource-pattern-type prefixed";
   std::string text = "# The service reads the sources, and reads and writes its own topics.\n";
   text += acl(settings, principal, {"Read", "Describe", "DescribeConfigs"}, sources);
+  if (settings.has_doors) {
+    text += "# What SDKs post to its doors goes to the first source.\n";
+    text += acl(settings, principal, {"Write"}, " --topic " + quoted(settings.sources.front()));
+  }
   text += acl(settings, principal, {"Read", "Write", "Describe", "DescribeConfigs"}, ours);
   text += acl(settings, principal, {"Read", "Describe"}, of("--group", "ingest") + of("--group", "evaluate"));
   text += acl(settings, principal, {"Read", "Describe"}, of("--group", "deliver-") + prefixed);

@@ -240,6 +240,53 @@ TEST(Upload, HeliconesRequestsSayInHeadersWhatTheyArePartOf) {
       Events{"step s m tokens_in=3 tokens_out=1"});
 }
 
+// What a review found: each of these once crashed, stood still or was counted wrongly.
+TEST(Upload, OddFormsAreReadOrRefusedInTime) {
+  RecordDecoder decoder;
+  EXPECT_TRUE(decoder.begin(R"({"traceID":"x","spans":[{"spanID":"1"}],"data":[]})", {}) == std::nullopt ||
+              decoder.next() == nullptr);
+  const std::string zeros = "[0" + [] {
+    std::string list;
+    for (int i = 0; i < 60'000; ++i) list += ",0";
+    return list;
+  }() + "]";
+  const std::string long_key = R"({"post":[{"id":"a","trace_id":"a","run_type":"chain","inputs":{")" +
+                               std::string(500'000, 'k') + "\":" + zeros + "}}]}";
+  EXPECT_EQ(events_of({"/runs/batch", {}, {}, {}, long_key}).size(), 0U) << "neither begun nor ended";
+  const std::string header = "--b\r\nContent-Disposition: " + std::string(900'000, ';') + "=\r\n\r\nx\r\n--b--";
+  EXPECT_EQ(events_of({"/runs/multipart", "multipart/form-data; boundary=b", {}, {}, header}),
+            Events{"not_multipart"});
+  // As many as a client may send at once.
+  std::string runs;
+  for (int i = 0; i < 100; ++i) {
+    std::string messages;
+    for (int k = 0; k < 300; ++k) messages += std::string(k > 0 ? "," : "") + R"({"role":"user","content":"x"})";
+    runs +=
+        std::string(i > 0 ? "," : "") + R"({"id":"r)" + std::to_string(i) +
+        R"(","run_type":"llm","trace_id":"t","parent_run_id":"p","end_time":1795225929500,"inputs":{"messages":[)" +
+        messages + "]}}";
+  }
+  const std::string many = R"({"post":[)" + runs + "]}";
+  UploadDecoder large(32 << 20);
+  ASSERT_FALSE(large.begin({"/runs/batch", {}, {}, {}, many}));
+  std::string bomb("\xdd\x00\x2f\xff\xff", 5);  // a list of three million maps
+  bomb += std::string(0x2fffff, '\x80');
+  EXPECT_EQ(large.begin({"/v0.4/traces", "application/msgpack", {}, {}, bomb}), DecodeError::not_msgpack);
+}
+
+TEST(Upload, ACallOutsideOfASessionIsATaskOfItsOwn) {
+  const std::pair<std::string_view, std::string_view> headers[] = {{"helicone-request-id", "q"}};
+  EXPECT_EQ(
+      events_of(
+          {"/custom/v1/log",
+           {},
+           {},
+           headers,
+           R"({"providerRequest":{"json":{"model":"m"}},"providerResponse":{"status":200,"json":{"usage":{"prompt_tokens":9}}},
+                           "timing":{"startTime":{"seconds":1795225940},"endTime":{"seconds":1795225941}}})"}),
+      (Events{"task.started q", "step q m tokens_in=9", "task.finished q completed"}));
+}
+
 TEST(Upload, NativeEventsAreLinesAndABadOneIsPassedOver) {
   UploadDecoder decoder(most);
   const std::string lines =

@@ -84,8 +84,12 @@ void write_logged(const Tree& root, const Headers& headers, SpanWriter& out) {
   Span span;
   span.span_id = header(headers, "helicone-request-id");
   span.trace_id = header(headers, "helicone-session-id");
-  if (span.trace_id.empty()) span.trace_id = span.span_id;
-  span.parent_span_id = span.trace_id;
+  // Outside of a session a call is a task of its own.
+  if (span.trace_id.empty()) {
+    span.trace_id = span.span_id;
+  } else {
+    span.parent_span_id = span.trace_id;
+  }
   span.start_ns = time_of_parts(at_path(root, "timing.startTime"));
   span.end_ns = time_of_parts(at_path(root, "timing.endTime"));
   span.name = text_of(at(request, kind == "tool" ? "toolName" : "model"));
@@ -129,8 +133,12 @@ void write_row(const Tree& row, SpanWriter& out) {
   Span span;
   span.span_id = text_of(at(row, "request_id"));
   span.trace_id = text_of(at(properties, "Helicone-Session-Id"));
-  if (span.trace_id.empty()) span.trace_id = span.span_id;
-  span.parent_span_id = span.trace_id;
+  // Outside of a session a call is a task of its own.
+  if (span.trace_id.empty()) {
+    span.trace_id = span.span_id;
+  } else {
+    span.parent_span_id = span.trace_id;
+  }
   span.start_ns = time_ns_of(at(row, "request_created_at"));
   span.end_ns = time_ns_of(at(row, "response_created_at"));
   auto delay_ms = integer_of(at(row, "delay_ms"));

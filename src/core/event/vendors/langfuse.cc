@@ -104,7 +104,7 @@ void write_observation(std::string_view trace_id, const Tree& one, const std::se
   span.trace_id = trace_id;
   span.span_id = text_of(at(one, "id"));
   span.parent_span_id = text_of(at(one, "parentObservationId"));
-  if (span.parent_span_id.empty()) span.parent_span_id = span.trace_id;
+  if (span.parent_span_id.empty() && span.span_id != span.trace_id) span.parent_span_id = span.trace_id;
   span.name = text_of(at(one, "name"));
   span.start_ns = time_ns_of(at(one, "startTime"));
   span.end_ns = time_ns_of(at(one, "endTime"));
@@ -193,9 +193,8 @@ void read_batch(const Tree& events, SpanWriter& out) {
       Trace& trace = trace_called(id);
       if (trace.own.is_null()) trace.own = Tree::object();
       // When it began was said first.
-      const Tree began = at(trace.own, "timestamp");
+      if (at(trace.own, "timestamp").is_primitive() && !at(trace.own, "timestamp").is_null()) body.erase("timestamp");
       lay_over(trace.own, body);
-      if (!began.is_null()) trace.own["timestamp"] = began;
       continue;
     }
     std::string trace_id(text_of(at(body, "traceId")));
@@ -226,7 +225,16 @@ bool read_langfuse(const Tree& root, SpanWriter& out) {
   const Tree* list = nullptr;
   Trace trace;
   trace.is_whole = true;
-  if (root.is_array() && !root.empty() && is_observation(root.front())) list = &root;
+  if (root.is_array() && !root.empty() && is_observation(root.front())) {
+    std::map<std::string, Trace> traces;
+    for (const Tree& one : root) traces[std::string(text_of(at(one, "traceId")))].observations.push_back(one);
+    for (auto& [id, own] : traces) {
+      own.id = id;
+      own.is_whole = true;
+      write(std::move(own), out);
+    }
+    return true;
+  }
   if (is_observation(root)) list = nullptr;
   if (at(root, "observations").is_array()) {
     list = &at(root, "observations");

@@ -7,6 +7,7 @@ namespace tocsin::vendor {
 namespace {
 
 constexpr std::size_t most_parts = 65'536;
+constexpr std::size_t longest_header = 1'024;
 constexpr std::size_t longest_boundary = 70;  // RFC 2046, section 5.1.1
 
 bool same_ignoring_case(std::string_view a, std::string_view b) {
@@ -50,7 +51,8 @@ std::string_view name_in(std::string_view headers) {
     const std::string_view line = headers.substr(0, end);
     headers = end == std::string_view::npos ? std::string_view{} : headers.substr(end + 2);
     const std::size_t colon = line.find(':');
-    if (colon != std::string_view::npos && same_ignoring_case(line.substr(0, colon), disposition)) {
+    if (line.size() <= longest_header && colon != std::string_view::npos &&
+        same_ignoring_case(line.substr(0, colon), disposition)) {
       return parameter(line, "name");
     }
   }
@@ -60,6 +62,7 @@ std::string_view name_in(std::string_view headers) {
 }  // namespace
 
 std::vector<Part> parts_of(std::string_view content_type, std::string_view body) {
+  if (content_type.size() > longest_header) return {};
   const std::string_view boundary = parameter(content_type, "boundary");
   if (boundary.empty() || boundary.size() > longest_boundary) return {};
   const std::string first = "--" + std::string(boundary);

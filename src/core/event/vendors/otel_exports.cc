@@ -108,7 +108,7 @@ bool read_otel_export(const Tree& root, SpanWriter& out) {
     return true;
   }
   if (!is_jaeger_trace(root) && (!list.is_array() || list.empty())) return false;
-  if (list.is_array() && is_sdk_span(list.front())) {
+  if (list.is_array() && !list.empty() && is_sdk_span(list.front())) {
     for (const Tree& one : list) write_sdk_span(one, out);
     return true;
   }
@@ -119,7 +119,7 @@ bool read_otel_export(const Tree& root, SpanWriter& out) {
     write_trace(root);
     return true;
   }
-  if (!is_jaeger_trace(list.front())) return false;
+  if (list.empty() || !is_jaeger_trace(list.front())) return false;
   for (const Tree& trace : list) write_trace(trace);
   return true;
 }

@@ -6,8 +6,10 @@ namespace tocsin::vendor {
 
 namespace {
 
-constexpr std::size_t most_attributes = 65'536;
-constexpr std::size_t most_spans = 16'384;
+// What a tree of the largest size can make.
+constexpr std::size_t most_attributes = 1 << 20;
+constexpr std::size_t most_spans = 1 << 16;
+constexpr std::size_t longest_path = 320;  // no table has a longer name
 
 AttributeValue value_of(const Tree& tree) {
   switch (tree.type()) {
@@ -109,7 +111,7 @@ void SpanWriter::walk(std::string& path, std::string_view key, const Tree& value
     for (const Tree& item : value) walk(path, {}, item, level + 1);
     return;
   }
-  if (level == 0 || index_->find(path) != nullptr) {
+  if (level == 0 || (path.size() <= longest_path && index_->find(path) != nullptr)) {
     if (!value.is_null()) add(keep(path), value, false);
     return;
   }

@@ -53,8 +53,11 @@ class TreeVisitor : public msgpack::null_visitor {
     std::string key;
   };
 
+  bool is_over_limit() { return ++values_ > most_values; }
+
   // A key may be a number: v0.5 of Datadog's traces has tables by number.
   bool put(Tree value) {
+    if (is_over_limit()) return false;
     if (is_key_) {
       levels_.back().key = value.is_string() ? value.get<std::string>() : value.dump();
       return true;
@@ -72,7 +75,7 @@ class TreeVisitor : public msgpack::null_visitor {
     return &((*level.tree)[level.key] = std::move(value));
   }
   bool open(Tree value) {
-    if (is_key_ || levels_.size() >= most_levels) return false;
+    if (is_key_ || levels_.size() >= most_levels || is_over_limit()) return false;
     levels_.push_back({place(std::move(value)), {}});
     return true;
   }
@@ -84,6 +87,7 @@ class TreeVisitor : public msgpack::null_visitor {
   Tree root_;
   std::vector<Level> levels_;  // a container stays where it is while what is in it is built
   bool is_key_ = false;
+  std::size_t values_ = 0;
 };
 
 // The digits of a fraction of a second behind the third: nanoseconds below a millisecond.
@@ -97,8 +101,10 @@ std::int64_t finer_than_ms(std::string_view text) {
   return ns;
 }
 
-bool is_too_deep(std::string_view json) {
+// Nested too deeply, or of too many values: a tree takes some fifty times what its text does.
+bool is_too_much(std::string_view json) {
   int level = 0;
+  std::size_t values = 0;
   bool is_text = false;
   for (std::size_t i = 0; i < json.size(); ++i) {
     const char c = json[i];
@@ -107,8 +113,10 @@ bool is_too_deep(std::string_view json) {
       if (c == '"') is_text = false;
     } else if (c == '"') {
       is_text = true;
+    } else if (c == ',') {
+      if (++values > most_values) return true;
     } else if (c == '{' || c == '[') {
-      if (++level > most_levels) return true;
+      if (++level > most_levels || ++values > most_values) return true;
     } else if (c == '}' || c == ']') {
       --level;
     }
@@ -132,7 +140,7 @@ std::int64_t ns_of_number(double number) {
 }  // namespace
 
 std::optional<Tree> parse_json(std::string_view text) {
-  if (is_too_deep(text)) return std::nullopt;
+  if (is_too_much(text)) return std::nullopt;
   Tree tree = Tree::parse(text.begin(), text.end(), nullptr, false);
   if (tree.is_discarded()) return std::nullopt;
   return tree;

@@ -14,8 +14,9 @@ namespace tocsin::vendor {
 using Tree = nlohmann::json;
 
 constexpr int most_levels = 64;
+constexpr std::size_t most_values = 1'000'000;
 
-// Nothing where it is no JSON, or nested too deeply.
+// Nothing where it is no JSON, nested too deeply, or of too many values.
 std::optional<Tree> parse_json(std::string_view text);
 // Nothing where it is no MessagePack, something follows it, or it is nested too deeply. Extension types are null.
 std::optional<Tree> parse_msgpack(std::string_view bytes);
