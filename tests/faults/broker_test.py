@@ -91,12 +91,12 @@ class Disk(FaultTest):
         feed.start()
         self.wait_for(lambda: self.receiver.pages, 60, "no page", setup)
         filler = data / "filler"
-        with open(filler, "wb") as out:
-            try:
+        try:
+            with open(filler, "wb", buffering=0) as out:  # nothing is left to be written when it is closed
                 while True:
                     out.write(b"x" * 65536)
-            except OSError:
-                pass
+        except OSError:
+            pass
         # Kafka ends when its only log folder can't be written to.
         self.wait_for(lambda: self.broker.nodes[0].process.poll() is not None, 120, "the broker goes on", setup)
         self.wait_for(lambda: process.call("GET", "/readyz")[0] == 503, 60, "ready without Kafka", setup)
