@@ -47,6 +47,11 @@ std::string planted(std::string_view text) {
   }
 }
 
+// libFuzzer learns to write the secret itself, and then inside of a longer word, where it is none.
+bool has_secret(std::string_view input) {
+  return input.find(secret) != std::string_view::npos;
+}
+
 void look_at(const AgentEvent& event) {
   static NativeDecoder decoder;
   static EventSanitizer sanitizer(patterns(), Fingerprinter(std::vector<unsigned char>(32, 7)));
@@ -68,6 +73,7 @@ void look_at(const AgentEvent& event) {
 
 void event(std::string_view input) {
   static NativeDecoder decoder;
+  if (has_secret(input)) return;
   const std::string record = planted(input);
   const auto decoded = decoder.decode(record, "key");
   must_hold(decoded || !name_of(decoded.error()).empty(), "a refusal has a name");
@@ -84,6 +90,7 @@ void look_at_pieces(const AgentEvent& event) {
 
 void otlp(std::string_view input) {
   static RecordDecoder decoder;
+  if (has_secret(input)) return;
   const std::string record = input.starts_with('{') ? planted(input) : std::string(input);
   const auto error = decoder.begin(record, "key");
   if (error) {
@@ -110,7 +117,7 @@ void upload(std::string_view input) {
   static UploadDecoder decoder(most);
   static const std::pair<std::string_view, std::string_view> headers[] = {{"helicone-session-id", "s"},
                                                                           {"helicone-request-id", "q"}};
-  if (input.empty()) return;
+  if (input.empty() || has_secret(input)) return;
   const auto choice = static_cast<unsigned char>(input.front());
   const Posted& door = doors[choice % std::size(doors)];
   // A secret moves the ends of MessagePack's texts.
