@@ -53,9 +53,6 @@ Result<std::unique_ptr<Embedded>, std::string> Embedded::start(const Config& con
   api.rule_control = self->rules_.get();
   api.token = config.http_token;
   api.partitions = config.partitions;
-  ReceiveConfig receive = config.receive.value_or(ReceiveConfig{});
-  if (receive.tokens.empty() && !config.http_token.empty()) receive.tokens.push_back(config.http_token);
-  receive.most_posted_bytes = config.max_body_bytes;
   const auto write = [log = self->log_.get(), partitions = static_cast<std::uint64_t>(config.partitions)](
                          std::vector<ReceivedRecord> records, const std::function<void(bool)>& done) {
     std::vector<NewRecord> batch;
@@ -68,7 +65,7 @@ Result<std::unique_ptr<Embedded>, std::string> Embedded::start(const Config& con
     done(true);
     return true;
   };
-  auto door = make_door(std::move(receive), own.loaded, Fingerprinter(fingerprint_key), self->clock_, write);
+  auto door = make_door(receive_config(config), own.loaded, Fingerprinter(fingerprint_key), self->clock_, write);
   if (!door) return failure(door.error());
   self->door_ = std::move(door.value());
   api.door = self->door_.get();

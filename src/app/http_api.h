@@ -1,8 +1,8 @@
 // The HTTP doors of a running service: events in; halts, silences, alerts, topics and metrics out.
 //
 //   POST /v1/events                 native events: one object, a JSON array, or a line each; whole or refused
-//   POST /v1/traces and others      what SDKs post to OTLP, Langfuse, LangSmith, Datadog and Helicone: see
-//   upload_door.h GET  /v1/topics/NAME            records of a topic; ?from=N&wait_ms=M&limit=K waits for the next
+//   POST /v1/traces and others      what SDKs post to OTLP and to vendors: see upload_door.h
+//   GET  /v1/topics/NAME            records of a topic; ?from=N&wait_ms=M&limit=K waits for the next
 //   GET  /v1/halts[/SCOPE]          which scopes are halted, and why
 //   POST /v1/halts/release          {"scope", "by", "reason", "halt_id"?}
 //   POST /v1/halts/drill            {"scope", "by"}

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "edge/http/base64.h"
+
 namespace tocsin {
 
 namespace {

@@ -4,7 +4,6 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
-#include <array>
 #include <cstdio>
 #include <iostream>
 #include <map>
@@ -157,8 +156,6 @@ class Inspection {
         scanner_(loaded.patterns),
         fingerprinter_(std::vector<unsigned char>(32, 0)),
         ingest_(options(), loaded.rules, loaded.patterns, fingerprinter_) {}
-
-  bool shows_more() const { return number_ < most_; }
 
   void begin(const std::string& what) {
     ++number_;

@@ -103,11 +103,8 @@ Result<std::unique_ptr<KafkaService>, std::string> KafkaService::start(
   api.rule_control = self->rules_.get();
   if (config.receive && stages.receive) {
     self->writer_ = std::make_unique<SourceWriter>(*self->bus_, self->clock_);
-    ReceiveConfig receive = *config.receive;
-    if (receive.tokens.empty() && !config.http_token.empty()) receive.tokens.push_back(config.http_token);
-    receive.most_posted_bytes = config.max_body_bytes;
     auto door = make_door(
-        std::move(receive), own.loaded, *self->fingerprinter_, self->clock_,
+        receive_config(config), own.loaded, *self->fingerprinter_, self->clock_,
         [writer = self->writer_.get()](std::vector<ReceivedRecord> records, std::function<void(bool)> done) {
           return writer->write(std::move(records), std::move(done));
         });

@@ -15,6 +15,13 @@ Result<std::unique_ptr<HttpServer>, std::string> open_door(const Config& config,
   });
 }
 
+ReceiveConfig receive_config(const Config& config) {
+  ReceiveConfig receive = config.receive.value_or(ReceiveConfig{});
+  if (receive.tokens.empty() && !config.http_token.empty()) receive.tokens.push_back(config.http_token);
+  receive.most_posted_bytes = config.max_body_bytes;
+  return receive;
+}
+
 std::string door_url(const std::string& address, const HttpServer& server) {
   const bool any = address == "0.0.0.0" || address == "::";
   const std::string host = any ? "127.0.0.1" : address.find(':') != std::string::npos ? "[" + address + "]" : address;

@@ -234,7 +234,6 @@ void UploadDoor::handle(HttpRequest request, Responder responder) {
   }
   std::vector<ReceivedRecord> records;
   std::optional<DecodeError> error;
-  std::uint64_t refused_events = 0;
   {
     std::vector<std::pair<std::string_view, std::string_view>> headers;
     for (const auto& [name, value] : request.headers) {
@@ -244,13 +243,10 @@ void UploadDoor::handle(HttpRequest request, Responder responder) {
     const Received& received = stage_.apply({request.path, request.header("content-type").value_or(""),
                                              request.header("content-encoding").value_or(""), headers, request.body});
     error = received.error ? received.error : received.refused_for;
-    refused_events = received.refused;
     if (!error) records = received.records;
   }
   if (error) {
     note(door, "refused");
-    const std::lock_guard lock(shared_->mutex);
-    shared_->figures.events_refused += refused_events;
     return responder.send(refused(*error));
   }
   const std::size_t events = records.size();

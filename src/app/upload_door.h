@@ -28,7 +28,7 @@ namespace tocsin {
 // What the doors did, for metrics. Thread: any.
 struct ReceiveFigures {
   std::map<std::pair<std::string, std::string>, std::uint64_t> uploads;  // by door and result
-  std::uint64_t events = 0, bytes = 0, events_refused = 0;
+  std::uint64_t events = 0, bytes = 0;
   std::uint64_t forwarded = 0, forward_failed = 0, forward_dropped = 0;
 };
 

@@ -315,7 +315,6 @@ struct SpanReader::State {
     if (calls.size() < 2) return;
     by_id.resize(batch->spans.size());
     for (std::uint32_t i = 0; i < by_id.size(); ++i) by_id[i] = i;
-    const auto id_of = [&](std::uint32_t i) { return std::pair(batch->spans[i].trace_id, batch->spans[i].span_id); };
     std::sort(by_id.begin(), by_id.end(), [&](std::uint32_t a, std::uint32_t b) { return id_of(a) < id_of(b); });
     is_repeated.assign(readings.size(), false);
     for (const std::uint32_t call : calls) {

@@ -34,9 +34,10 @@ constexpr Duration remembered_silence = std::chrono::hours{9 * 24};
 
 constexpr Duration unnamed_halt_lasts = std::chrono::minutes{10};
 
-// More agents than this share one set of figures: metrics stay bounded whatever telemetry says.
 // Beside the types of events, which begin at 2: the span above a call that was counted.
 constexpr std::uint64_t parent_of_a_call = 1'000;
+
+// More agents than this share one set of figures: metrics stay bounded whatever telemetry says.
 constexpr std::size_t most_agents = 10'000;
 
 constexpr std::array<StringField, 5> version_fields{StringField::agent_version, StringField::spec,

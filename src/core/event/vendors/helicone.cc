@@ -48,9 +48,8 @@ Tree whole_of_stream(std::string_view text, bool& is_reply) {
         if (!at(*part, name).is_null()) lay_over(whole[name], at(*part, name));
       }
     }
-    for (const char* path : {"delta.stop_reason"}) {
-      if (at_path(*chunk, path).is_string()) whole["stop_reason"] = at_path(*chunk, path);
-    }
+    const Tree& stop_reason = at_path(*chunk, "delta.stop_reason");
+    if (stop_reason.is_string()) whole["stop_reason"] = stop_reason;
     for (const Tree& choice : at(*chunk, "choices")) {
       if (at(choice, "finish_reason").is_string()) whole["choices"] = Tree::array({choice});
     }
@@ -76,6 +75,12 @@ void write_call(const Tree& request, const Tree& reply, SpanWriter& out) {
   for (const Tree& choice : at(reply, "choices")) out.put("response.finish_reason", at(choice, "finish_reason"));
 }
 
+// Outside of a session a call is a task of its own. Requires: `span` has its id.
+void set_session(Span& span, std::string_view session) {
+  span.trace_id = session.empty() ? span.span_id : session;
+  span.parent_span_id = session;
+}
+
 // What a logger posted.
 void write_logged(const Tree& root, const Headers& headers, SpanWriter& out) {
   const Tree& request = at_path(root, "providerRequest.json");
@@ -83,13 +88,7 @@ void write_logged(const Tree& root, const Headers& headers, SpanWriter& out) {
   const std::string_view kind = text_of(at(request, "_type"));
   Span span;
   span.span_id = header(headers, "helicone-request-id");
-  span.trace_id = header(headers, "helicone-session-id");
-  // Outside of a session a call is a task of its own.
-  if (span.trace_id.empty()) {
-    span.trace_id = span.span_id;
-  } else {
-    span.parent_span_id = span.trace_id;
-  }
+  set_session(span, header(headers, "helicone-session-id"));
   span.start_ns = time_of_parts(at_path(root, "timing.startTime"));
   span.end_ns = time_of_parts(at_path(root, "timing.endTime"));
   span.name = text_of(at(request, kind == "tool" ? "toolName" : "model"));
@@ -132,13 +131,7 @@ void write_row(const Tree& row, SpanWriter& out) {
       at(row, "request_properties").is_object() ? at(row, "request_properties") : at(row, "properties");
   Span span;
   span.span_id = text_of(at(row, "request_id"));
-  span.trace_id = text_of(at(properties, "Helicone-Session-Id"));
-  // Outside of a session a call is a task of its own.
-  if (span.trace_id.empty()) {
-    span.trace_id = span.span_id;
-  } else {
-    span.parent_span_id = span.trace_id;
-  }
+  set_session(span, text_of(at(properties, "Helicone-Session-Id")));
   span.start_ns = time_ns_of(at(row, "request_created_at"));
   span.end_ns = time_ns_of(at(row, "response_created_at"));
   auto delay_ms = integer_of(at(row, "delay_ms"));

@@ -222,9 +222,6 @@ bool read_langfuse(const Tree& root, SpanWriter& out) {
     read_batch(events, out);
     return true;
   }
-  const Tree* list = nullptr;
-  Trace trace;
-  trace.is_whole = true;
   if (root.is_array() && !root.empty() && is_observation(root.front())) {
     std::map<std::string, Trace> traces;
     for (const Tree& one : root) traces[std::string(text_of(at(one, "traceId")))].observations.push_back(one);
@@ -235,7 +232,9 @@ bool read_langfuse(const Tree& root, SpanWriter& out) {
     }
     return true;
   }
-  if (is_observation(root)) list = nullptr;
+  const Tree* list = nullptr;
+  Trace trace;
+  trace.is_whole = true;
   if (at(root, "observations").is_array()) {
     list = &at(root, "observations");
     trace.own = at(root, "trace").is_object() ? at(root, "trace") : root;
