@@ -93,7 +93,7 @@ void ingest_state(std::string_view input) {
       const std::string written = to_text(*position);
       const auto again = read_position(written);
       must_hold(again && to_text(*again) == written, "a position comes back as it was written");
-      must_hold(written.size() <= 512, "a position fits the metadata of an offset");
+      must_hold(written.size() <= most_position_bytes, "a position fits the metadata of an offset");
     }
   }
 }

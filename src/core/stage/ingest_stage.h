@@ -142,7 +142,8 @@ class IngestPartition {
   RecordTime log_time() const;
 
   // The partition's own state, for a restart to go on exactly from a cut: what changed since the last call, and where
-  // the log stands, as ASCII of at most 512 bytes. Counters and agents' figures are not in it: they begin anew.
+  // the log stands, as ASCII of at most `most_position_bytes`. Counters and agents' figures are not in it: they begin
+  // anew.
   // Requires: nothing was applied since a cut.
   void take_changes(std::vector<StateRecord>& out);
   std::string position() const;

@@ -13,7 +13,7 @@ constexpr std::uint64_t task_version = 1;
 constexpr std::uint64_t halt_version = 1;
 constexpr std::uint64_t page_version = 1;
 constexpr std::int64_t position_version = 1;
-constexpr std::size_t first_numbers = 7 + std::tuple_size_v<decltype(UnkeyedWatch::latest)>;  // an earlier release's
+constexpr std::size_t first_numbers = 7 + UnkeyedWatch::enough;  // an earlier release's
 
 using wire::pass;
 using wire::pass_enum;
@@ -155,6 +155,7 @@ std::optional<RecentIdentities::Page> decode_page(std::string_view place, std::s
 
 std::string to_text(const IngestPosition& position) {
   std::string text = std::to_string(position_version);
+  text.reserve(most_position_bytes);
   IngestPosition copy = position;
   for_each_number(copy, [&](std::int64_t number) { text += ' ' + std::to_string(number); });
   return text;

@@ -57,10 +57,16 @@ struct IngestPosition {
   std::int64_t epoch = 0;  // of the rules that slices are counted by
   Promise promise;
   std::array<OwedPast, most_owed_pasts> owed;  // in order; those that are none last
-};
 
-// Decimal numbers with a space between them, 512 bytes at most. What a later release appends is passed over and not
-// written again: a position is of one cut, so a number that another release left for an older cut would be wrong.
+  static constexpr std::size_t numbers = 10 + UnkeyedWatch::enough + 2 * most_owed_pasts;
+};
+// Its version and its numbers have 20 characters at most, and a space before each. A broker takes metadata of 4,096
+// bytes, and fails the transaction of a longer one; a source's mark stands before the position.
+inline constexpr std::size_t most_position_bytes = 20 + 21 * IngestPosition::numbers;
+static_assert(most_position_bytes <= 768);
+
+// Decimal numbers with a space between them. What a later release appends is passed over and not written again: a
+// position is of one cut, so a number that another release left for an older cut would be wrong.
 std::string to_text(const IngestPosition& position);
 std::optional<IngestPosition> read_position(std::string_view text);
 

@@ -506,14 +506,14 @@ TEST(IngestState, WhatDidNotChangeIsNotStoredAgain) {
   EXPECT_EQ(changes[0].key, "task/t1");
 }
 
-TEST(IngestState, ThePositionIsAsciiOfAKilobyteAtMost) {
-  IngestPosition position;
-  position.log_time = position.next_grid = position.last_held = position.unkeyed.said = UnkeyedWatch::never;
-  position.leaps_in_a_row = position.generation = position.identities = INT64_MIN;
-  const std::string text = to_text(position);
-  EXPECT_LE(text.size(), 512u);
-  EXPECT_EQ(text.find_first_not_of("0123456789- "), std::string::npos);
-  EXPECT_TRUE(read_position(text));
+TEST(IngestState, ThePositionIsAsciiOfBoundedLength) {
+  std::string longest = "1";
+  for (std::size_t i = 0; i < IngestPosition::numbers; ++i) longest += " " + std::to_string(INT64_MIN);
+  const auto position = read_position(longest);
+  ASSERT_TRUE(position);
+  EXPECT_EQ(to_text(*position), longest) << "each number has its place";
+  EXPECT_LE(longest.size(), most_position_bytes);
+  EXPECT_EQ(to_text(*read_position(longest + " 7")), longest) << "what a later release appends is passed over";
 }
 
 TEST(IngestState, WhatIsNoneOfItsRecordsIsRefusedAndChangesNothing) {
