@@ -103,11 +103,16 @@ const Rule* RuleSet::find(std::string_view name) const {
   return nullptr;
 }
 
-std::optional<std::uint32_t> RuleSet::aggregate_named(std::string_view canonical) const {
-  for (std::uint32_t i = 0; i < aggregates.size(); ++i) {
-    if (aggregates[i].canonical() == canonical) return i;
-  }
-  return std::nullopt;
+std::optional<std::uint32_t> RuleSet::aggregate_named(const std::string& canonical) const {
+  const auto found = aggregate_numbers_.find(canonical);
+  return found == aggregate_numbers_.end() ? std::nullopt : std::optional(found->second);
+}
+
+std::uint32_t RuleSet::share(const Aggregate& aggregate) {
+  const auto next = static_cast<std::uint32_t>(aggregates.size());
+  const auto [found, is_new] = aggregate_numbers_.try_emplace(aggregate.canonical(), next);
+  if (is_new) aggregates.push_back(aggregate);
+  return found->second;
 }
 
 std::shared_ptr<const RuleSet> load_rules(std::span<const NamedText> files, Diagnostics& diagnostics) {

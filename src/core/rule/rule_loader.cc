@@ -543,14 +543,11 @@ class RuleLoader {
       if (aggregate.kind == Aggregate::Kind::distinct && !rule_.windows.empty() && rule_.windows.back() > 1h) {
         reader_.error_here("long-distinct", "distinct(...) is kept for an hour; this rule's window is longer");
       }
-      const std::string identity = aggregate.canonical();
-      std::size_t index = 0;
-      while (index < set_.aggregates.size() && set_.aggregates[index].canonical() != identity) ++index;
-      if (index == set_.aggregates.size()) set_.aggregates.push_back(aggregate);
+      const std::uint32_t index = set_.share(aggregate);
       Aggregate& shared = set_.aggregates[index];
       shared.max_series = std::max(shared.max_series, rule_.max_series);
       shared.reach = std::max(shared.reach, *reach);
-      measured.value.aggregate = static_cast<std::uint32_t>(index);
+      measured.value.aggregate = index;
       rule_.values.push_back(measured.value);
     }
   }

@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "base/yaml_tree.h"
@@ -27,7 +28,12 @@ struct RuleSet {
 
   const Rule* find(std::string_view name) const;
   // The index of the aggregate with this canonical name; nothing where there is none.
-  std::optional<std::uint32_t> aggregate_named(std::string_view canonical) const;
+  std::optional<std::uint32_t> aggregate_named(const std::string& canonical) const;
+  // The index of the same, which is put in where there is none.
+  std::uint32_t share(const Aggregate& aggregate);
+
+ private:
+  std::unordered_map<std::string, std::uint32_t> aggregate_numbers_;  // by canonical name
 };
 
 // Reads files of rules, specs, prices and names (told apart by their top-level key: `groups`, `specs`, `prices`,

@@ -55,6 +55,14 @@ struct EvaluatePartition::State {
   PastBook pasts;
   UnknownSections unknown;
   std::vector<StateRecord> stored;  // of the parts that have their turns, since the last take_changes()
+  // The numbers that aggregates of other rules have by now, and since when they were counted.
+  struct Translation {
+    const RuleSet* from = nullptr;
+    std::shared_ptr<const RuleEpochs> epochs;  // keeps `from`
+    std::int64_t to = 0;                       // epoch
+    std::vector<std::pair<std::optional<std::uint32_t>, RecordTime>> numbers;
+  };
+  Translation translation;
 
   State(EvaluateOptions given, std::shared_ptr<const RuleSet> rule_set)
       : options(std::move(given)),
@@ -188,23 +196,35 @@ struct EvaluatePartition::State {
   }
 
   // Cells that other rules counted, as these rules number them. What these rules have not had ever since is left out.
-  void translate(Block& block, const RuleSet& from) const {
-    std::vector<std::optional<std::uint32_t>> numbers(from.aggregates.size());
-    for (std::size_t i = 0; i < numbers.size(); ++i) {
-      const std::string name = from.aggregates[i].canonical();
-      const auto since = epochs->counted_since(name, epoch);
-      if (since && *since < block.grid) numbers[i] = rules->aggregate_named(name);
-    }
+  void translate(Block& block, const RuleSet& from) {
+    const bool is_known = translation.from == &from && translation.to == epoch && translation.epochs == epochs;
+    if (!is_known) read_translation(from);
+    const auto number_now = [&](const Cell& cell) -> std::optional<std::uint32_t> {
+      if (cell.aggregate >= translation.numbers.size()) return std::nullopt;
+      const auto& [number, since] = translation.numbers[cell.aggregate];
+      return since < block.grid ? number : std::nullopt;
+    };
     std::vector<Cell> cells;
     for (Cell& cell : block.cells) {
-      if (cell.aggregate >= numbers.size() || !numbers[cell.aggregate]) continue;
-      cell.aggregate = *numbers[cell.aggregate];
+      const auto number = number_now(cell);
+      if (!number) continue;
+      cell.aggregate = *number;
       cells.push_back(std::move(cell));
     }
     std::stable_sort(cells.begin(), cells.end(), [](const Cell& a, const Cell& b) {
       return a.aggregate != b.aggregate ? a.aggregate < b.aggregate : a.group < b.group;
     });
     block.cells = std::move(cells);
+  }
+
+  void read_translation(const RuleSet& from) {
+    translation = {&from, epochs, epoch, {}};
+    for (const Aggregate& aggregate : from.aggregates) {
+      const std::string name = aggregate.canonical();
+      const auto since = epochs->counted_since(name, epoch);
+      translation.numbers.emplace_back(since ? rules->aggregate_named(name) : std::nullopt,
+                                       since.value_or(before_all));
+    }
   }
 
   // Every partition has closed this grid time, or has begun only after it.
