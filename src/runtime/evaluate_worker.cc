@@ -18,6 +18,7 @@ using namespace std::chrono_literals;
 
 constexpr std::size_t most_read = 1'000;
 constexpr Duration publish_every = 200ms;
+constexpr Duration publish_unchanged_every = 5s;
 constexpr Duration expire_every = 10s;
 constexpr Duration watch_every = 1s;
 constexpr Duration late_watch = 10s;    // it stood still, and has to read first what came in between
@@ -73,7 +74,7 @@ void EvaluateWorker::run(const std::atomic<bool>& stop) {
       expired_at_ = now;
       expire();
     }
-    if (now - published >= publish_every) {
+    if (now - published >= (is_shown_ ? publish_unchanged_every : publish_every)) {
       publish();
       published = now;
     }
@@ -86,7 +87,7 @@ void EvaluateWorker::run(const std::atomic<bool>& stop) {
 void EvaluateWorker::drop_all() {
   for (const Owned& owned : owned_) refused_before_ += owned.partition->blocks_refused();
   owned_.clear();
-  is_dirty_ = false;
+  is_dirty_ = is_shown_ = false;
   restored_.store(false, std::memory_order_relaxed);
 }
 
@@ -129,6 +130,7 @@ bool EvaluateWorker::adopt(const std::vector<Assigned>& assigned, const std::ato
     owned_.push_back(std::move(owned));
   }
   is_dirty_ = std::any_of(owned_.begin(), owned_.end(), [](const Owned& owned) { return !owned.changes.empty(); });
+  is_shown_ = false;
   restored_.store(true, std::memory_order_relaxed);
   if (!owned_.empty()) {
     std::string list;
@@ -428,7 +430,7 @@ bool EvaluateWorker::commit() {
     }
     owned.changes.clear();
   }
-  is_dirty_ = false;
+  is_dirty_ = is_shown_ = false;
   for (Owned& owned : owned_) owned.committed_grid = owned.partition->evaluated();
   return true;
 }
@@ -470,6 +472,7 @@ void EvaluateWorker::publish() {
   view.alerts_fired = fired_;
   view.alerts_resolved = resolved_;
   view_.put(std::move(view));
+  is_shown_ = true;
 }
 
 }  // namespace tocsin

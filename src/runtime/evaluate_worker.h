@@ -114,6 +114,7 @@ class EvaluateWorker {
   InFlight tombstones_;
   std::vector<StateRecord> state_changes_;
   bool is_dirty_ = false;  // something was decided, or read that must not be read again
+  bool is_shown_ = false;  // nothing was decided since the view was published
   std::int64_t unreadable_ = 0;
   std::int64_t refused_before_ = 0;  // by partitions that are gone
   std::deque<AlertChange> recent_;
