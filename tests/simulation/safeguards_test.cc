@@ -47,11 +47,10 @@ TEST_P(SafeguardSwitch, IsMissed) {
   expect_that_it_is_missed(GetParam().name, [](Plan& plan) { plan.removed = GetParam().safeguard; });
 }
 
-// Not among them: outside_sends_acknowledged. What it prevents, a process that dies between a commit and a halt that
-// is still on its way, is too rare for a thousand seeds.
 INSTANTIATE_TEST_SUITE_P(Safeguards, SafeguardSwitch,
                          testing::Values(Switch{"one_origin", Safeguard::one_origin},
                                          Switch{"drop_after_abort", Safeguard::drop_after_abort},
+                                         Switch{"outside_sends_acknowledged", Safeguard::outside_sends_acknowledged},
                                          Switch{"halts_before_findings", Safeguard::halts_before_findings},
                                          Switch{"stamps_ahead_ignored", Safeguard::stamps_ahead_ignored},
                                          Switch{"read_to_end_before_idle", Safeguard::read_to_end_before_idle},

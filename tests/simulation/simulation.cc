@@ -143,6 +143,8 @@ Plan plan_of(std::uint64_t seed) {
   if (random.chance(0.5)) faults.trouble = 0.02 * random.unit();
   if (faults.between_clock_steps > 0ms || random.chance(0.3)) faults.most_clock_error = 20s;
   faults.between_reloads = sometimes(0.4, 3min, 20min);
+  faults.between_machine_losses = sometimes(0.3, 5min, 30min);
+  if (random.chance(0.3)) plan.leaks = 0.15;
   return plan;
 }
 
@@ -154,6 +156,8 @@ Plan hard_plan_of(std::uint64_t seed) {
   plan.faults.between_pager_moods = 3min;
   plan.faults.between_broker_outages = 6min;
   plan.faults.between_copies = 3min;
+  plan.faults.between_machine_losses = 4min;
+  plan.leaks = 0.15;
   plan.faults.at_points = 0.0004;
   plan.faults.trouble = 0.02;
   plan.is_odd = true;
@@ -190,7 +194,7 @@ struct Simulation::State {
     cluster.take_away(plan.broken);
     cluster.trouble = plan.faults.trouble;
     ends = begins + plan.length;
-    traffic = make_traffic({plan.layout.source, begins + 20s, plan.length - 20s, plan.is_odd}, plan.seed);
+    traffic = make_traffic({plan.layout.source, begins + 20s, plan.length - 20s, plan.is_odd, plan.leaks}, plan.seed);
     if (plan.edit) plan.edit(traffic);
     watch.expect_secrets(traffic.secrets);
     places.assign(static_cast<std::size_t>(plan.processes), nullptr);
@@ -390,6 +394,17 @@ struct Simulation::State {
       trace("the coordinator is away");
       ++coverage["coordinator outages"];
       cluster.take_coordinator_down(random().between(500ms, 35s));
+    });
+    every(faults.between_machine_losses, [this] {
+      const int broker = static_cast<int>(random().below(3));
+      trace("a machine is lost, and broker " + std::to_string(broker) + " with it");
+      ++coverage["machines lost"];
+      const Duration away = random().between(5s, 40s);
+      cluster.take_broker_down(broker, away);
+      // What the process had for its broker waits in its memory for a while, and is gone then.
+      scheduler.after(random().between(0ms, away), [this, place = any_place()] {
+        if (!is_healed) kill(place);
+      });
     });
     every(faults.between_pager_moods, [this] {
       pager.mood = {random().unit() * 0.7, random().unit() * 0.3, random().unit() * 0.4, random().chance(0.3)};

@@ -23,6 +23,7 @@ struct Faults {
   Duration between_restarts{};
   Duration between_broker_outages{};
   Duration between_coordinator_outages{};
+  Duration between_machine_losses{};  // a broker and a process of ours stood on it
   Duration between_pager_moods{};
   Duration between_slow_commits{};
   Duration between_clock_steps{};
@@ -41,6 +42,7 @@ struct Plan {
   bool is_static = false;  // processes have instance names
   Duration length{};       // of the telemetry
   bool is_odd = true;
+  double leaks = 0.025;     // how likely a task has a credential in it
   Duration starts_after{};  // what comes before waits in the source
   std::function<void(Traffic&)> edit;
   Faults faults;

@@ -100,7 +100,7 @@ class Writer {
       for (int i = 0; i < 14; ++i) call(agent, key, start + random_.between(1s, 40s), "passed");
     }
     if (has(Trouble::refusals, agent, start)) call(agent, key, start + 2s, "refused");
-    if (random_.chance(0.025)) leak(agent, key, start + length / 2);
+    if (random_.chance(plan_.leaks)) leak(agent, key, start + length / 2);
     if (overruns && random_.chance(0.5)) {
       emit(start + length / 2, key, common("task.heartbeat", start + length / 2, agent) + "}");
     }

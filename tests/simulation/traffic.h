@@ -32,6 +32,7 @@ struct TrafficPlan {
   Duration begin{};
   Duration length{};
   bool is_odd = true;  // with wrong clocks, broken records, duplicates
+  double leaks = 0.025;  // how likely a task has a credential in it
 };
 
 Traffic make_traffic(const TrafficPlan& plan, std::uint64_t seed);
