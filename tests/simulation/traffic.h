@@ -31,7 +31,7 @@ struct TrafficPlan {
   std::int32_t partitions = 3;
   Duration begin{};
   Duration length{};
-  bool is_odd = true;  // with wrong clocks, broken records, duplicates
+  bool is_odd = true;    // with wrong clocks, broken records, duplicates
   double leaks = 0.025;  // how likely a task has a credential in it
 };
 
