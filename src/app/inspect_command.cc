@@ -12,6 +12,7 @@
 #include "app/files.h"
 #include "app/http_recording.h"
 #include "app/record_reader.h"
+#include "core/event/hand_over.h"
 #include "core/event/record_decoder.h"
 #include "core/sanitize/redaction.h"
 #include "core/sanitize/scanner.h"
@@ -402,6 +403,17 @@ std::string dialects_markdown() {
     if (dialect->names_agents_by_span) text += "\nAn agent is called what its span is, or the root.\n";
     text += fmt::format("\nIt has no name for: {}.\n\n", missing.empty() ? "nothing" : missing);
   }
+  const auto list = [](std::span<const HandOver> words) {
+    std::string line;
+    for (const HandOver& one : words) line += fmt::format("{}`{}` ({})", line.empty() ? "" : ", ", one.word, one.of);
+    return line;
+  };
+  text += fmt::format(
+      "### Handed to a person\n\nA task in which one of these tools was called was surfaced, unless its root says "
+      "how "
+      "it ended or failed: {}.\n\nA run that stops with one of these errors, or with `{}` in its output, waits for a "
+      "person and has not failed: {}.\n",
+      list(hand_over_tools()), interrupt_key, list(pauses()));
   return text;
 }
 

@@ -57,6 +57,8 @@ struct AgentEvent {
   bool user_is_raw = false;
   // The agent's name is only what its resource is called: what the task says counts more.
   bool agent_is_guess = false;
+  // A root that says nothing of its outcome: it was surfaced, where its task was handed to a person.
+  bool outcome_is_guess = false;
 };
 
 }  // namespace tocsin

@@ -1,29 +1,42 @@
 #include "core/event/dialect.h"
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <utility>
 
 #include "base/hash.h"
 #include "core/event/dialects/tables.h"
+#include "core/event/hand_over.h"
 
 namespace tocsin {
 
 namespace {
 
 constexpr const Dialect* in_order[] = {
-    &dialect::tocsin,         &dialect::otel_genai,         &dialect::openinference,
-    &dialect::openllmetry,    &dialect::langfuse,           &dialect::langsmith,
-    &dialect::logfire,        &dialect::vercel_ai,          &dialect::claude_code,
-    &dialect::langsmith_runs, &dialect::langfuse_ingestion, &dialect::datadog,
-    &dialect::helicone,       &dialect::resource,
+    &dialect::tocsin,
+    &dialect::otel_genai,
+    &dialect::mcp,
+    &dialect::openinference,
+    &dialect::openllmetry,
+    &dialect::langfuse,
+    &dialect::langsmith,
+    &dialect::google_adk,
+    &dialect::logfire,
+    &dialect::vercel_ai,
+    &dialect::claude_code,
+    &dialect::langsmith_runs,
+    &dialect::langfuse_ingestion,
+    &dialect::datadog,
+    &dialect::helicone,
+    &dialect::resource,
 };
 
 }  // namespace
 
 std::string_view name_of(SpanKind kind) {
   constexpr std::string_view names[] = {
-      "nothing of an agent's", "model call", "tool call", "agent", "workflow", "evaluation"};
+      "nothing of an agent's", "model call", "tool call", "agent", "workflow", "evaluation", "decision", "hand-over"};
   return names[static_cast<std::size_t>(kind)];
 }
 
@@ -52,6 +65,8 @@ std::string_view name_of(Meaning meaning) {
                                                               "surface reason",
                                                               "authorization",
                                                               "authorization reason",
+                                                              "decision",
+                                                              "who decided",
                                                               "side effect",
                                                               "finish reason",
                                                               "tokens in",
@@ -83,8 +98,8 @@ const std::shared_ptr<const DialectIndex>& DialectIndex::shipped() {
   return index;
 }
 
-DialectIndex::DialectIndex(std::vector<OwnName> own) : own_(std::move(own)) {
-  for (const OwnName& one : own_) own_rows_.push_back({one.name, one.meaning, one.unit});
+DialectIndex::DialectIndex(OwnNames own) : own_(std::move(own)) {
+  for (const OwnName& one : own_.fields) own_rows_.push_back({one.name, one.meaning, one.unit});
   own_dialect_ = {"own", "the file with the key 'names'", own_rows_, {}};
   std::size_t count = own_rows_.size();
   for (const Dialect* dialect : in_order) count += dialect->rows.size();
@@ -109,6 +124,11 @@ const DialectIndex::Entry* DialectIndex::find(std::string_view name) const {
     if (slots_[slot].row->name == name) return &slots_[slot];
   }
   return nullptr;
+}
+
+bool DialectIndex::hands_over(std::string_view tool) const {
+  return is_hand_over_tool(tool) ||
+         std::find(own_.hand_over_tools.begin(), own_.hand_over_tools.end(), tool) != own_.hand_over_tools.end();
 }
 
 SpanKind DialectIndex::kind_of(const Dialect& dialect, std::string_view name, std::string_view word) {

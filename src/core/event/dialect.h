@@ -17,7 +17,16 @@
 namespace tocsin {
 
 // What a span is; `other` is none of ours.
-enum class SpanKind : std::uint8_t { other, model_call, tool_call, agent, workflow, evaluation };
+enum class SpanKind : std::uint8_t {
+  other,
+  model_call,
+  tool_call,
+  agent,
+  workflow,
+  evaluation,
+  decision,   // whether a tool may be called
+  hand_over,  // a person is asked
+};
 
 // What a name says. Money in dollars, durations as the row's unit says.
 enum class Meaning : std::uint8_t {
@@ -45,6 +54,8 @@ enum class Meaning : std::uint8_t {
   surface_reason,
   authz,
   authz_reason,
+  decision,
+  decided_by,
   side_effect,
   finish_reason,
   tokens_in,           // with the cached ones
@@ -65,7 +76,7 @@ enum class Meaning : std::uint8_t {
   content,
   argument,
 };
-inline constexpr std::size_t meaning_count = 43;
+inline constexpr std::size_t meaning_count = 45;
 
 enum class TimeUnit : std::uint8_t { none, seconds, milliseconds };
 
@@ -104,10 +115,15 @@ struct OwnName {
   TimeUnit unit = TimeUnit::none;
 };
 
+struct OwnNames {
+  std::vector<OwnName> fields;
+  std::vector<std::string> hand_over_tools;  // beside those of core/event/hand_over.h
+};
+
 // Thread: any; immutable.
 class DialectIndex {
  public:
-  explicit DialectIndex(std::vector<OwnName> own = {});
+  explicit DialectIndex(OwnNames own = {});
   DialectIndex(const DialectIndex&) = delete;
   DialectIndex& operator=(const DialectIndex&) = delete;
 
@@ -123,11 +139,13 @@ class DialectIndex {
   const Entry* find(std::string_view name) const;
   // What such a span is; `other` where the word says nothing.
   static SpanKind kind_of(const Dialect& dialect, std::string_view name, std::string_view word);
+  // Whether a call of this tool hands the task to a person.
+  bool hands_over(std::string_view tool) const;
 
  private:
   void add(const Dialect& dialect, std::uint16_t& rank);
 
-  std::vector<OwnName> own_;
+  OwnNames own_;
   std::vector<DialectRow> own_rows_;  // views into own_
   Dialect own_dialect_{};
   std::vector<Entry> slots_;  // open addressing, a power of two, at most a quarter full

@@ -38,7 +38,7 @@ enum class Kind : std::uint8_t {
 };
 
 // Which flag; in the place of a field's number.
-enum class StateFlag : std::uint8_t { unscanned, agent_is_guess, needs_open_task };
+enum class StateFlag : std::uint8_t { unscanned, agent_is_guess, needs_open_task, outcome_is_guess };
 
 // How a number is written on the wire, and what its decimal is multiplied by to reach the unit of EventFields.
 struct FieldRule {
@@ -119,6 +119,7 @@ constexpr FieldRule field_rules[] = {
     {"unscanned", Kind::state, static_cast<std::uint8_t>(StateFlag::unscanned)},
     {"agent_is_guess", Kind::state, static_cast<std::uint8_t>(StateFlag::agent_is_guess)},
     {"needs_open_task", Kind::state, static_cast<std::uint8_t>(StateFlag::needs_open_task)},
+    {"outcome_is_guess", Kind::state, static_cast<std::uint8_t>(StateFlag::outcome_is_guess)},
 };
 
 constexpr FieldRule budget_rules[] = {
@@ -288,6 +289,7 @@ struct NativeDecoder::State {
     event.carried_content = event.carried_arguments = {};
     event.carried_redactions = 0;
     event.was_unscanned = event.agent_is_guess = event.needs_open_task = event.user_is_raw = false;
+    event.outcome_is_guess = false;
     event.record_bytes = static_cast<std::uint32_t>(payload.size());
     keys = 0;
     has_type = false;
@@ -578,6 +580,7 @@ struct NativeDecoder::State {
     if (which == StateFlag::unscanned) event.was_unscanned = flag;
     if (which == StateFlag::agent_is_guess) event.agent_is_guess = flag;
     if (which == StateFlag::needs_open_task) event.needs_open_task = flag;
+    if (which == StateFlag::outcome_is_guess) event.outcome_is_guess = flag;
     return true;
   }
 

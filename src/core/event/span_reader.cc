@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cctype>
 #include <cmath>
 #include <cstring>
 #include <optional>
@@ -13,6 +14,8 @@
 #include "base/hash.h"
 #include "core/event/decimal.h"
 #include "core/event/dialect.h"
+#include "core/event/dialects/tables.h"
+#include "core/event/hand_over.h"
 
 namespace tocsin {
 
@@ -24,6 +27,11 @@ constexpr std::int64_t ns_per_us = 1'000;
 constexpr int most_levels_up = 32;
 constexpr std::string_view genai_prefix = "gen_ai.";
 constexpr std::string_view event_name = "event.name";
+
+constexpr std::string_view exception_type = "exception.type";
+
+// Who says no by rule; what a person says is a person's own.
+constexpr std::string_view deciders[] = {"config", "hook"};
 
 // Events of a span that mark its first token.
 constexpr std::string_view first_token_events[] = {"First Token Stream Event", "ai.stream.firstChunk",
@@ -45,6 +53,8 @@ struct Reading {
   SpanKind kind = SpanKind::other;
   bool is_ours = false;  // of a log record: whether it is about an agent
   bool is_root = false;
+  bool waits = false;                // it stopped for a person's answer, which is no failure
+  bool inner_failed = false;         // another span of the same call says so
   const Dialect* dialect = nullptr;  // that says what kind it is
   Found found;
   std::string_view service;  // what the resource is called
@@ -276,6 +286,7 @@ struct SpanReader::State {
       }
       reading.found.offer(static_cast<std::size_t>(meaning), &attribute, entry->rank);
     }
+    if (span.is_log && reading.kind == SpanKind::other) read_kind_of_event(span, reading);
     // Tokens of a model on a span that does not say what it is.
     const bool has_model =
         reading.get(Meaning::request_model) != nullptr || reading.get(Meaning::response_model) != nullptr;
@@ -297,7 +308,39 @@ struct SpanReader::State {
       reading.kind = SpanKind::other;
       reading.is_root = false;
     }
+    if (reading.kind != SpanKind::other || reading.is_root) reading.waits = waits_for_person(span, reading);
     return reading;
+  }
+
+  // Newer log records are called what their event is, older ones say so in an attribute.
+  void read_kind_of_event(const Span& span, Reading& reading) const {
+    const auto kind_named = [](std::string_view name) {
+      return DialectIndex::kind_of(dialect::otel_genai, event_name, name);
+    };
+    SpanKind kind = kind_named(span.name);
+    for (const SpanAttribute& one : batch->attributes_of(span.begin, span.end)) {
+      if (kind == SpanKind::other && !one.is_part && one.name == event_name) kind = kind_named(text_of(&one));
+    }
+    if (kind == SpanKind::other) return;
+    reading.kind = kind;
+    reading.dialect = &dialect::otel_genai;
+  }
+
+  bool waits_for_person(const Span& span, const Reading& reading) const {
+    if (is_pause(text_of(reading.get(Meaning::error_type)))) return true;
+    for (std::uint32_t e = span.events_begin; e < span.events_end; ++e) {
+      for (const SpanAttribute& one : batch->attributes_of(batch->events[e].begin, batch->events[e].end)) {
+        if (!one.is_part && one.name == exception_type && is_pause(text_of(&one))) return true;
+      }
+    }
+    const bool is_around = reading.kind == SpanKind::agent || reading.kind == SpanKind::workflow || reading.is_root;
+    if (!is_around) return false;
+    for (const SpanAttribute& one : batch->attributes_of(span.begin, span.end)) {
+      if (one.is_part && one.name == interrupt_key) return true;
+      const bool is_output = !one.is_part && one.name.find("output") != std::string_view::npos;
+      if (is_output && (one.name.ends_with(interrupt_key) || has_interrupt(text_of(&one)))) return true;
+    }
+    return false;
   }
 
   static bool has_tokens(const Reading& reading) {
@@ -305,14 +348,19 @@ struct SpanReader::State {
            reading.get(Meaning::tokens_in_uncached) != nullptr || reading.get(Meaning::usage_json) != nullptr;
   }
 
-  // A framework and the client inside it report one call by spans one below the other: the innermost counts, unless
-  // only an outer one knows tokens. A tool, an agent or a workflow in between begins something new.
+  // A framework and the client inside it report one call by spans one below the other: of a model's the innermost
+  // counts, unless only an outer one knows tokens; of a tool's, whose client and server have one each, the outermost,
+  // which is what its agent sees. A tool, an agent or a workflow in between begins something new.
   void count_calls_once() {
     calls.clear();
+    std::size_t of_tools = 0;
     for (std::uint32_t i = 0; i < readings.size(); ++i) {
-      if (readings[i].kind == SpanKind::model_call && !batch->spans[i].is_log) calls.push_back(i);
+      const SpanKind kind = readings[i].kind;
+      if ((kind != SpanKind::model_call && kind != SpanKind::tool_call) || batch->spans[i].is_log) continue;
+      calls.push_back(i);
+      of_tools += kind == SpanKind::tool_call ? 1 : 0;
     }
-    if (calls.size() < 2) return;
+    if (of_tools < 2 && calls.size() - of_tools < 2) return;
     by_id.resize(batch->spans.size());
     for (std::uint32_t i = 0; i < by_id.size(); ++i) by_id[i] = i;
     std::sort(by_id.begin(), by_id.end(), [&](std::uint32_t a, std::uint32_t b) { return id_of(a) < id_of(b); });
@@ -330,6 +378,7 @@ struct SpanReader::State {
   }
 
   void look_above(std::uint32_t call) {
+    const SpanKind kind = readings[call].kind;
     std::uint32_t up = call;
     for (int steps = 0; steps < most_levels_up && !batch->spans[up].parent_span_id.empty(); ++steps) {
       const auto parent = std::pair(batch->spans[up].trace_id, batch->spans[up].parent_span_id);
@@ -338,16 +387,62 @@ struct SpanReader::State {
       if (found == by_id.end() || id_of(*found) != parent || *found == call) return;
       up = *found;
       if (readings[up].kind == SpanKind::other) continue;
-      if (readings[up].kind != SpanKind::model_call) return;
+      if (readings[up].kind != kind) return;
+      if (kind == SpanKind::tool_call) {
+        if (!is_same_tool(tool_of(call), tool_of(up))) return;
+        is_repeated[call] = true;
+        return tell_outer(readings[call], batch->spans[call], readings[up]);
+      }
       const bool inner_counts = has_tokens(readings[call]) || !has_tokens(readings[up]);
       is_repeated[inner_counts ? up : call] = true;
       if (!inner_counts) return;
     }
   }
 
+  // A client may have the server's name before that of the tool.
+  static bool is_same_tool(std::string_view inner, std::string_view outer) {
+    if (inner.empty() || !outer.ends_with(inner)) return false;
+    if (outer.size() == inner.size()) return true;
+    const auto before = static_cast<unsigned char>(outer[outer.size() - inner.size() - 1]);
+    return std::isalnum(before) == 0;
+  }
+
+  // What only the inner span of a call knows.
+  void tell_outer(const Reading& inner, const Span& span, Reading& outer) const {
+    outer.inner_failed = outer.inner_failed || inner.inner_failed || has_failed(span, inner);
+    for (const Meaning meaning :
+         {Meaning::authz, Meaning::authz_reason, Meaning::side_effect, Meaning::call_id, Meaning::error_type}) {
+      const auto slot = static_cast<std::size_t>(meaning);
+      if (outer.get(meaning) == nullptr) outer.found.offer(slot, inner.get(meaning), inner.found.ranks[slot]);
+    }
+  }
+
+  std::string_view tool_of(std::uint32_t call) const { return tool_of(batch->spans[call], readings[call]); }
+  static std::string_view tool_of(const Span& span, const Reading& reading) {
+    std::string_view tool = text_of(reading.get(Meaning::tool));
+    if (!tool.empty()) return tool;
+    tool = span.name;
+    for (const std::string_view before : {std::string_view("execute_tool "), std::string_view("tools/call ")}) {
+      if (tool.starts_with(before)) tool.remove_prefix(before.size());
+    }
+    return tool;
+  }
+
+  static EventType type_of_evaluation(const Reading& reading) {
+    return reading.get(Meaning::accepted) != nullptr ? EventType::review : EventType::eval_result;
+  }
+
+  static bool is_refused(const Reading& reading) {
+    const std::string_view decider = text_of(reading.get(Meaning::decided_by));
+    return text_of(reading.get(Meaning::decision)) == "reject" &&
+           std::find(std::begin(deciders), std::end(deciders), decider) != std::end(deciders);
+  }
+
   // In a trace there are spans that say the same, and are counted.
   static EventType type_of_log(const Span& span, const Reading& reading) {
     const bool has_trace = !span.trace_id.empty();
+    if (reading.kind == SpanKind::evaluation) return type_of_evaluation(reading);
+    if (reading.kind == SpanKind::decision && is_refused(reading)) return EventType::tool_call;
     if (!has_trace && text_of(reading.get(Meaning::turn_id)).empty()) return EventType::system;  // of no task
     if (reading.kind == SpanKind::agent) return EventType::task_started;
     if (!has_trace && reading.kind == SpanKind::model_call) return EventType::step;
@@ -388,11 +483,11 @@ struct SpanReader::State {
       }
       if (reading.kind == SpanKind::model_call) planned.push_back({i, EventType::step, 1, span.end_ns, true});
       if (reading.kind == SpanKind::evaluation) {
-        const bool is_verdict = reading.get(Meaning::accepted) != nullptr;
-        planned.push_back({i, is_verdict ? EventType::review : EventType::eval_result, 1, span.end_ns, true});
+        planned.push_back({i, type_of_evaluation(reading), 1, span.end_ns, true});
         continue;
       }
       if (reading.kind == SpanKind::tool_call) planned.push_back({i, EventType::tool_call, 1, span.end_ns, true});
+      if (reading.kind == SpanKind::hand_over) planned.push_back({i, EventType::step, 1, span.end_ns, true});
       const bool is_around = reading.kind == SpanKind::agent || reading.kind == SpanKind::workflow;
       if (is_around && !reading.is_root) planned.push_back({i, EventType::task_heartbeat, 1, span.end_ns, true});
       if (reading.is_root) planned.push_back({i, EventType::task_finished, 2, span.end_ns, is_around});
@@ -441,7 +536,7 @@ struct SpanReader::State {
     event.fields = EventFields{};
     event.pieces.clear();
     event.needs_open_task = false;
-    event.agent_is_guess = event.user_is_raw = false;
+    event.agent_is_guess = event.user_is_raw = event.outcome_is_guess = false;
     text_end = 0;
     std::size_t most = span.name.size() + span.status_message.size() + key.size() + 64 * longest_label;
     const auto add = [&](std::uint32_t begin, std::uint32_t end) {
@@ -527,8 +622,9 @@ struct SpanReader::State {
     if (!asked.empty()) set(StringField::model_version, version_of(asked, answered));
   }
 
-  bool has_failed(const Span& span, const Reading& reading) const {
-    if (span.is_error || !text_of(reading.get(Meaning::error_type)).empty()) return true;
+  static bool has_failed(const Span& span, const Reading& reading) {
+    if (reading.waits) return false;
+    if (span.is_error || reading.inner_failed || !text_of(reading.get(Meaning::error_type)).empty()) return true;
     if (flag_of(reading.get(Meaning::is_success)) == false || flag_of(reading.get(Meaning::is_error)) == true)
       return true;
     return text_of(reading.get(Meaning::level)) == "ERROR";
@@ -586,19 +682,24 @@ struct SpanReader::State {
   }
 
   void set_tool(const Span& span, const Reading& reading) {
-    std::string_view tool = text_of(reading.get(Meaning::tool));
-    if (tool.empty()) {
-      tool = span.name;
-      if (tool.starts_with("execute_tool ")) tool.remove_prefix(std::strlen("execute_tool "));
-    }
+    const std::string_view tool = tool_of(span, reading);
     set(StringField::tool, tool);
     set(StringField::call_id, text_of(reading.get(Meaning::call_id)));
+    if (reading.kind == SpanKind::decision) {
+      set(EnumField::authz, "refused");
+      set(StringField::authz_reason, text_of(reading.get(Meaning::decided_by)));
+      return;
+    }
     set_error(span, reading);
     set(NumberField::latency, length_of(span));
     set(EnumField::authz, text_of(reading.get(Meaning::authz)));
+    if (index->hands_over(tool)) mark_hand_over();
     set(StringField::authz_reason, text_of(reading.get(Meaning::authz_reason)));
     set(StringField::side_effect, text_of(reading.get(Meaning::side_effect)));
   }
+
+  // The task waits for a person, or is theirs from here on.
+  void mark_hand_over() { event.fields.set(EnumField::step_type, static_cast<std::uint8_t>(StepType::surface)); }
 
   void set_evaluation(const Reading& reading) {
     set(StringField::suite, text_of(reading.get(Meaning::suite)));
@@ -620,7 +721,11 @@ struct SpanReader::State {
   void set_finished(const Span& span, const Reading& reading) {
     const std::string_view outcome = text_of(reading.get(Meaning::outcome));
     const bool failed = has_failed(span, reading);
-    set(EnumField::outcome, !outcome.empty() ? outcome : failed ? "errored" : "completed");
+    set(EnumField::outcome, !outcome.empty() ? outcome
+                            : failed         ? "errored"
+                            : reading.waits  ? "surfaced"
+                                             : "completed");
+    event.outcome_is_guess = outcome.empty() && !failed && !reading.waits;
     set(StringField::surface_reason, text_of(reading.get(Meaning::surface_reason)));
     if (failed) set_error(span, reading);
     if (span.start_ns > 0) set(NumberField::started_at, span.start_ns / ns_per_ms);
@@ -664,7 +769,11 @@ struct SpanReader::State {
     set_common(span, reading);
     switch (one.type) {
       case EventType::step:
-        set_call(span, reading);
+        if (reading.kind == SpanKind::hand_over) {
+          mark_hand_over();
+        } else {
+          set_call(span, reading);
+        }
         break;
       case EventType::tool_call:
         set_tool(span, reading);
@@ -682,6 +791,8 @@ struct SpanReader::State {
       default:
         break;
     }
+    if (reading.waits && one.type != EventType::task_started && one.type != EventType::task_finished)
+      mark_hand_over();
     if (one.has_text) keep_texts(span);
     // What a resource says stands in the first event of each: a command line may hold a key.
     if (one.has_resource) keep_attributes(span.resource_begin, span.resource_end);

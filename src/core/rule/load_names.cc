@@ -51,8 +51,7 @@ constexpr Field fields[] = {
 
 }  // namespace
 
-void load_names(const YamlNode& node, const std::string& file, std::vector<OwnName>& names,
-                Diagnostics& diagnostics) {
+void load_names(const YamlNode& node, const std::string& file, OwnNames& names, Diagnostics& diagnostics) {
   YamlReader reader(node, file, "names", diagnostics);
   if (!reader.is_map()) return;
   for (const Field& field : fields) {
@@ -65,17 +64,25 @@ void load_names(const YamlNode& node, const std::string& file, std::vector<OwnNa
         continue;
       }
       const bool is_there =
-          std::any_of(names.begin(), names.end(), [&](const OwnName& one) { return one.name == name; });
+          std::any_of(names.fields.begin(), names.fields.end(), [&](const OwnName& one) { return one.name == name; });
       if (is_there) {
         reader.error(at, "repeated-name", "the attribute '" + name + "' gives a field already");
         continue;
       }
-      if (names.size() >= most_names) {
+      if (names.fields.size() >= most_names) {
         reader.error(at, "too-many", "there are 1,000 names already, which is the limit");
         return;
       }
-      names.push_back({name, field.meaning, field.unit});
+      names.fields.push_back({name, field.meaning, field.unit});
     }
+  }
+  for (const std::string& tool : reader.texts("hand_over_tools").value_or(std::vector<std::string>{})) {
+    if (tool.empty() || tool.size() > longest_name || names.hand_over_tools.size() >= most_names) {
+      reader.error(*reader.find("hand_over_tools"), "bad-name",
+                   "a name of a tool has 1 to 256 bytes, and there are 1,000 of them at most");
+      break;
+    }
+    names.hand_over_tools.push_back(tool);
   }
 }
 

@@ -1,15 +1,16 @@
-// Names of a deployment's own for what fields say: the files with the key `names`.
+// Names of a deployment's own for what fields say, and of its tools that hand a task to a person: the files with the
+// key `names`.
 //
 //   names:
 //     agent: [acme.bot]
 //     cost_usd: [acme.cost]
+//     hand_over_tools: [call_a_colleague]
 //
 // They are a part of the rules: they change with an epoch, so that all processes read the same.
 
 #pragma once
 
 #include <string>
-#include <vector>
 
 #include "base/yaml_tree.h"
 #include "core/event/dialect.h"
@@ -17,6 +18,6 @@
 namespace tocsin {
 
 // Appends; reports every mistake.
-void load_names(const YamlNode& node, const std::string& file, std::vector<OwnName>& names, Diagnostics& diagnostics);
+void load_names(const YamlNode& node, const std::string& file, OwnNames& names, Diagnostics& diagnostics);
 
 }  // namespace tocsin

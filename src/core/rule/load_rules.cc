@@ -119,7 +119,7 @@ std::shared_ptr<const RuleSet> load_rules(std::span<const NamedText> files, Diag
   auto set = std::make_shared<RuleSet>();
   const std::size_t errors_before = diagnostics.error_count();
   auto book = std::make_shared<PriceBook>();
-  std::vector<OwnName> attributes;
+  OwnNames attributes;
   std::map<std::string, std::pair<std::string, SourcePosition>> names;
   for (const NamedText& file : files) {
     const auto root = parse_yaml(file, diagnostics);
@@ -150,7 +150,8 @@ std::shared_ptr<const RuleSet> load_rules(std::span<const NamedText> files, Diag
   }
   if (diagnostics.error_count() > errors_before) return nullptr;
   if (book->size() > 0) set->prices = std::move(book);
-  if (!attributes.empty()) set->names = std::make_shared<DialectIndex>(std::move(attributes));
+  if (!attributes.fields.empty() || !attributes.hand_over_tools.empty())
+    set->names = std::make_shared<DialectIndex>(std::move(attributes));
   set->hash = hash_of(files);
   return set;
 }

@@ -87,6 +87,7 @@ void EventSanitizer::hash_user(const AgentEvent& event) {
 void EventSanitizer::take_carried(const AgentEvent& event) {
   sanitized_.agent_is_guess_ = event.agent_is_guess;
   sanitized_.needs_open_task_ = event.needs_open_task;
+  sanitized_.outcome_is_guess_ = event.outcome_is_guess;
   sanitized_.is_unscanned_ = sanitized_.is_unscanned_ || event.was_unscanned;
   sanitized_.redactions_ += event.carried_redactions;
   for (const CarriedFinding& carried : event.carried_findings) {

@@ -49,6 +49,7 @@ class SanitizedEvent {
   // By a door: what it says of the event besides.
   bool agent_is_guess() const { return agent_is_guess_; }
   bool needs_open_task() const { return needs_open_task_; }
+  bool outcome_is_guess() const { return outcome_is_guess_; }
 
   // Fills a field that the event does not carry from what its task is known to be.
   void fill(StringField field, std::string_view value) {
@@ -70,6 +71,9 @@ class SanitizedEvent {
     fields_.enums = {};
   }
 
+  // Of the end of a task that was handed to a person, where the end itself says nothing.
+  void become_surfaced() { fields_.set(EnumField::outcome, static_cast<std::uint8_t>(Outcome::surfaced)); }
+
   // What it cost by the table of prices. Requires: the event does not say so itself.
   void set_computed_cost(std::int64_t micro_usd) {
     fields_.set(NumberField::cost, micro_usd);
@@ -86,6 +90,7 @@ class SanitizedEvent {
   bool cost_is_computed_ = false;
   bool agent_is_guess_ = false;
   bool needs_open_task_ = false;
+  bool outcome_is_guess_ = false;
 };
 
 }  // namespace tocsin

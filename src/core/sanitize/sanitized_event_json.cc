@@ -122,6 +122,7 @@ std::string write(const SanitizedEvent& event, const std::optional<ContentRefere
   add_flag(json, "unscanned", event.is_unscanned());
   add_flag(json, "agent_is_guess", for_ingest && event.agent_is_guess());
   add_flag(json, "needs_open_task", for_ingest && event.needs_open_task());
+  add_flag(json, "outcome_is_guess", for_ingest && event.outcome_is_guess());
   json.end_object();
   return json.take();
 }

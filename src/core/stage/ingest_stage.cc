@@ -34,8 +34,10 @@ constexpr Duration remembered_silence = std::chrono::hours{9 * 24};
 
 constexpr Duration unnamed_halt_lasts = std::chrono::minutes{10};
 
-// Beside the types of events, which begin at 2: the span above a call that was counted.
+// Beside the types of events, which begin at 2: the span above a call of a model that was counted, and of a tool.
 constexpr std::uint64_t parent_of_a_call = 1'000;
+constexpr std::uint64_t parent_of_a_tool_call = 1'001;
+constexpr std::uint64_t a_tool_call = 2 + static_cast<std::uint64_t>(EventType::tool_call);
 
 // More agents than this share one set of figures: metrics stay bounded whatever telemetry says.
 constexpr std::size_t most_agents = 10'000;
@@ -86,7 +88,7 @@ struct IngestPartition::State {
   UnkeyedWatch unkeyed;
   RecordTime moving_until = before_all;
   std::int64_t records_in_slice = 0;
-  UnknownSections unknown;
+  UnknownSections unknown{[](std::string_view key) { return key.starts_with(task_prefix) ? task_sections : 0; }};
   std::array<OwedPast, most_owed_pasts> owed;
   std::optional<Past> past;  // goes out with the next cut
   std::vector<UrgentFinding> findings_in_slice;
@@ -320,6 +322,10 @@ struct IngestPartition::State {
     if (is_told_already(raw.fields)) event.become_heartbeat();
     const std::string_view guessed_agent =
         raw.agent_is_guess ? event.take_off(StringField::agent) : std::string_view{};
+    // A root's span may say nothing of how its task ended; that it was handed to a person, another has said.
+    if (event.outcome_is_guess() && tasks.was_handed_over(event.fields().get(StringField::correlation_id))) {
+      event.become_surfaced();
+    }
     const TaskTracker::Note note = tasks.apply(event.fields(), now, is_unkeyed || now < moving_until);
     if (note.not_tracked) ++totals.tasks_not_tracked;
     if (note.task != nullptr) {
@@ -417,15 +423,33 @@ struct IngestPartition::State {
       identity = mix(1, hash64(event.get(StringField::event_id)));
     } else if (event.has(StringField::span_id)) {
       identity = mix(2 + static_cast<std::uint64_t>(event.type), hash64(event.get(StringField::span_id)));
+      if (event.type == EventType::tool_call) identity = mix(identity, hash64(event.get(StringField::tool)));
     } else {
       return false;
     }
     return identities.seen(mix(identity, hash64(event.get(StringField::correlation_id))));
   }
 
+  // The client and the server of a tool have a span each, one the other's parent: whichever comes first counts.
+  bool is_tool_told_already(const EventFields& event) {
+    const std::uint64_t task = hash64(event.get(StringField::correlation_id));
+    const std::uint64_t tool = hash64(event.get(StringField::tool));
+    const auto call = [&](std::uint64_t what, StringField field) {
+      return mix(mix(mix(what, hash64(event.get(field))), tool), task);
+    };
+    const bool is_outer = identities.knows(call(parent_of_a_tool_call, StringField::span_id));
+    const std::string_view parent = event.get(StringField::parent_span_id);
+    if (parent.empty() || parent == event.get(StringField::span_id)) return is_outer;
+    const bool is_inner = identities.knows(call(a_tool_call, StringField::parent_span_id));
+    if (!is_inner) identities.seen(call(parent_of_a_tool_call, StringField::parent_span_id));
+    return is_outer || is_inner;
+  }
+
   // One call that is reported by two spans, one the other's parent, counts once: whichever comes first.
   bool is_told_already(const EventFields& event) {
-    if (event.type != EventType::step || !event.has(StringField::span_id)) return false;
+    if (!event.has(StringField::span_id)) return false;
+    if (event.type == EventType::tool_call) return !event.has(StringField::event_id) && is_tool_told_already(event);
+    if (event.type != EventType::step) return false;
     if (!event.has(NumberField::tokens_in) && !event.has(NumberField::tokens_out)) return false;
     const std::uint64_t task = hash64(event.get(StringField::correlation_id));
     const auto call = [&](std::uint64_t what, StringField field) {

@@ -98,16 +98,30 @@ std::string encode(const Task& task, const std::vector<std::uint64_t>& fired_rul
   Task copy = task;  // the description takes what a reader fills
   std::vector<std::uint64_t> copied_rules = fired_rules;
   pass(writer, copy, copied_rules);
-  return writer.take();
+  if (!task.was_handed_over) return writer.take();
+  Writer flags;
+  flags.number(1);
+  std::string sections;
+  wire::append_section(sections, flags.take());
+  return wire::join(writer.take(), sections);
 }
 
 bool decode_task(std::string_view bytes, Task& task, std::vector<std::uint64_t>& fired_rules) {
-  Reader reader(bytes);
+  const auto parts = wire::parts_of(bytes);
+  if (!parts) return false;
+  Reader reader(parts->record);
   std::uint64_t version = 0;
   reader.number(version);
   if (version != task_version) return false;
   pass(reader, task, fired_rules);
-  return reader.read_all();
+  if (!reader.read_all()) return false;
+  std::string_view sections = parts->sections;
+  const auto own = sections.empty() ? std::string_view{} : *wire::next_section(sections);
+  std::uint64_t flags = 0;
+  Reader more(own);
+  if (!own.empty()) more.number(flags);  // behind it a later release may say more
+  task.was_handed_over = (flags & 1) != 0;
+  return more.good();
 }
 
 std::string encode(const HaltLedger::Known& halt) {

@@ -17,6 +17,11 @@ namespace tocsin {
 
 class UnknownSections {
  public:
+  // How many sections of a key's record this release knows.
+  using Known = std::size_t (*)(std::string_view key);
+
+  explicit UnknownSections(Known known = [](std::string_view) -> std::size_t { return 0; }) : known_(known) {}
+
   // The part of a restored record that this release reads; nothing where it is cut short.
   std::optional<std::string_view> take_off(std::string_view key, std::string_view value);
 
@@ -24,6 +29,7 @@ class UnknownSections {
   void put_back(std::vector<StateRecord>& records, std::size_t from);
 
  private:
+  Known known_;
   std::map<std::string, std::string, std::less<>> by_key_;
 };
 

@@ -39,9 +39,10 @@ struct Task {
   std::uint32_t fired_rules = 0;       // by number of the rule among those of mode task
   std::uint32_t agent_slot = 0;        // of its agent's figures
   bool saw_start = false;
-  bool is_unkeyed = false;  // some of its events may be in another partition: nothing is said about its end
-  bool is_stored = false;   // in the partition's state: its removal is a change
-  bool is_changed = false;  // of the slot: it stands in the tracker's list of changes
+  bool was_handed_over = false;  // to a person
+  bool is_unkeyed = false;       // some of its events may be in another partition: nothing is said about its end
+  bool is_stored = false;        // in the partition's state: its removal is a change
+  bool is_changed = false;       // of the slot: it stands in the tracker's list of changes
 
   std::string_view field(StringField name) const {
     for (std::size_t i = 0; i < task_fields.size(); ++i) {

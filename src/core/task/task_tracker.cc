@@ -128,6 +128,7 @@ TaskTracker::Note TaskTracker::apply(const EventFields& event, RecordTime now, b
     says_more = true;  // a spec, for one, has bounds
   }
   task.last_event = std::max(task.last_event, at);
+  task.was_handed_over = task.was_handed_over || event.step_type() == StepType::surface;
   switch (event.type) {
     case EventType::task_started:
       start(task, event, at);
@@ -187,6 +188,11 @@ void TaskTracker::finish(Task& task, EventTime at, RecordTime now) {
 bool TaskTracker::is_open(std::string_view correlation_id) const {
   const TaskTable::Slot slot = tasks_.find(hash64(correlation_id), correlation_id);
   return slot != TaskTable::none && !tasks_[slot].ended;
+}
+
+bool TaskTracker::was_handed_over(std::string_view correlation_id) const {
+  const TaskTable::Slot slot = tasks_.find(hash64(correlation_id), correlation_id);
+  return slot != TaskTable::none && tasks_[slot].was_handed_over;
 }
 
 void TaskTracker::lose_track() {

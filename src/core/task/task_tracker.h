@@ -53,6 +53,8 @@ class TaskTracker {
 
   std::size_t open_tasks() const { return open_; }
   bool is_open(std::string_view correlation_id) const;
+  // Whether an event of this task has said that a person has it.
+  bool was_handed_over(std::string_view correlation_id) const;
 
   // Calls visit(correlation_id, const Task*, fired_rules) for each task that changed since the last call; null: it is
   // removed. `fired_rules`: hashes of their names. A task that was removed and came again is visited twice, in that

@@ -8,9 +8,11 @@
 
 #include "app/demo/run_generator.h"
 #include "app/shipped_files.h"
+#include "base/wire.h"
 #include "core/sanitize/shipped_patterns.h"
 #include "core/stage/block_codec.h"
 #include "core/stage/ingest_stage.h"
+#include "core/stage/unknown_sections.h"
 #include "core/test_support.h"
 
 namespace tocsin {
@@ -514,6 +516,39 @@ TEST(IngestState, ThePositionIsAsciiOfBoundedLength) {
   EXPECT_EQ(to_text(*position), longest) << "each number has its place";
   EXPECT_LE(longest.size(), most_position_bytes);
   EXPECT_EQ(to_text(*read_position(longest + " 7")), longest) << "what a later release appends is passed over";
+}
+
+TEST(IngestState, ATaskThatAPersonHasSaysSoInASectionThatOthersFollow) {
+  Task task;
+  task.was_handed_over = true;
+  const std::string value = encode(task, {});
+  Task again;
+  std::vector<std::uint64_t> fired;
+  ASSERT_TRUE(decode_task(value, again, fired));
+  EXPECT_TRUE(again.was_handed_over);
+  ASSERT_TRUE(decode_task(wire::parts_of(value)->record, again, fired)) << "what the release before wrote";
+  EXPECT_FALSE(again.was_handed_over);
+
+  // What a later release appends is passed over, and is written again behind what this one knows.
+  std::string sections(wire::parts_of(value)->sections);
+  wire::append_section(sections, "more");
+  UnknownSections unknown([](std::string_view) { return task_sections; });
+  const std::string later = wire::join(wire::parts_of(value)->record, sections);
+  const auto own = unknown.take_off("task/1", later);
+  ASSERT_TRUE(own);
+  EXPECT_EQ(*own, std::string(later.substr(0, own->size())));
+  ASSERT_TRUE(decode_task(*own, again, fired));
+  EXPECT_TRUE(again.was_handed_over);
+  task.was_handed_over = false;
+  std::vector<StateRecord> records{{"task/1", encode(task, {})}, {"task/2", encode(task, {})}};
+  unknown.put_back(records, 0);
+  auto parts = wire::parts_of(records[0].value);
+  ASSERT_TRUE(parts);
+  EXPECT_EQ(wire::next_section(parts->sections), "");
+  EXPECT_EQ(wire::next_section(parts->sections), "more");
+  ASSERT_TRUE(decode_task(records[0].value, again, fired));
+  EXPECT_FALSE(again.was_handed_over);
+  EXPECT_EQ(wire::parts_of(records[1].value)->sections, "");
 }
 
 TEST(IngestState, WhatIsNoneOfItsRecordsIsRefusedAndChangesNothing) {

@@ -13,6 +13,8 @@ constexpr DialectRow rows[] = {
     {"cost_usd", Meaning::cost},
     {"tool_name", Meaning::tool},
     {"error_type", Meaning::error_type},
+    {"decision", Meaning::decision},
+    {"source", Meaning::decided_by},
     {"tool_parameters", Meaning::argument},
     {"tool_input", Meaning::argument},
     {"prompt", Meaning::content},
@@ -30,13 +32,14 @@ constexpr DialectRow rows[] = {
     {"full_command", Meaning::argument},
     {"user_prompt", Meaning::content},
 };
-// A tool is reported by two spans: only its execution says whether it failed.
+// A tool is reported by two spans: only its execution says whether it failed. A tool that may not be called has none:
+// the decision is all that there is.
 constexpr KindWord kinds[] = {
     {"span.type", "llm_request", SpanKind::model_call},  {"span.type", "tool.execution", SpanKind::tool_call},
     {"span.type", "tool", SpanKind::workflow},           {"span.type", "interaction", SpanKind::agent},
     {"event.name", "user_prompt", SpanKind::agent},      {"event.name", "api_request", SpanKind::model_call},
     {"event.name", "api_error", SpanKind::model_call},   {"event.name", "tool_result", SpanKind::tool_call},
-    {"event.name", "tool_decision", SpanKind::workflow}, {"event.name", "assistant_response", SpanKind::workflow},
+    {"event.name", "tool_decision", SpanKind::decision}, {"event.name", "assistant_response", SpanKind::workflow},
 };
 
 }  // namespace

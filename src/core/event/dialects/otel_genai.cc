@@ -30,6 +30,9 @@ constexpr DialectRow rows[] = {
     {"gen_ai.output.messages", Meaning::content},
     {"gen_ai.system_instructions", Meaning::content},
     {"gen_ai.tool.definitions", Meaning::content},
+    {"gen_ai.evaluation.name", Meaning::suite, TimeUnit::none, "1.38"},
+    {"gen_ai.evaluation.score.value", Meaning::score, TimeUnit::none, "1.38"},
+    {"gen_ai.evaluation.explanation", Meaning::content, TimeUnit::none, "1.38"},
     {log_body_name, Meaning::content},
     {"error.type", Meaning::error_type},
     {"session.id", Meaning::session_id},
@@ -43,6 +46,10 @@ constexpr KindWord kinds[] = {
     {"gen_ai.operation.name", "execute_tool", SpanKind::tool_call},
     {"gen_ai.operation.name", "invoke_agent", SpanKind::agent},
     {"gen_ai.operation.name", "invoke_workflow", SpanKind::workflow},
+    {"event.name", "gen_ai.evaluation.result", SpanKind::evaluation},
+    // Semantic Kernel's
+    {"gen_ai.operation.name", "chat.completions", SpanKind::model_call},
+    {"gen_ai.operation.name", "text.completions", SpanKind::model_call},
 };
 
 }  // namespace

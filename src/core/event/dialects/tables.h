@@ -8,10 +8,12 @@ namespace tocsin::dialect {
 
 extern const Dialect tocsin;
 extern const Dialect otel_genai;
+extern const Dialect mcp;
 extern const Dialect openinference;
 extern const Dialect openllmetry;
 extern const Dialect langfuse;
 extern const Dialect langsmith;
+extern const Dialect google_adk;
 extern const Dialect logfire;
 extern const Dialect vercel_ai;
 extern const Dialect claude_code;
