@@ -33,6 +33,10 @@ std::string wire_name(NumberField field) {
   switch (field) {
     case NumberField::cost:
       return "cost_usd";
+    case NumberField::cost_input:
+    case NumberField::cost_cached:
+    case NumberField::cost_output:
+      return std::string(name_of(field)) + "_usd";
     case NumberField::ttft:
       return "ttft_ms";
     case NumberField::generation:

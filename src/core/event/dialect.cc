@@ -84,6 +84,9 @@ std::string_view name_of(Meaning meaning) {
                                                               "budget: wall clock",
                                                               "budget: tokens",
                                                               "budget: cost",
+                                                              "concurrent tasks",
+                                                              "queue depth",
+                                                              "cost an hour",
                                                               "content",
                                                               "arguments"};
   return names[static_cast<std::size_t>(meaning)];

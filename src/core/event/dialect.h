@@ -73,10 +73,13 @@ enum class Meaning : std::uint8_t {
   budget_wall_clock,
   budget_tokens,
   budget_cost,
+  concurrent_tasks,  // of metrics: of an agent as a whole
+  queue_depth,
+  cost_per_hour,
   content,
   argument,
 };
-inline constexpr std::size_t meaning_count = 45;
+inline constexpr std::size_t meaning_count = 48;
 
 enum class TimeUnit : std::uint8_t { none, seconds, milliseconds };
 

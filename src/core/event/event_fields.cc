@@ -57,7 +57,10 @@ constexpr std::array<std::string_view, number_field_count> number_names{"tokens_
                                                                         "budget.tokens",
                                                                         "budget.cost",
                                                                         "started_at",
-                                                                        "tokens_cache_write"};
+                                                                        "tokens_cache_write",
+                                                                        "cost_input",
+                                                                        "cost_cached",
+                                                                        "cost_output"};
 
 constexpr std::array<std::string_view, enum_field_count> enum_names{"outcome", "step_type", "authz"};
 

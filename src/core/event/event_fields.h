@@ -83,8 +83,11 @@ enum class NumberField : std::uint8_t {
   budget_cost,
   started_at,  // milliseconds since the epoch
   tokens_cache_write,
+  cost_input,   // what `cost` is made of, by the table of prices: input that was not read from a cache,
+  cost_cached,  // input that was,
+  cost_output,  // and output
 };
-inline constexpr std::size_t number_field_count = 19;
+inline constexpr std::size_t number_field_count = 22;
 
 // Closed sets of words. `absent` (0) is what is not there; `other` a word that the format does not know.
 enum class EnumField : std::uint8_t { outcome, step_type, authz };

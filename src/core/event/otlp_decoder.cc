@@ -23,6 +23,9 @@ constexpr int most_levels = 32;
 constexpr std::size_t most_attributes = 65'536;
 constexpr std::size_t most_spans = 16'384;
 constexpr int status_error = 2;
+// What agents' metrics are called. Their figures repeat those of spans and logs: what they say of an agent as a whole
+// counts, and their texts are scanned.
+constexpr std::string_view metric_prefixes[] = {"gen_ai.", "claude_code.", "tocsin.", "llm.", "traceloop."};
 
 // Field numbers of opentelemetry-proto, trace/v1 and common/v1.
 enum class TracesField : protozero::pbf_tag_type { resource_spans = 1 };
@@ -51,6 +54,24 @@ enum class LogField : protozero::pbf_tag_type {
   span_id = 10,
   observed_time = 11,
   event_name = 12
+};
+// metrics/v1. Each kind of metric holds its points in field 1; where a point has what differs from kind to kind.
+enum class MetricField : protozero::pbf_tag_type {
+  name = 1,
+  gauge = 5,
+  sum = 7,
+  histogram = 9,
+  exponential_histogram = 10,
+  summary = 11
+};
+enum class PointsField : protozero::pbf_tag_type { data_points = 1 };
+enum class NumberPointField : protozero::pbf_tag_type { time = 3, as_double = 4, as_int = 6, attributes = 7 };
+enum class SumPointField : protozero::pbf_tag_type {
+  attributes_of_exponential = 1,
+  time = 3,
+  sum = 5,
+  attributes_of_summary = 7,
+  attributes = 9
 };
 enum class EventField : protozero::pbf_tag_type { time = 1, name = 2, attributes = 3 };
 enum class StatusField : protozero::pbf_tag_type { message = 2, code = 3 };
@@ -284,7 +305,8 @@ struct OtlpDecoder::State {
   // Log records and metrics stand at the same places of messages that look alike. Of a span whose attributes have no
   // name that any dialect has only the ids and times are read: most of a service's spans are such.
   Look look_at(protozero::pbf_message<SpanField> message) const {
-    bool has_trace = false, has_name = false;
+    bool has_trace = false, has_name = false, has_time = false;
+    const auto whole = message;
     while (message.next()) {
       const pbf_wire_type type = message.wire_type();
       switch (message.tag()) {
@@ -295,6 +317,7 @@ struct OtlpDecoder::State {
         case SpanField::start:
         case SpanField::end:
           if (type != pbf_wire_type::fixed64) return Look::no_span;
+          has_time = true;
           message.skip();
           break;
         case SpanField::attributes: {
@@ -319,7 +342,7 @@ struct OtlpDecoder::State {
           message.skip();
       }
     }
-    if (!has_trace) return Look::no_span;
+    if (!has_trace || (!has_time && is_metric(whole))) return Look::no_span;
     return has_name || reads_all ? Look::ours : Look::nobodys;
   }
 
@@ -438,6 +461,110 @@ struct OtlpDecoder::State {
     return add_span(span);
   }
 
+  // A name, and points of one kind. Where a metric has a gauge or a sum, a span has a text or a time.
+  template <class Field>
+  static bool is_metric(protozero::pbf_message<Field> message) {
+    bool has_name = false, has_points = false;
+    while (message.next()) {
+      const auto tag = static_cast<protozero::pbf_tag_type>(message.tag());
+      const bool is_bytes = message.wire_type() == bytes_type;
+      const auto is = [&](MetricField field) { return tag == static_cast<protozero::pbf_tag_type>(field); };
+      if (is(MetricField::name)) {
+        if (!is_bytes) return false;
+        const std::string_view name = view_of(message.get_view());
+        has_name = !name.empty() && std::all_of(name.begin(), name.end(), [](char c) { return c > ' ' && c < 0x7f; });
+        continue;
+      }
+      has_points =
+          has_points || (is_bytes && (is(MetricField::gauge) || is(MetricField::sum) || is(MetricField::histogram) ||
+                                      is(MetricField::summary) || is(MetricField::exponential_histogram)));
+      message.skip();
+    }
+    return has_name && has_points;
+  }
+
+  static bool is_known_metric(std::string_view name) {
+    return std::any_of(std::begin(metric_prefixes), std::end(metric_prefixes),
+                       [&](std::string_view prefix) { return name.starts_with(prefix); });
+  }
+
+  // A point as a log record: its attributes, and its value under the name of the metric.
+  bool add_point(Span& span, const AttributeValue& value) {
+    if (!add_attribute(span.name, false)) return false;
+    batch.attributes.back().value = value;
+    return add_log(span, 0);
+  }
+
+  bool read_metric(protozero::pbf_message<MetricField> message, Span span) {
+    auto names_first = message;
+    while (names_first.next(MetricField::name, bytes_type)) span.name = view_of(names_first.get_view());
+    if (!reads_all && !is_known_metric(span.name) && names->find(span.name) == nullptr) return true;
+    span.is_log = span.is_metric = true;
+    while (message.next()) {
+      const auto kind = message.tag();
+      const bool holds_points =
+          message.wire_type() == bytes_type &&
+          (kind == MetricField::gauge || kind == MetricField::sum || kind == MetricField::histogram ||
+           kind == MetricField::exponential_histogram || kind == MetricField::summary);
+      if (!holds_points) {
+        message.skip();
+        continue;
+      }
+      protozero::pbf_message<PointsField> points = message.get_message();
+      while (points.next(PointsField::data_points, bytes_type)) {
+        const bool is_number = kind == MetricField::gauge || kind == MetricField::sum;
+        const auto attributes = kind == MetricField::histogram ? SumPointField::attributes
+                                : kind == MetricField::summary ? SumPointField::attributes_of_summary
+                                                               : SumPointField::attributes_of_exponential;
+        const bool good = is_number ? read_number_point(points.get_message(), span)
+                                    : read_sum_point(points.get_message(), span, attributes);
+        if (!good) return false;
+      }
+    }
+    return true;
+  }
+
+  bool read_number_point(protozero::pbf_message<NumberPointField> point, Span span) {
+    span.begin = attribute_count();
+    AttributeValue value;
+    while (point.next()) {
+      switch (point.tag_and_type()) {
+        case fixed_of(NumberPointField::time):
+          span.end_ns = static_cast<std::int64_t>(point.get_fixed64());
+          break;
+        case fixed_of(NumberPointField::as_double):
+          value = {AttributeValue::Kind::number, {}, 0, point.get_double()};
+          break;
+        case fixed_of(NumberPointField::as_int):
+          value = {AttributeValue::Kind::integer, {}, point.get_sfixed64(), 0};
+          break;
+        case bytes_of(NumberPointField::attributes):
+          if (!read_key_value(point.get_message(), false, 0, 0)) return false;
+          break;
+        default:
+          point.skip();
+      }
+    }
+    return add_point(span, value);
+  }
+
+  bool read_sum_point(protozero::pbf_message<SumPointField> point, Span span, SumPointField attributes) {
+    span.begin = attribute_count();
+    AttributeValue value;
+    while (point.next()) {
+      if (point.tag_and_type() == fixed_of(SumPointField::time)) {
+        span.end_ns = static_cast<std::int64_t>(point.get_fixed64());
+      } else if (point.tag_and_type() == fixed_of(SumPointField::sum)) {
+        value = {AttributeValue::Kind::number, {}, 0, point.get_double()};
+      } else if (point.tag_and_type() == bytes_of(attributes)) {
+        if (!read_key_value(point.get_message(), false, 0, 0)) return false;
+      } else {
+        point.skip();
+      }
+    }
+    return add_point(span, value);
+  }
+
   bool read_scope_spans(protozero::pbf_message<ScopeSpansField> message, Span span) {
     protozero::pbf_message<ScopeSpansField> scopes = message;
     while (scopes.next(ScopeSpansField::scope, bytes_type)) {
@@ -451,6 +578,8 @@ struct OtlpDecoder::State {
         if (!read_span(protozero::pbf_message<SpanField>(bytes), span, look == Look::ours)) return false;
       } else if (is_log(protozero::pbf_message<LogField>(bytes))) {
         if (!read_log(protozero::pbf_message<LogField>(bytes), span)) return false;
+      } else if (is_metric(protozero::pbf_message<MetricField>(bytes))) {
+        if (!read_metric(protozero::pbf_message<MetricField>(bytes), span)) return false;
       }
     }
     return true;
@@ -706,6 +835,53 @@ struct OtlpDecoder::State {
     return good && add_log(span, observed_ns);
   }
 
+  // Its points may stand before its name: they are told afterwards.
+  bool read_json_metric(ondemand::value& metric) {
+    const std::size_t first = batch.spans.size();
+    std::string_view metric_name;
+    const bool good = for_members(metric, [&](std::string_view key, ondemand::value& kind) {
+      if (key == "name") return read_text(kind, metric_name);
+      if (key != "gauge" && key != "sum" && key != "histogram" && key != "exponentialHistogram" && key != "summary")
+        return true;
+      return for_members(kind, [&](std::string_view name, ondemand::value& points) {
+        return name != "dataPoints" ||
+               for_items(points, [&](ondemand::value& point) { return read_json_point(point); });
+      });
+    });
+    if (!good) return false;
+    if (!reads_all && !is_known_metric(metric_name) && names->find(metric_name) == nullptr) {
+      batch.spans.resize(first);
+      return true;
+    }
+    for (std::size_t i = first; i < batch.spans.size(); ++i) {
+      batch.spans[i].name = metric_name;
+      batch.attributes[batch.spans[i].end - 1].name = metric_name;
+    }
+    return true;
+  }
+
+  bool read_json_point(ondemand::value& point) {
+    Span span;
+    span.is_log = span.is_metric = true;
+    span.begin = attribute_count();
+    AttributeValue value;
+    const bool good = for_members(point, [&](std::string_view key, ondemand::value& member) {
+      if (key == "timeUnixNano") return read_integer(member, span.end_ns);
+      if (key == "attributes") return read_json_attributes(member);
+      if (key == "asInt") {
+        value.kind = AttributeValue::Kind::integer;
+        return read_integer(member, value.integer);
+      }
+      if (key != "asDouble" && key != "sum") return true;
+      ondemand::json_type type{};
+      if (auto code = member.type().get(type)) return fail(code);
+      if (type != ondemand::json_type::number) return true;  // "NaN" and the infinities are texts
+      value.kind = AttributeValue::Kind::number;
+      return !member.get_double().get(value.number) || fail(DecodeError::wrong_type);
+    });
+    return good && add_point(span, value);
+  }
+
   bool read_json(std::string_view record) {
     input.resize(std::max(input.size(), record.size() + simdjson::SIMDJSON_PADDING));
     std::memcpy(input.data(), record.data(), record.size());
@@ -715,7 +891,7 @@ struct OtlpDecoder::State {
     ondemand::value root;
     if (auto code = document.get_value().get(root)) return fail(code);
     const bool good = for_members(root, [&](std::string_view key, ondemand::value& resources) {
-      if (key != "resourceSpans" && key != "resourceLogs") return true;
+      if (key != "resourceSpans" && key != "resourceLogs" && key != "resourceMetrics") return true;
       return for_items(resources, [&](ondemand::value& resource) { return read_json_resource(resource); });
     });
     if (!good) return false;
@@ -737,7 +913,9 @@ struct OtlpDecoder::State {
           return read;
         });
       }
-      if (key != "scopeSpans" && key != "scopeLogs" && key != "instrumentationLibrarySpans") return true;
+      const bool is_scope =
+          key == "scopeSpans" || key == "scopeLogs" || key == "scopeMetrics" || key == "instrumentationLibrarySpans";
+      if (!is_scope) return true;
       return for_items(member, [&](ondemand::value& scope) { return read_json_scope(scope); });
     });
     for (std::size_t i = first; i < batch.spans.size(); ++i) {
@@ -756,9 +934,10 @@ struct OtlpDecoder::State {
           return name != "name" || read_text(part, scope);
         });
       }
-      if (key != "spans" && key != "logRecords") return true;
-      return for_items(
-          member, [&](ondemand::value& one) { return key == "spans" ? read_json_span(one) : read_json_log(one); });
+      if (key != "spans" && key != "logRecords" && key != "metrics") return true;
+      return for_items(member, [&](ondemand::value& one) {
+        return key == "spans" ? read_json_span(one) : key == "metrics" ? read_json_metric(one) : read_json_log(one);
+      });
     });
     for (std::size_t i = first; i < batch.spans.size(); ++i) batch.spans[i].scope = scope;
     return good;

@@ -1,6 +1,6 @@
-// OTLP records to span batches: traces and logs, in protobuf as the Collector's Kafka exporter and the SDKs write it
-// (TracesData and ExportTraceServiceRequest are the same bytes), and in its JSON form. Which of them a record holds
-// is told by what stands in it.
+// OTLP records to span batches: traces, logs and the metrics of agents, in protobuf as the Collector's Kafka exporter
+// and the SDKs write it (TracesData and ExportTraceServiceRequest are the same bytes), and in its JSON form. Which of
+// them a record holds is told by what stands in it.
 //
 // Wire format: opentelemetry-proto v1, https://opentelemetry.io/docs/specs/otlp/. Fields that it does not know are
 // passed over. A record is decoded as a whole or refused with a reason, never with an exception and never with a byte
@@ -40,7 +40,7 @@ class OtlpDecoder {
   // All spans are read whole: for people who look for what nobody knows.
   void read_all_spans();
 
-  // The batch stays valid until the next call, and no longer than `record`. Metrics give none.
+  // The batch stays valid until the next call, and no longer than `record`.
   [[nodiscard]] Result<const SpanBatch*, DecodeError> decode(std::string_view record, RecordForm form);
 
  private:

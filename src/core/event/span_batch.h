@@ -46,6 +46,7 @@ struct Span {
   bool is_error = false;
   bool is_open = false;              // it has begun and will come again when it ends
   bool is_log = false;               // a log record: what it says of a call, its span says too, where it has one
+  bool is_metric = false;            // the same of a metric's point: its value is the attribute of its name
   std::uint32_t begin = 0, end = 0;  // of its attributes
   std::uint32_t resource_begin = 0, resource_end = 0;  // of its resource's
   std::uint32_t events_begin = 0, events_end = 0;

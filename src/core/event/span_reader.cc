@@ -286,7 +286,8 @@ struct SpanReader::State {
       }
       reading.found.offer(static_cast<std::size_t>(meaning), &attribute, entry->rank);
     }
-    if (span.is_log && reading.kind == SpanKind::other) read_kind_of_event(span, reading);
+    if (span.is_metric) reading.kind = SpanKind::other;
+    if (span.is_log && !span.is_metric && reading.kind == SpanKind::other) read_kind_of_event(span, reading);
     // Tokens of a model on a span that does not say what it is.
     const bool has_model =
         reading.get(Meaning::request_model) != nullptr || reading.get(Meaning::response_model) != nullptr;
@@ -295,7 +296,8 @@ struct SpanReader::State {
     }
     if (span.is_log) {
       reading.is_root = false;
-      reading.is_ours = reading.kind != SpanKind::other || is_genai || span.name.starts_with(genai_prefix);
+      reading.is_ours =
+          reading.kind != SpanKind::other || is_genai || span.is_metric || span.name.starts_with(genai_prefix);
     }
     if (reading.kind != SpanKind::other || reading.is_root || reading.is_ours) {
       look_at_resource(span);
@@ -441,6 +443,7 @@ struct SpanReader::State {
   // In a trace there are spans that say the same, and are counted.
   static EventType type_of_log(const Span& span, const Reading& reading) {
     const bool has_trace = !span.trace_id.empty();
+    if (span.is_metric) return EventType::system;
     if (reading.kind == SpanKind::evaluation) return type_of_evaluation(reading);
     if (reading.kind == SpanKind::decision && is_refused(reading)) return EventType::tool_call;
     if (!has_trace && text_of(reading.get(Meaning::turn_id)).empty()) return EventType::system;  // of no task
@@ -780,6 +783,11 @@ struct SpanReader::State {
         break;
       case EventType::task_started:
         set_started(reading);
+        break;
+      case EventType::system:
+        set(NumberField::concurrent_tasks, scaled(reading.get(Meaning::concurrent_tasks), 0));
+        set(NumberField::queue_depth, scaled(reading.get(Meaning::queue_depth), 0));
+        set(NumberField::cost_per_hour, scaled(reading.get(Meaning::cost_per_hour), 6));
         break;
       case EventType::review:
       case EventType::eval_result:

@@ -45,6 +45,9 @@ constexpr Field fields[] = {
     {"budget_wall_clock_s", Meaning::budget_wall_clock, TimeUnit::seconds},
     {"budget_tokens", Meaning::budget_tokens},
     {"budget_cost_usd", Meaning::budget_cost},
+    {"concurrent_tasks", Meaning::concurrent_tasks},
+    {"queue_depth", Meaning::queue_depth},
+    {"cost_per_hour", Meaning::cost_per_hour},
     {"content", Meaning::content},
     {"arguments", Meaning::argument},
 };

@@ -19,6 +19,9 @@ enum class NumberUnit : std::uint8_t { plain, money, duration, time, millionths 
 NumberUnit unit_of(NumberField field) {
   switch (field) {
     case NumberField::cost:
+    case NumberField::cost_input:
+    case NumberField::cost_cached:
+    case NumberField::cost_output:
     case NumberField::cost_per_hour:
     case NumberField::budget_cost:
       return NumberUnit::money;

@@ -36,9 +36,23 @@ std::string_view without_day(std::string_view name) {
   return name;
 }
 
+// Where nobody says more: by what a million tokens of output cost.
+std::string_view tier_of(const Price& price) {
+  constexpr std::int64_t dollar = 1'000'000;
+  return price.output <= dollar ? "economy" : price.output <= 12 * dollar ? "standard" : "premium";
+}
+
 }  // namespace
 
-std::optional<std::int64_t> cost_of(const TokenCounts& tokens, const Price& price) {
+CallCost CallCost::of(std::int64_t other_total) const {
+  const double scale = total > 0 ? static_cast<double>(other_total) / static_cast<double>(total) : 0;
+  const auto share = [&](std::int64_t part) { return static_cast<std::int64_t>(static_cast<double>(part) * scale); };
+  CallCost scaled{other_total, std::min(share(cached), other_total), 0};
+  scaled.output = std::min(share(output), other_total - scaled.cached);
+  return scaled;
+}
+
+std::optional<CallCost> cost_of(const TokenCounts& tokens, const Price& price) {
   // A call has at most 10^9 tokens, a token costs at most 10^5 micro-dollars: the sum fits.
   constexpr std::int64_t most_tokens = 1'000'000'000;
   for (const std::int64_t count : {tokens.in, tokens.cached, tokens.written, tokens.out}) {
@@ -47,13 +61,16 @@ std::optional<std::int64_t> cost_of(const TokenCounts& tokens, const Price& pric
   // Where the input is less than what it should hold, it was written without it.
   const std::int64_t apart = tokens.cached + tokens.written;
   const std::int64_t plain = apart > tokens.in ? tokens.in : tokens.in - apart;
-  const double total = static_cast<double>(plain) * static_cast<double>(price.input) +
-                       static_cast<double>(tokens.cached) * static_cast<double>(price.cached_input) +
-                       static_cast<double>(tokens.written) * static_cast<double>(price.cache_write) +
-                       static_cast<double>(tokens.out) * static_cast<double>(price.output);
+  const double cached = static_cast<double>(tokens.cached) * static_cast<double>(price.cached_input);
+  const double output = static_cast<double>(tokens.out) * static_cast<double>(price.output);
+  const double total = static_cast<double>(plain) * static_cast<double>(price.input) + cached +
+                       static_cast<double>(tokens.written) * static_cast<double>(price.cache_write) + output;
   constexpr double exact = 9e15;  // integers up to here are exact in a double
   if (total > exact) return std::nullopt;
-  return (static_cast<std::int64_t>(total) + per / 2) / per;
+  const auto rounded = [](double sum) { return (static_cast<std::int64_t>(sum) + per / 2) / per; };
+  // The parts are rounded down, so that they are never more than the whole.
+  const auto down = [](double sum) { return static_cast<std::int64_t>(sum) / per; };
+  return CallCost{rounded(total), down(cached), down(output)};
 }
 
 void PriceBook::read(const YamlNode& list, const std::string& file, Diagnostics& diagnostics) {
@@ -71,6 +88,7 @@ void PriceBook::read(const YamlNode& list, const std::string& file, Diagnostics&
     price.cached_input = money("cached_input").value_or(price.input);
     price.cache_write = money("cache_write").value_or(price.input);
     price.output = money("output").value_or(0);
+    price.tier = reader.text("tier").value_or(std::string(tier_of(price)));
     if (const auto day = reader.text("from")) {
       const auto time = parse_rfc3339(*day + "T00:00:00Z");
       if (!time) reader.error(*node.find("from"), "bad-value", "'from' is a day, written as \"2026-01-31\"");

@@ -23,6 +23,7 @@ struct Price {
   std::int64_t cached_input = 0;
   std::int64_t cache_write = 0;
   std::int64_t output = 0;
+  std::string tier;  // of the model: as the file says, else by the price of its output
   EventTime from{Duration{INT64_MIN / 2}};
 };
 
@@ -34,8 +35,18 @@ struct TokenCounts {
   std::int64_t out = 0;
 };
 
-// In micro-dollars, rounded half up once. Nothing where it is more than a call can cost.
-std::optional<std::int64_t> cost_of(const TokenCounts& tokens, const Price& price);
+// Micro-dollars.
+struct CallCost {
+  std::int64_t total = 0;  // rounded half up once
+  std::int64_t cached = 0;
+  std::int64_t output = 0;
+  std::int64_t input() const { return total - cached - output; }  // what was not read from a cache
+
+  // The same shares of a total that somebody else gives.
+  CallCost of(std::int64_t other_total) const;
+};
+// Nothing where it is more than a call can cost.
+std::optional<CallCost> cost_of(const TokenCounts& tokens, const Price& price);
 
 class PriceBook {
  public:

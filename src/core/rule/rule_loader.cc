@@ -430,7 +430,7 @@ class RuleLoader {
     if (!counts) {
       measured.aggregate.kind = Aggregate::Kind::sum;
       measured.aggregate.number = *field;
-      if (*field == NumberField::cost || *field == NumberField::cost_per_hour) measured.value.unit = Unit::money;
+      if (name_of(*field).starts_with("cost")) measured.value.unit = Unit::money;
       if (*field == NumberField::latency || *field == NumberField::ttft || *field == NumberField::generation) {
         measured.value.unit = Unit::duration;
       }

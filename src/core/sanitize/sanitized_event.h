@@ -74,6 +74,10 @@ class SanitizedEvent {
   // Of the end of a task that was handed to a person, where the end itself says nothing.
   void become_surfaced() { fields_.set(EnumField::outcome, static_cast<std::uint8_t>(Outcome::surfaced)); }
 
+  void fill(NumberField field, std::int64_t value) {
+    if (!fields_.has(field)) fields_.set(field, value);
+  }
+
   // What it cost by the table of prices. Requires: the event does not say so itself.
   void set_computed_cost(std::int64_t micro_usd) {
     fields_.set(NumberField::cost, micro_usd);

@@ -330,9 +330,14 @@ struct IngestPartition::State {
     if (note.not_tracked) ++totals.tasks_not_tracked;
     if (note.task != nullptr) {
       for (const StringField field : task_fields) event.fill(field, note.task->field(field));
+      event.fill(StringField::session_id, note.task->session);
     }
     event.fill(StringField::agent, guessed_agent);
-    if (event.fields().type == EventType::step) set_price(event);
+    if (event.fields().type == EventType::step) {
+      set_price(event);
+      if (note.task != nullptr) note.task->add_call(event.fields());
+    }
+    if (note.ended) fill_totals(event, *note.task);
     AgentEntry* const agent = agent_of(event.fields().get(StringField::env), event.fields().get(StringField::agent));
     count(event, note, agent);
     note_versions(event.fields(), agent);
@@ -345,10 +350,19 @@ struct IngestPartition::State {
     }
   }
 
-  // What the call cost, where it does not say so itself.
+  // An end that does not say so: what the calls of its task add up to.
+  static void fill_totals(SanitizedEvent& event, const Task& task) {
+    for (const auto& [field, sum] :
+         {std::pair(NumberField::tokens_in, task.tokens_in), std::pair(NumberField::tokens_out, task.tokens_out),
+          std::pair(NumberField::tokens_cached, task.tokens_cached), std::pair(NumberField::cost, task.cost)}) {
+      if (sum) event.fill(field, *sum);
+    }
+  }
+
+  // What the call cost, where it does not say so itself, and what that is made of.
   void set_price(SanitizedEvent& event) {
     const EventFields& fields = event.fields();
-    if (!rules->prices || fields.has(NumberField::cost) || !fields.has(StringField::model)) return;
+    if (!rules->prices || !fields.has(StringField::model)) return;
     TokenCounts tokens;
     tokens.in = fields.get_or(NumberField::tokens_in, 0);
     tokens.cached = fields.get_or(NumberField::tokens_cached, 0);
@@ -356,8 +370,19 @@ struct IngestPartition::State {
     tokens.out = fields.get_or(NumberField::tokens_out, 0);
     if (tokens.in == 0 && tokens.out == 0) return;
     const Price* const price = price_of(fields);
-    if (price == nullptr) return note_unpriced(fields.get(StringField::model));
-    if (const auto cost = cost_of(tokens, *price)) event.set_computed_cost(*cost);
+    const auto said = fields.get(NumberField::cost);
+    if (price == nullptr) {
+      if (!said) note_unpriced(fields.get(StringField::model));
+      return;
+    }
+    event.fill(StringField::model_tier, price->tier);
+    auto cost = cost_of(tokens, *price);
+    if (!cost) return;
+    if (said) cost = cost->of(*said);
+    if (!said) event.set_computed_cost(cost->total);
+    event.fill(NumberField::cost_input, cost->input());
+    event.fill(NumberField::cost_cached, cost->cached);
+    event.fill(NumberField::cost_output, cost->output);
   }
 
   // The name that the provider gave the model, else the one that was asked for; looked up once a day.

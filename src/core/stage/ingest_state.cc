@@ -46,6 +46,24 @@ void pass(Coder& coder, Task& task, std::vector<std::uint64_t>& fired_rules) {
   pass_hashes(coder, fired_rules);
 }
 
+// What releases before did not know of a task.
+template <class Coder>
+void pass_more(Coder& coder, Task& task) {
+  pass(coder, task.was_handed_over);
+  pass(coder, task.session);
+  for (auto* const sum : {&task.tokens_in, &task.tokens_out, &task.tokens_cached, &task.cost}) pass(coder, *sum);
+}
+
+void append_more(const Task& task, std::string& sections) {
+  const bool has_more = task.was_handed_over || !task.session.empty() || task.tokens_in || task.tokens_out ||
+                        task.tokens_cached || task.cost;
+  if (!has_more) return;
+  Task copy = task;
+  Writer writer;
+  pass_more(writer, copy);
+  wire::append_section(sections, writer.take());
+}
+
 template <class Coder>
 void pass(Coder& coder, HaltLedger::Known& halt) {
   pass_enum(coder, halt.state, 3);
@@ -98,11 +116,8 @@ std::string encode(const Task& task, const std::vector<std::uint64_t>& fired_rul
   Task copy = task;  // the description takes what a reader fills
   std::vector<std::uint64_t> copied_rules = fired_rules;
   pass(writer, copy, copied_rules);
-  if (!task.was_handed_over) return writer.take();
-  Writer flags;
-  flags.number(1);
   std::string sections;
-  wire::append_section(sections, flags.take());
+  append_more(task, sections);
   return wire::join(writer.take(), sections);
 }
 
@@ -117,10 +132,12 @@ bool decode_task(std::string_view bytes, Task& task, std::vector<std::uint64_t>&
   if (!reader.read_all()) return false;
   std::string_view sections = parts->sections;
   const auto own = sections.empty() ? std::string_view{} : *wire::next_section(sections);
-  std::uint64_t flags = 0;
-  Reader more(own);
-  if (!own.empty()) more.number(flags);  // behind it a later release may say more
-  task.was_handed_over = (flags & 1) != 0;
+  Task none;
+  Writer nothing;
+  pass_more(nothing, none);
+  const std::string defaults = nothing.take();
+  Reader more(own.empty() ? std::string_view(defaults) : own);
+  pass_more(more, task);  // behind it a later release may say more
   return more.good();
 }
 

@@ -8,6 +8,8 @@
 
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -40,9 +42,24 @@ struct Task {
   std::uint32_t agent_slot = 0;        // of its agent's figures
   bool saw_start = false;
   bool was_handed_over = false;  // to a person
-  bool is_unkeyed = false;       // some of its events may be in another partition: nothing is said about its end
-  bool is_stored = false;        // in the partition's state: its removal is a change
-  bool is_changed = false;       // of the slot: it stands in the tracker's list of changes
+  std::string session;           // some name it in one event of the task only
+  // What its model calls add up to; nothing where none says so.
+  std::optional<std::int64_t> tokens_in, tokens_out, tokens_cached, cost;
+
+  void add_call(const EventFields& call) {
+    const auto add = [&](std::optional<std::int64_t>& sum, NumberField field) {
+      const auto more = call.get(field);
+      if (more) sum = std::min(sum.value_or(0) + *more, largest_number);
+    };
+    add(tokens_in, NumberField::tokens_in);
+    add(tokens_out, NumberField::tokens_out);
+    add(tokens_cached, NumberField::tokens_cached);
+    add(cost, NumberField::cost);
+  }
+
+  bool is_unkeyed = false;  // some of its events may be in another partition: nothing is said about its end
+  bool is_stored = false;   // in the partition's state: its removal is a change
+  bool is_changed = false;  // of the slot: it stands in the tracker's list of changes
 
   std::string_view field(StringField name) const {
     for (std::size_t i = 0; i < task_fields.size(); ++i) {

@@ -128,6 +128,7 @@ TaskTracker::Note TaskTracker::apply(const EventFields& event, RecordTime now, b
     says_more = true;  // a spec, for one, has bounds
   }
   task.last_event = std::max(task.last_event, at);
+  if (task.session.empty()) task.session.assign(event.get(StringField::session_id));
   task.was_handed_over = task.was_handed_over || event.step_type() == StepType::surface;
   switch (event.type) {
     case EventType::task_started:

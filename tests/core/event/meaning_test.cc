@@ -221,5 +221,43 @@ TEST(Meaning, AnEvaluationOfOpenTelemetrys) {
   EXPECT_TRUE(one.has("eval.result", R"("suite":"Relevance","score":0.25)"));
 }
 
+TEST(Meaning, AnEndSaysWhatTheCallsOfItsTaskAddUpTo) {
+  const auto call = [](int number, int in, const std::string& more) {
+    return Sketch{number, 1, "chat",
+                  text("gen_ai.operation.name", "chat") +
+                      R"(,{"key":"gen_ai.usage.input_tokens","value":{"intValue":")" + std::to_string(in) + R"("}})" +
+                      more,
+                  ""};
+  };
+  Partition one;
+  one.apply(spans({call(2, 100, "," + text("session.id", "s-1"))}))
+      .apply(spans({call(3, 20, R"(,{"key":"tocsin.cost.usd","value":{"doubleValue":0.5}})")}))
+      .apply(spans({root()}));
+  EXPECT_TRUE(one.has("task.finished", R"("session_id":"s-1")"));
+  EXPECT_TRUE(one.has("task.finished", R"("tokens_in":120,"cost_usd":0.5)"));
+  EXPECT_EQ(one.totals().tokens_in, 120) << "and they are not counted again";
+}
+
+TEST(Meaning, APriceSaysTheTierAndWhatACostIsMadeOf) {
+  Partition one("prices: [{model: m, input: 1, cached_input: 0.5, output: 4}]\n");
+  const auto call = [](const std::string& more) {
+    return spans({{2, 1, "chat",
+                   text("gen_ai.operation.name", "chat") + "," + text("gen_ai.request.model", "m") +
+                       R"(,{"key":"gen_ai.usage.input_tokens","value":{"intValue":"3000"}})" +
+                       R"(,{"key":"gen_ai.usage.cache_read.input_tokens","value":{"intValue":"1000"}})" +
+                       R"(,{"key":"gen_ai.usage.output_tokens","value":{"intValue":"500"}})" + more,
+                   ""}});
+  };
+  one.apply(call(""));
+  EXPECT_TRUE(one.has("step", R"("cost_usd":0.0045,"cost_input_usd":0.002,"cost_cached_usd":0.0005,)"
+                              R"("cost_output_usd":0.002,)"));
+  EXPECT_TRUE(one.has("step", R"("cost_source":"prices")"));
+  EXPECT_TRUE(one.has("step", R"("model_tier":"standard")"));
+  Partition said("prices: [{model: m, input: 1, cached_input: 0.5, output: 4}]\n");
+  said.apply(call(R"(,{"key":"tocsin.cost.usd","value":{"doubleValue":0.009}})"));
+  EXPECT_TRUE(said.has("step", R"("cost_usd":0.009,"cost_input_usd":0.004,"cost_cached_usd":0.001,)"));
+  EXPECT_FALSE(said.has("step", "cost_source"));
+}
+
 }  // namespace
 }  // namespace tocsin

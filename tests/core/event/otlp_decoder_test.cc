@@ -366,13 +366,51 @@ TEST(Otlp, TrapsOfTheDialects) {
   EXPECT_EQ(events[0].find("tokens"), std::string::npos);
 }
 
-TEST(Otlp, MetricsMakeNoSpans) {
-  std::string metric, scope_metrics, resource_metrics, record;
-  pbf_writer(metric).add_string(1, "gen_ai.client.token.usage");
-  pbf_writer(scope_metrics).add_message(2, metric);
-  pbf_writer(resource_metrics).add_message(2, scope_metrics);
-  pbf_writer(record).add_message(1, resource_metrics);
-  EXPECT_TRUE(events_of(record).empty());
+TEST(Otlp, MetricsOfAgentsAreScannedAndCountNoCalls) {
+  enum Kind : std::uint32_t { gauge = 5, sum = 7, histogram = 9, exponential = 10, summary = 11 };
+  const auto metric = [](const std::string& name, Kind kind, std::int64_t value) {
+    std::string point, points, bytes, scope_metrics, resource_metrics, record;
+    pbf_writer writer(point);
+    const std::uint32_t attributes = kind == histogram ? 9 : kind == exponential ? 1 : 7;
+    writer.add_message(attributes, attribute("agent.name", text_value("support")));
+    writer.add_message(attributes, attribute("gen_ai.token.type", text_value("input")));
+    writer.add_fixed64(3, began);
+    if (kind == gauge || kind == sum) {
+      writer.add_sfixed64(6, value);
+    } else {
+      writer.add_double(5, static_cast<double>(value));
+    }
+    pbf_writer(points).add_message(1, point);
+    pbf_writer(bytes).add_string(1, name);
+    pbf_writer(bytes).add_message(kind, points);
+    pbf_writer(scope_metrics).add_message(2, bytes);
+    pbf_writer(resource_metrics).add_message(2, scope_metrics);
+    pbf_writer(record).add_message(1, resource_metrics);
+    return record;
+  };
+  const auto numbers = [](const std::string& record) {
+    std::vector<std::string> events = events_of(record);
+    for (std::string& one : events) {
+      const std::size_t at = one.find("event_id=");
+      if (at != std::string::npos) one.erase(at, std::string_view("event_id=").size() + 33);
+    }
+    return events;
+  };
+  using Events = std::vector<std::string>;
+  EXPECT_EQ(numbers(metric("tocsin.agent.queue_depth", gauge, 7)), Events{"system agent=support queue_depth=7"});
+  EXPECT_EQ(numbers(metric("tocsin.agent.concurrent_tasks", sum, 3)),
+            Events{"system agent=support concurrent_tasks=3"});
+  for (const Kind kind : {gauge, sum, histogram, exponential, summary}) {
+    EXPECT_EQ(numbers(metric("gen_ai.client.token.usage", kind, 120)), Events{"system agent=support "}) << kind;
+    EXPECT_EQ(numbers(metric("http.server.duration", kind, 120)), Events{}) << kind;
+    EXPECT_EQ(numbers(metric("sixteen.letters.", kind, 120)), Events{}) << "as long as the id of a trace";
+  }
+  EXPECT_EQ(
+      numbers(
+          R"({"resourceMetrics":[{"scopeMetrics":[{"metrics":[{"gauge":{"dataPoints":[{"timeUnixNano":"1767571200000000000",)"
+          R"("asDouble":2.5,"attributes":[{"key":"agent.name","value":{"stringValue":"support"}}]}]},)"
+          R"("name":"tocsin.agent.cost_per_hour_usd"},{"name":"other","sum":{"dataPoints":[{"asInt":"1"}]}}]}]}]})"),
+      Events{"system agent=support cost_per_hour=2500000"});
   EXPECT_TRUE(events_of(R"({"resourceLogs":[{"scopeLogs":[]}]})").empty());
   EXPECT_TRUE(events_of(R"({"resourceMetrics":[]})").empty());
 }

@@ -54,13 +54,46 @@ TEST(PriceBook, APriceHoldsFromItsDayOn) {
 }
 
 TEST(PriceBook, ACallCostsWhatEachKindOfTokenCosts) {
-  const Price price{3'000'000, 300'000, 3'750'000, 15'000'000, {}};
-  EXPECT_EQ(cost_of({1'000, 0, 0, 0}, price), 3'000);
-  EXPECT_EQ(cost_of({1'000, 800, 100, 10}, price), 100 * 3 + 240 + 375 + 150);
-  EXPECT_EQ(cost_of({1, 0, 0, 0}, {500'000, 0, 0, 0, {}}), 1) << "half a micro-dollar is rounded up";
-  EXPECT_EQ(cost_of({10, 20, 0, 0}, price), 36) << "more cached than there were: the input does not hold them";
-  EXPECT_EQ(cost_of({-1, 0, 0, 0}, price), std::nullopt);
-  EXPECT_EQ(cost_of({2'000'000'000, 0, 0, 0}, price), std::nullopt);
+  const Price price{3'000'000, 300'000, 3'750'000, 15'000'000, {}, {}};
+  const auto total = [&](const TokenCounts& tokens) { return cost_of(tokens, price)->total; };
+  EXPECT_EQ(total({1'000, 0, 0, 0}), 3'000);
+  EXPECT_EQ(total({1'000, 800, 100, 10}), 100 * 3 + 240 + 375 + 150);
+  EXPECT_EQ(cost_of({1, 0, 0, 0}, {500'000, 0, 0, 0, {}, {}})->total, 1) << "half a micro-dollar is rounded up";
+  EXPECT_EQ(total({10, 20, 0, 0}), 36) << "more cached than there were: the input does not hold them";
+  EXPECT_FALSE(cost_of({-1, 0, 0, 0}, price));
+  EXPECT_FALSE(cost_of({2'000'000'000, 0, 0, 0}, price));
+}
+
+TEST(PriceBook, WhatACallCostsIsMadeOfThreeParts) {
+  const Price price{3'000'000, 300'000, 3'750'000, 15'000'000, {}, {}};
+  const CallCost cost = *cost_of({1'000, 800, 100, 10}, price);
+  EXPECT_EQ(cost.cached, 240);
+  EXPECT_EQ(cost.output, 150);
+  EXPECT_EQ(cost.input(), 100 * 3 + 375);
+  const CallCost said = cost.of(2 * cost.total);
+  EXPECT_EQ(said.cached, 480);
+  EXPECT_EQ(said.output, 300);
+  EXPECT_EQ(said.total, 2 * cost.total);
+  EXPECT_EQ(CallCost{}.of(7).input(), 7) << "free by the table, and not by who sent the bill";
+  for (std::int64_t other = 0; other < 100; ++other) {
+    const CallCost small = CallCost{3, 1, 2}.of(other);
+    EXPECT_GE(small.input(), 0) << other;
+    EXPECT_EQ(small.input() + small.cached + small.output, other);
+  }
+}
+
+TEST(PriceBook, AModelHasATier) {
+  const PriceBook book = good_book(R"(prices:
+  - {model: small, input: 0.1, output: 0.4}
+  - {model: middle, input: 1, output: 8}
+  - {model: large, input: 15, output: 75}
+  - {model: named, input: 1, output: 1, tier: reasoning}
+)");
+  const auto tier = [&](const char* model) { return book.find(model, EventTime{})->tier; };
+  EXPECT_EQ(tier("small"), "economy");
+  EXPECT_EQ(tier("middle"), "standard");
+  EXPECT_EQ(tier("large"), "premium");
+  EXPECT_EQ(tier("named"), "reasoning");
 }
 
 TEST(PriceBook, EveryMistakeIsSaid) {

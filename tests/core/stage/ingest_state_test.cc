@@ -518,16 +518,22 @@ TEST(IngestState, ThePositionIsAsciiOfBoundedLength) {
   EXPECT_EQ(to_text(*read_position(longest + " 7")), longest) << "what a later release appends is passed over";
 }
 
-TEST(IngestState, ATaskThatAPersonHasSaysSoInASectionThatOthersFollow) {
+TEST(IngestState, WhatATaskSaysMoreStandsInASectionThatOthersFollow) {
   Task task;
   task.was_handed_over = true;
+  task.session = "s-1";
+  task.cost = 25;
   const std::string value = encode(task, {});
   Task again;
   std::vector<std::uint64_t> fired;
   ASSERT_TRUE(decode_task(value, again, fired));
   EXPECT_TRUE(again.was_handed_over);
+  EXPECT_EQ(again.session, "s-1");
+  EXPECT_EQ(again.cost, 25);
+  EXPECT_EQ(again.tokens_in, std::nullopt);
   ASSERT_TRUE(decode_task(wire::parts_of(value)->record, again, fired)) << "what the release before wrote";
   EXPECT_FALSE(again.was_handed_over);
+  EXPECT_EQ(again.cost, std::nullopt);
 
   // What a later release appends is passed over, and is written again behind what this one knows.
   std::string sections(wire::parts_of(value)->sections);
@@ -539,7 +545,7 @@ TEST(IngestState, ATaskThatAPersonHasSaysSoInASectionThatOthersFollow) {
   EXPECT_EQ(*own, std::string(later.substr(0, own->size())));
   ASSERT_TRUE(decode_task(*own, again, fired));
   EXPECT_TRUE(again.was_handed_over);
-  task.was_handed_over = false;
+  task = Task{};
   std::vector<StateRecord> records{{"task/1", encode(task, {})}, {"task/2", encode(task, {})}};
   unknown.put_back(records, 0);
   auto parts = wire::parts_of(records[0].value);
