@@ -67,7 +67,7 @@ int run_command_line(int argc, char** argv) {
       ->add_option("--stages", run.stages,
                    "on Kafka: the stages of this process, with a comma between (default: all)")
       ->delimiter(',')
-      ->check(CLI::IsMember({"receive", "ingest", "evaluate", "deliver"}));
+      ->check(CLI::IsMember({"receive", "rekey", "ingest", "evaluate", "deliver"}));
   command->callback([&] { status = run_service(run); });
 
   DemoOptions demo;

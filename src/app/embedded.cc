@@ -65,7 +65,7 @@ Result<std::unique_ptr<Embedded>, std::string> Embedded::start(const Config& con
     done(true);
     return true;
   };
-  auto door = make_door(receive_config(config), own.loaded, Fingerprinter(fingerprint_key), self->clock_, write);
+  auto door = make_door(receive_config(config), *self->rules_, Fingerprinter(fingerprint_key), self->clock_, write);
   if (!door) return failure(door.error());
   self->door_ = std::move(door.value());
   api.door = self->door_.get();

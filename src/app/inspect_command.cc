@@ -305,7 +305,7 @@ int run_inspect(const InspectOptions& options) {
   records.read_all_spans();
   uploads.read_all_spans();
   ReceiveStage door(loaded.patterns, Fingerprinter(std::vector<unsigned char>(32, 0)), longest_upload);
-  door.know(loaded.rules->names);
+  door.know(loaded.rules->names, loaded.patterns);
   while (const auto line = reader.value()->next()) {
     if (options.input_format != "http") {
       const auto error = records.begin(line->value, line->key);

@@ -78,6 +78,7 @@ Result<std::unique_ptr<KafkaService>, std::string> KafkaService::start(
   options.deployment = config.deployment();
   options.halts = config.halts;
   options.publish_events = config.publish_events;
+  options.publish_spans = settings.publishes_spans;
   options.closes_when_idle = settings.idle_close;
   const auto cores = static_cast<std::int32_t>(std::max(1u, std::thread::hardware_concurrency()));
   options.threads = settings.threads > 0 ? settings.threads : cores;
@@ -104,7 +105,7 @@ Result<std::unique_ptr<KafkaService>, std::string> KafkaService::start(
   if (config.receive && stages.receive) {
     self->writer_ = std::make_unique<SourceWriter>(*self->bus_, self->clock_);
     auto door = make_door(
-        receive_config(config), own.loaded, *self->fingerprinter_, self->clock_,
+        receive_config(config), *self->rules_, *self->fingerprinter_, self->clock_,
         [writer = self->writer_.get()](std::vector<ReceivedRecord> records, std::function<void(bool)> done) {
           return writer->write(std::move(records), std::move(done));
         });

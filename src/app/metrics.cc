@@ -156,6 +156,20 @@ void add_bus(MetricPage& page, const BusFigures& bus, const EvaluateView& evalua
                number(evaluate.blocks_refused));
 }
 
+void add_rekey(MetricPage& page, const RekeyView& rekey) {
+  page.gauge("tocsin_queue_records", "Records between two stages that have not been read.", {{"topic", "unkeyed"}},
+             number(rekey.waiting));
+  page.counter("tocsin_rekey_records_total", "Records that were read from unkeyed topics.", {},
+               number(rekey.records));
+  page.counter("tocsin_rekey_events_total", "Events that were written to the source topic, under their tasks' keys.",
+               {}, number(rekey.events));
+  for (std::size_t i = 0; i < rekey.dead_letters.size(); ++i) {
+    if (rekey.dead_letters[i] == 0) continue;
+    page.counter("tocsin_rekey_dead_letters_total", "Records of unkeyed topics that could not be read, by reason.",
+                 {{"reason", std::string(name_of(static_cast<DecodeError>(i)))}}, number(rekey.dead_letters[i]));
+  }
+}
+
 void add_rule_status(MetricPage& page, const RuleStatus& status) {
   page.gauge("tocsin_rules_epoch", "The number of the rules in force: the same in all processes.", {},
              number(status.epoch));
@@ -185,6 +199,7 @@ std::string metrics_text(const ServiceView& service, const Clock& clock, const R
   const char* const queue = "tocsin_queue_records";
   const char* const queue_help = "Records between two stages that have not been read.";
   page.gauge(queue, queue_help, {{"topic", "source"}}, number(ingest.waiting));
+  if (const auto rekey = service.rekey()) add_rekey(page, *rekey);
   const auto bus = service.bus();
   if (!bus) {
     page.gauge(queue, queue_help, {{"topic", "blocks"}}, number(evaluate->blocks_waiting));

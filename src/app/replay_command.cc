@@ -161,7 +161,7 @@ int run_replay(const ReplayOptions& options) {
   };
   // What a door does with a request: its records, or why there are none.
   ReceiveStage door(loaded.patterns, Fingerprinter(key), longest_upload);
-  door.know(loaded.rules->names);
+  door.know(loaded.rules->names, loaded.patterns);
   std::uint64_t refused = 0;
   const auto receive = [&](const RecordLine& line) {
     const auto recording = HttpRecording::parse(line.value);

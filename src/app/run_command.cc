@@ -179,7 +179,7 @@ int run_on_kafka(const RunOptions& options, const Config& config, const OwnRules
     return options.stages.empty() ||
            std::find(options.stages.begin(), options.stages.end(), stage) != options.stages.end();
   };
-  const Stages stages{has("ingest"), has("evaluate"), has("deliver"), has("receive")};
+  const Stages stages{has("ingest"), has("evaluate"), has("deliver"), has("receive"), has("rekey")};
   // The main thread is woken as by a person's stop: it waits for the signal alone.
   std::atomic<bool> is_replaced{false};
   const auto on_replaced = [&is_replaced] {

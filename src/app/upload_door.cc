@@ -159,14 +159,14 @@ struct UploadDoor::Shared {
   bool is_filled = false;
 };
 
-UploadDoor::UploadDoor(ReceiveConfig config, std::shared_ptr<const PatternLibrary> library,
-                       const Fingerprinter& fingerprinter, const Clock& clock, Write write,
-                       std::unique_ptr<HttpClient> forwarder)
+UploadDoor::UploadDoor(ReceiveConfig config, const RuleSource& rules, const Fingerprinter& fingerprinter,
+                       const Clock& clock, Write write, std::unique_ptr<HttpClient> forwarder)
     : config_(std::move(config)),
       clock_(clock),
       write_(std::move(write)),
       forwarder_(std::move(forwarder)),
-      stage_(std::move(library), fingerprinter, config_.most_bytes),
+      rules_(rules),
+      stage_(rules.epochs()->newest().patterns, fingerprinter, config_.most_bytes),
       shared_(std::make_shared<Shared>()) {}
 
 UploadDoor::~UploadDoor() {
@@ -240,6 +240,10 @@ void UploadDoor::handle(HttpRequest request, Responder responder) {
       if (name.starts_with("helicone-") && name != "helicone-auth") headers.emplace_back(name, value);
     }
     const std::lock_guard lock(stage_mutex_);
+    if (auto now = rules_.epochs(); now != epochs_) {
+      epochs_ = std::move(now);
+      stage_.know(epochs_->newest().rules->names, epochs_->newest().patterns);
+    }
     const Received& received = stage_.apply({request.path, request.header("content-type").value_or(""),
                                              request.header("content-encoding").value_or(""), headers, request.body});
     error = received.error ? received.error : received.refused_for;
@@ -316,7 +320,7 @@ ReceiveFigures UploadDoor::figures() const {
   return shared_->figures;
 }
 
-Result<std::unique_ptr<UploadDoor>, std::string> make_door(ReceiveConfig config, const RulesAndPatterns& loaded,
+Result<std::unique_ptr<UploadDoor>, std::string> make_door(ReceiveConfig config, const RuleSource& rules,
                                                            const Fingerprinter& fingerprinter, const Clock& clock,
                                                            UploadDoor::Write write) {
   std::unique_ptr<HttpClient> forwarder;
@@ -327,10 +331,8 @@ Result<std::unique_ptr<UploadDoor>, std::string> make_door(ReceiveConfig config,
     if (!client) return failure(client.error());
     forwarder = std::move(client.value());
   }
-  auto door = std::make_unique<UploadDoor>(std::move(config), loaded.patterns, fingerprinter, clock, std::move(write),
-                                           std::move(forwarder));
-  door->know(loaded.rules->names);
-  return success(std::move(door));
+  return success(std::make_unique<UploadDoor>(std::move(config), rules, fingerprinter, clock, std::move(write),
+                                              std::move(forwarder)));
 }
 
 }  // namespace tocsin

@@ -22,6 +22,7 @@
 #include "edge/http/client.h"
 #include "edge/http/server.h"
 #include "ports/clock.h"
+#include "runtime/rule_source.h"
 
 namespace tocsin {
 
@@ -38,12 +39,11 @@ class UploadDoor {
   // False: there is no room, nothing is written, and `done` is not called.
   using Write = std::function<bool(std::vector<ReceivedRecord>, std::function<void(bool)> done)>;
 
-  UploadDoor(ReceiveConfig config, std::shared_ptr<const PatternLibrary> library, const Fingerprinter& fingerprinter,
-             const Clock& clock, Write write, std::unique_ptr<HttpClient> forwarder);
+  // Requires: references live longer than this.
+  UploadDoor(ReceiveConfig config, const RuleSource& rules, const Fingerprinter& fingerprinter, const Clock& clock,
+             Write write, std::unique_ptr<HttpClient> forwarder);
   ~UploadDoor();
 
-  // Names of a deployment's own. Requires: before the first request.
-  void know(std::shared_ptr<const DialectIndex> names) { stage_.know(std::move(names)); }
   // Whether this is a request of an SDK.
   static bool takes(const HttpRequest& request);
   // Thread: any of the server's. Requires: takes(request).
@@ -62,7 +62,9 @@ class UploadDoor {
   Write write_;
   std::unique_ptr<HttpClient> forwarder_;
 
-  std::mutex stage_mutex_;  // decoding is one at a time
+  const RuleSource& rules_;
+  std::mutex stage_mutex_;                    // decoding is one at a time
+  std::shared_ptr<const RuleEpochs> epochs_;  // whose names and patterns the stage has
   ReceiveStage stage_;
 
   struct Shared;  // outlives the door where answers are still owed
@@ -70,7 +72,7 @@ class UploadDoor {
 };
 
 // With the client that passes uploads on, where that is configured. The error is for people.
-Result<std::unique_ptr<UploadDoor>, std::string> make_door(ReceiveConfig config, const RulesAndPatterns& loaded,
+Result<std::unique_ptr<UploadDoor>, std::string> make_door(ReceiveConfig config, const RuleSource& rules,
                                                            const Fingerprinter& fingerprinter, const Clock& clock,
                                                            UploadDoor::Write write);
 

@@ -23,7 +23,8 @@
 
 namespace tocsin {
 
-// Partitions of source topics are numbered through, in the order in which the topics are configured.
+// Partitions of source topics are numbered through, in the order in which the topics are configured. Those of unkeyed
+// ones have numbers by which their topic can be told, with gaps between topics.
 struct TopicPartition {
   Topic topic = Topic::source;
   std::int32_t partition = 0;
@@ -170,6 +171,10 @@ class Bus {
 
   // Where partitions end, asked of the broker now. Nothing while it can't be reached.
   virtual std::optional<std::vector<std::int64_t>> ends(std::span<const TopicPartition> of) = 0;
+
+  // Whether this group has read everything that unkeyed topics hold, and committed that. Nothing while the cluster
+  // can't be reached.
+  virtual std::optional<bool> has_read_unkeyed(const std::string& /*group*/) { return true; }
 
   // Null while the cluster can't be reached.
   virtual std::unique_ptr<Tail> tail(const std::vector<Topic>& topics) = 0;

@@ -6,9 +6,9 @@ namespace tocsin {
 
 namespace {
 constexpr std::array<std::string_view, topic_count> names{
-    "source", "blocks",       "findings",       "halts",     "halt-acks",       "outbox",
-    "events", "dead-letters", "investigations", "spec-gaps", "eval-candidates", "tasks",
-    "states", "page-status",  "silences",       "heartbeat", "control"};
+    "source",       "blocks",         "findings",  "halts",           "halt-acks", "outbox", "events",
+    "dead-letters", "investigations", "spec-gaps", "eval-candidates", "tasks",     "states", "page-status",
+    "silences",     "heartbeat",      "control",   "unkeyed",         "keyed",     "spans"};
 }
 
 std::string_view name_of(Topic topic) {

@@ -36,8 +36,11 @@ enum class Topic : std::uint8_t {
   silences,     // compacted; what people do not want to be paged for
   heartbeat,    // records of Tocsin's own, which pass through all stages as a source's do
   control,      // compacted; which rules are in force, from which grid time on
+  unkeyed,      // telemetry in any order and under any key, on topics of a deployment's own; rekey -> source
+  keyed,        // where the source is, if telemetry comes unkeyed
+  spans,        // sanitized events as spans of OpenTelemetry
 };
-inline constexpr std::size_t topic_count = 17;
+inline constexpr std::size_t topic_count = 20;
 
 // Key and value of the outbox's record which says that a heartbeat has gone through ingest and evaluate.
 inline constexpr std::string_view heartbeat_key = "heartbeat";
@@ -58,6 +61,7 @@ struct NewRecord {
   std::int32_t partition = 0;
   std::string key;
   std::string value;
+  std::optional<RecordTime> time = std::nullopt;  // absent: when it is written
 };
 
 // A reader's position: the next offset that it has not read.

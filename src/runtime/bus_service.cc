@@ -51,7 +51,7 @@ void run_until(const std::atomic<bool>& stop, Worker& worker, const std::string&
 
 BusService::BusService(Options options, Bus& bus, const Clock& clock, RuleSource& rules,
                        const Fingerprinter& fingerprinter, const DeliverLoop::OnResult& on_result, const SayLine& say)
-    : options_(std::move(options)), bus_(bus), rules_(rules) {
+    : options_(std::move(options)), bus_(bus), clock_(clock), rules_(rules) {
   if (options_.stages.deliver) {
     for (DeliverWorker::Options& receiver : options_.receivers) {
       deliver_.push_back(std::make_unique<DeliverWorker>(std::move(receiver), bus, clock, on_result, say));
@@ -73,10 +73,17 @@ BusService::BusService(Options options, Bus& bus, const Clock& clock, RuleSource
     own.ingest.deployment = options_.deployment;
     own.ingest.halts = options_.halts;
     own.ingest.publish_events = options_.publish_events;
+    own.ingest.publish_spans = options_.publish_spans;
     own.closes_when_idle = options_.closes_when_idle;
     own.heartbeat_every = options_.heartbeat_every;
     own.attempts = options_.attempts;
+    if (bus.partitions(Topic::unkeyed) > 0) own.complete_until = &complete_until_;
     ingest_.push_back(std::make_unique<IngestWorker>(std::move(own), bus, clock, rules_, fingerprinter, say));
+  }
+  const std::int32_t rekey_threads = std::min(options_.threads, bus.partitions(Topic::unkeyed));
+  for (std::int32_t i = 0; options_.stages.rekey && i < rekey_threads; ++i) {
+    RekeyWorker::Options own{"rekey-" + std::to_string(i), options_.attempts};
+    rekey_.push_back(std::make_unique<RekeyWorker>(std::move(own), bus, clock, rules_, fingerprinter, say));
   }
   const auto start = [&say](auto& workers, const char* name, const std::atomic<bool>& stop,
                             std::vector<std::thread>& threads) {
@@ -87,6 +94,7 @@ BusService::BusService(Options options, Bus& bus, const Clock& clock, RuleSource
   start(deliver_, "a deliver worker", stop_deliver_, deliver_threads_);
   start(evaluate_, "an evaluate worker", stop_evaluate_, evaluate_threads_);
   start(ingest_, "an ingest worker", stop_ingest_, ingest_threads_);
+  start(rekey_, "a rekey worker", stop_rekey_, rekey_threads_);
   lag_thread_ = std::thread([this] { watch_lag(); });
 }
 
@@ -101,17 +109,37 @@ void BusService::watch_lag() {
       for (const std::int32_t p : view->partitions) asked.push_back({Topic::source, p});
       next.insert(next.end(), view->next_offsets.begin(), view->next_offsets.end());
     }
-    const auto ends = asked.empty() ? std::optional(std::vector<std::int64_t>{}) : bus_.ends(asked);
-    if (!ends) continue;
-    std::int64_t waiting = 0;
-    for (std::size_t i = 0; i < ends->size(); ++i) {
-      waiting += std::max<std::int64_t>(0, (*ends)[i] - std::max<std::int64_t>(0, next[i]));
-    }
-    waiting_ = waiting;
+    ask_lag(asked, next, waiting_);
+    if (bus_.partitions(Topic::unkeyed) == 0) continue;
+    const RecordTime now = clock_.now();
+    if (bus_.has_read_unkeyed("rekey").value_or(false)) complete_until_ = now.since_epoch.count();
+    RekeyView unkeyed;
+    for (const auto& worker : rekey_) unkeyed.add(*worker->view());
+    ask_lag(unkeyed.partitions, unkeyed.next_offsets, unkeyed_waiting_);
   }
 }
 
+void BusService::ask_lag(const std::vector<TopicPartition>& of, const std::vector<std::int64_t>& next,
+                         std::atomic<std::int64_t>& waiting) const {
+  const auto ends = of.empty() ? std::optional(std::vector<std::int64_t>{}) : bus_.ends(of);
+  if (!ends) return;
+  std::int64_t count = 0;
+  for (std::size_t i = 0; i < ends->size(); ++i) {
+    count += std::max<std::int64_t>(0, (*ends)[i] - std::max<std::int64_t>(0, next[i]));
+  }
+  waiting = count;
+}
+
+std::optional<RekeyView> BusService::rekey() const {
+  if (rekey_.empty()) return std::nullopt;
+  RekeyView all;
+  for (const auto& worker : rekey_) all.add(*worker->view());
+  all.waiting = unkeyed_waiting_;
+  return all;
+}
+
 void BusService::wake() {
+  for (auto& worker : rekey_) worker->wake();
   for (auto& worker : ingest_) worker->wake();
   for (auto& worker : evaluate_) worker->wake();
 }
@@ -123,6 +151,7 @@ BusService::~BusService() {
 void BusService::stop() {
   stop_lag_ = true;
   if (lag_thread_.joinable()) lag_thread_.join();
+  stop_all(stop_rekey_, rekey_, rekey_threads_);
   stop_all(stop_ingest_, ingest_, ingest_threads_);
   stop_all(stop_evaluate_, evaluate_, evaluate_threads_);
   stop_all(stop_deliver_, deliver_, deliver_threads_);
@@ -189,7 +218,7 @@ std::vector<ReceiverView> BusService::receivers() const {
 bool BusService::is_idle() const {
   std::size_t pages = 0;
   for (const ReceiverView& view : receivers()) pages += view.figures.pending;
-  return ingest().waiting == 0 && pages == 0;
+  return ingest().waiting == 0 && unkeyed_waiting_ == 0 && pages == 0;
 }
 
 std::optional<std::string> BusService::not_ready() const {
@@ -200,6 +229,7 @@ std::optional<std::string> BusService::not_ready() const {
   if (!all_work(deliver_)) return "deliver is joining its groups";
   if (!all_work(evaluate_)) return "evaluate is joining its group, or restoring its state";
   if (!all_work(ingest_)) return "ingest is joining its group, or restoring its state";
+  if (!all_work(rekey_)) return "rekey is joining its group";
   return std::nullopt;
 }
 

@@ -1,6 +1,7 @@
 // A running service on a bus of several processes: the stages that this process takes part in, each on threads of its
 // own. What another process does, this one does not know; the bus shares the partitions out.
 //
+//   rekey-0..N-1      partitions of telemetry that comes unkeyed
 //   ingest-0..N-1     source partitions, as their group gives them
 //   evaluate-0..N-1   blocks partitions
 //   deliver-RECEIVER  one thread a receiver
@@ -21,6 +22,7 @@
 #include "runtime/deliver_worker.h"
 #include "runtime/evaluate_worker.h"
 #include "runtime/ingest_worker.h"
+#include "runtime/rekey_worker.h"
 #include "runtime/service_view.h"
 
 namespace tocsin {
@@ -30,6 +32,7 @@ struct Stages {
   bool evaluate = true;
   bool deliver = true;
   bool receive = true;  // where its doors are configured
+  bool rekey = true;    // where telemetry comes unkeyed
 };
 
 class BusService final : public ServiceView {
@@ -40,6 +43,7 @@ class BusService final : public ServiceView {
     std::string command_url;
     HaltPolicy halts;
     bool publish_events = true;
+    bool publish_spans = false;
     bool closes_when_idle = true;
     std::int32_t threads = 1;  // of ingest, and of evaluate
     Duration heartbeat_every = std::chrono::seconds{30};
@@ -65,6 +69,7 @@ class BusService final : public ServiceView {
   bool is_idle() const override;
   std::optional<std::string> not_ready() const override;
   std::optional<BusFigures> bus() const override { return bus_.figures(); }
+  std::optional<RekeyView> rekey() const override;
   std::shared_ptr<const RuleSet> rules() const override { return rules_.epochs()->newest().rules; }
   const std::string& deployment() const override { return options_.deployment; }
   const HaltPolicy& halts() const override { return options_.halts; }
@@ -73,20 +78,28 @@ class BusService final : public ServiceView {
  private:
   // Asks the cluster where the source ends; on a thread of its own, as no shard may wait for that.
   void watch_lag();
+  void ask_lag(const std::vector<TopicPartition>& of, const std::vector<std::int64_t>& next,
+               std::atomic<std::int64_t>& waiting) const;
 
   Options options_;
   Bus& bus_;
+  const Clock& clock_;
   RuleSource& rules_;
+  std::vector<std::unique_ptr<RekeyWorker>> rekey_;
   std::vector<std::unique_ptr<IngestWorker>> ingest_;
   std::vector<std::unique_ptr<EvaluateWorker>> evaluate_;
   std::vector<std::unique_ptr<DeliverWorker>> deliver_;
   // Set once; relaxed is enough: a late look costs one turn of a loop.
   std::thread lag_thread_;
   std::atomic<std::int64_t> waiting_{0};  // records of this process's source partitions that were not read
+  std::atomic<std::int64_t> unkeyed_waiting_{0};
+  std::atomic<std::int64_t> complete_until_{0};  // of the source, which is made of unkeyed topics
+  std::atomic<bool> stop_rekey_{false};
   std::atomic<bool> stop_ingest_{false};
   std::atomic<bool> stop_evaluate_{false};
   std::atomic<bool> stop_deliver_{false};
   std::atomic<bool> stop_lag_{false};
+  std::vector<std::thread> rekey_threads_;
   std::vector<std::thread> ingest_threads_;
   std::vector<std::thread> evaluate_threads_;
   std::vector<std::thread> deliver_threads_;

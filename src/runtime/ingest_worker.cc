@@ -335,6 +335,10 @@ void IngestWorker::read_record(Owned& owned, const BusRecord& record, RecordTime
     bus_.send_later({Topic::events, by_key, std::string(record.key), std::move(event)}, filling_->in_flight);
   }
   out_.published.clear();
+  for (std::string& span : out_.spans) {
+    bus_.send_later({Topic::spans, by_key, std::string(record.key), std::move(span)}, filling_->in_flight);
+  }
+  out_.spans.clear();
 }
 
 void IngestWorker::pass_over(Owned& owned, const RawRecord& raw) {
@@ -393,7 +397,9 @@ void IngestWorker::take_cuts(Owned& owned, std::int64_t next_offset) {
 void IngestWorker::close_idle() {
   const Duration monotonic = clock_.monotonic();
   // Read before the ends are asked for: whatever is appended from then on is stamped later.
-  const RecordTime until = floor_to(clock_.now() - options_.idle_grace, slice_length);
+  RecordTime now = clock_.now();
+  if (options_.complete_until != nullptr) now = std::min(now, RecordTime{Duration{options_.complete_until->load()}});
+  const RecordTime until = floor_to(now - options_.idle_grace, slice_length);
   std::vector<Owned*> due;
   std::vector<TopicPartition> asked;
   for (Owned& owned : owned_) {

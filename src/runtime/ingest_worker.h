@@ -42,6 +42,9 @@ class IngestWorker {
     Duration idle_grace = std::chrono::seconds{3};
     Duration heartbeat_every = std::chrono::seconds{30};
     Attempts* attempts = nullptr;  // null: a record that ends its process is tried for ever
+    // Where the source is made of other topics: until when all of theirs is on it, in milliseconds since the epoch.
+    // No silence counts beyond. Null: it is made of none.
+    const std::atomic<std::int64_t>* complete_until = nullptr;
   };
 
   // Requires: references live longer than this.

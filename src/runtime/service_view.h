@@ -32,6 +32,8 @@ class ServiceView {
   virtual std::optional<std::string> not_ready() const = 0;
   // Of the bus that joins several processes; nothing where it is in memory.
   virtual std::optional<BusFigures> bus() const = 0;
+  // Of what comes unkeyed; nothing where nothing does.
+  virtual std::optional<RekeyView> rekey() const { return std::nullopt; }
 
   // The newest ones.
   virtual std::shared_ptr<const RuleSet> rules() const = 0;

@@ -27,4 +27,13 @@ void add_receiver(std::vector<ReceiverView>& all, const ReceiverView& more) {
   known->delay_sum += more.delay_sum;
 }
 
+void RekeyView::add(const RekeyView& more) {
+  records += more.records;
+  events += more.events;
+  for (std::size_t i = 0; i < dead_letters.size(); ++i) dead_letters[i] += more.dead_letters[i];
+  partitions.insert(partitions.end(), more.partitions.begin(), more.partitions.end());
+  next_offsets.insert(next_offsets.end(), more.next_offsets.begin(), more.next_offsets.end());
+  waiting += more.waiting;
+}
+
 }  // namespace tocsin

@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "core/monitor/agent_figures.h"
 #include "core/stage/deliver_stage.h"
 #include "core/stage/evaluate_stage.h"
+#include "ports/bus.h"
 
 namespace tocsin {
 
@@ -27,6 +29,17 @@ struct IngestView {
   std::int64_t cuts = 0;
   std::int64_t halts = 0;
   std::int64_t waiting = 0;  // records of the source that were not read
+};
+
+struct RekeyView {
+  std::int64_t records = 0;
+  std::int64_t events = 0;
+  std::array<std::int64_t, decode_error_count> dead_letters{};  // by DecodeError
+  std::vector<TopicPartition> partitions;                       // with where each was read to
+  std::vector<std::int64_t> next_offsets;
+  std::int64_t waiting = 0;  // records that were not read
+
+  void add(const RekeyView& more);
 };
 
 struct EvaluateView {

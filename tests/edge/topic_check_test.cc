@@ -81,7 +81,7 @@ TEST_F(TopicCheck, WhoDoesNotAnswerIsNoFault) {
 TEST_F(TopicCheck, EverythingThatIsMissingIsNamedAtOnce) {
   for (auto& [name, seen] : view.topics) seen = SeenTopic{};
   const TopicReport report = judge();
-  EXPECT_EQ(report.problems.size(), 2 + topic_count - 2);  // without the heartbeat
+  EXPECT_EQ(report.problems.size(), 2 + topic_count - 5);  // of which two are telemetry, and three are not used here
   EXPECT_EQ(report.problems[0].mend,
             "kafka-topics.sh --bootstrap-server broker:9092 --create --topic spans --partitions 8 "
             "--replication-factor 3");
@@ -133,6 +133,50 @@ TEST_F(TopicCheck, WithAHeartbeatTasksNeedAPartitionMore) {
   EXPECT_EQ(report.names.partitions(Topic::source), 6);
   topic("tocsin.tasks").partitions = 5;
   EXPECT_EQ(problem().topic, "tocsin.tasks");
+}
+
+TEST_F(TopicCheck, WhatComesUnkeyedHasATopicOfOursAsItsSource) {
+  settings.unkeyed = std::exchange(settings.sources, {"tocsin.keyed"});
+  view = good_cluster(settings);
+  (*topic("spans").settings)["message.timestamp.type"] = "LogAppendTime";
+  const TopicReport report = judge();
+  EXPECT_TRUE(report.is_good());
+  EXPECT_EQ(report.names.partitions(Topic::source), 5);
+  EXPECT_EQ(report.names.partitions(Topic::unkeyed), 5);
+  const auto logs = report.names.known("logs", 1);
+  ASSERT_TRUE(logs);
+  EXPECT_EQ(logs->topic, Topic::unkeyed);
+  EXPECT_EQ(*report.names.native(*logs).first, "logs");
+  EXPECT_EQ(report.names.native(*logs).second, 1);
+  EXPECT_FALSE(report.names.is_added(*logs));
+  EXPECT_TRUE(report.names.is_added(*report.names.known("logs", 2))) << "read from its beginning";
+  EXPECT_EQ(report.names.known("tocsin.keyed", 4), (TopicPartition{Topic::source, 4}));
+  EXPECT_EQ(report.names.names_of({Topic::unkeyed}), (std::vector<std::string>{"spans", "logs"}));
+
+  (*topic("tocsin.keyed").settings)["message.timestamp.type"] = "LogAppendTime";
+  EXPECT_EQ(problem().topic, "tocsin.keyed");
+  // Once it is there its partitions count, whatever becomes of the others.
+  (*topic("tocsin.keyed").settings)["message.timestamp.type"] = "CreateTime";
+  topic("spans").partitions = 30;
+  EXPECT_TRUE(judge().is_good());
+  EXPECT_EQ(judge().names.partitions(Topic::source), 5);
+}
+
+TEST_F(TopicCheck, ATopicOfOursForWhatComesUnkeyedIsMadeAsLargeAsThat) {
+  settings.unkeyed = std::exchange(settings.sources, {"tocsin.keyed"});
+  view = good_cluster(settings);
+  topic("tocsin.keyed") = SeenTopic{};
+  topic("tocsin.tasks") = SeenTopic{};
+  const TopicReport report = judge();
+  ASSERT_EQ(report.missing.size(), 2U);
+  for (const PlannedTopic& one : report.missing) {
+    const bool is_keyed = one.name == "tocsin.keyed";
+    EXPECT_EQ(one.partitions, is_keyed ? 5 : 6) << one.name;
+    const bool keeps_times = std::any_of(one.settings.begin(), one.settings.end(), [](const auto& setting) {
+      return setting == std::pair<std::string, std::string>("message.timestamp.type", "CreateTime");
+    });
+    EXPECT_EQ(keeps_times, is_keyed);
+  }
 }
 
 TEST_F(TopicCheck, ACleanupPolicyThatWouldLoseSomethingIsNamed) {

@@ -82,11 +82,13 @@ void EventAlerts::apply(const UrgentFinding& finding, std::vector<AlertChange>& 
                    "more halts came at once than the limit allows; the rest is held for a person to decide",
                    finding.at, out);
     case Notice::source_not_keyed:
-      return raise(std::string(name_of(finding.notice)), {{"topic", finding.place}},
-                   "records come without their correlation id as key, so that the events of one task lie in several "
-                   "partitions and nothing can say when such a task runs too long: set the producer's key to the "
-                   "correlation id (the Collector's Kafka exporter: partition_traces_by_id: true)",
-                   finding.at, out);
+      return raise(
+          std::string(name_of(finding.notice)), {{"topic", finding.place}},
+          "records come without their correlation id as key, so that the events of one task lie in several "
+          "partitions and nothing can say when such a task runs too long: set the producer's key to the "
+          "correlation id (the Collector's Kafka exporter: partition_traces_by_id: true), or write 'keyed_by: none' "
+          "under 'kafka'",
+          finding.at, out);
     case Notice::poison_record:
       return raise(std::string(name_of(finding.notice)), {{"record", finding.place}},
                    "reading this record ended the process three times; it is passed over, counts nowhere and stands "

@@ -12,6 +12,7 @@
 #include "core/event/record_decoder.h"
 #include "core/sanitize/event_sanitizer.h"
 #include "core/sanitize/sanitized_event_json.h"
+#include "core/sanitize/sanitized_event_otlp.h"
 #include "core/stage/slice.h"
 #include "core/stage/unkeyed_watch.h"
 #include "core/stage/unknown_sections.h"
@@ -62,6 +63,7 @@ void IngestOutput::clear() {
   findings.clear();
   dead_letters.clear();
   published.clear();
+  spans.clear();
 }
 
 struct IngestPartition::State {
@@ -347,6 +349,10 @@ struct IngestPartition::State {
     if (options.publish_events) {
       out.published.push_back(to_json(event, sanitizer->reference(raw, TextPlace::content),
                                       sanitizer->reference(raw, TextPlace::argument)));
+    }
+    if (options.publish_spans) {
+      std::string span = to_otlp(event, note.task != nullptr ? std::optional(note.task->started) : std::nullopt);
+      if (!span.empty()) out.spans.push_back(std::move(span));
     }
   }
 

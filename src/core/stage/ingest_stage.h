@@ -63,6 +63,7 @@ struct IngestOutput {
   std::vector<UrgentFinding> findings;
   std::vector<DeadLetter> dead_letters;
   std::vector<std::string> published;  // sanitized events as JSON, where IngestOptions::publish_events says so
+  std::vector<std::string> spans;      // and as spans, in OTLP, where publish_spans does
 
   void clear();
 };
@@ -74,6 +75,7 @@ struct IngestOptions {
   std::size_t most_open_tasks = 1'000'000;
   std::size_t most_groups = 200'000;
   bool publish_events = false;
+  bool publish_spans = false;
   // Records are to have their correlation id as key: all of a task are then in one partition. Where a record has not,
   // its task is never said to be over a limit, and ten within ten minutes are a notice about `source`, the topic.
   bool expects_keys = false;

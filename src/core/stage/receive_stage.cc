@@ -6,19 +6,29 @@
 
 namespace tocsin {
 
+ReceivedRecord source_record(const EventSanitizer& sanitizer, const SanitizedEvent& clean, const AgentEvent& event) {
+  return {std::string(clean.fields().get(StringField::correlation_id)),
+          to_source_json(clean, sanitizer.reference(event, TextPlace::content),
+                         sanitizer.reference(event, TextPlace::argument))};
+}
+
 ReceiveStage::ReceiveStage(std::shared_ptr<const PatternLibrary> library, Fingerprinter fingerprinter,
                            std::size_t most_bytes)
-    : decoder_(most_bytes), sanitizer_(std::move(library), std::move(fingerprinter)) {}
+    : decoder_(most_bytes),
+      fingerprinter_(std::move(fingerprinter)),
+      sanitizer_(std::move(library), fingerprinter_) {}
+
+void ReceiveStage::know(std::shared_ptr<const DialectIndex> names, std::shared_ptr<const PatternLibrary> library) {
+  decoder_.know(std::move(names));
+  if (library.get() != &sanitizer_.library()) sanitizer_ = EventSanitizer(std::move(library), fingerprinter_);
+}
 
 const Received& ReceiveStage::apply(const Upload& upload) {
   received_.records.clear();
   received_.error = decoder_.begin(upload);
   if (!received_.error) {
     while (const AgentEvent* const event = decoder_.next()) {
-      const SanitizedEvent& clean = sanitizer_.sanitize(*event);
-      received_.records.push_back({std::string(clean.fields().get(StringField::correlation_id)),
-                                   to_source_json(clean, sanitizer_.reference(*event, TextPlace::content),
-                                                  sanitizer_.reference(*event, TextPlace::argument))});
+      received_.records.push_back(source_record(sanitizer_, sanitizer_.sanitize(*event), *event));
     }
   }
   received_.refused = received_.error ? 0 : decoder_.refused();

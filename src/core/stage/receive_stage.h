@@ -22,6 +22,9 @@ struct ReceivedRecord {
   std::string value;
 };
 
+// What the source topic gets of an event. Requires: `clean` is what `sanitizer` made of it last.
+ReceivedRecord source_record(const EventSanitizer& sanitizer, const SanitizedEvent& clean, const AgentEvent& event);
+
 struct Received {
   std::vector<ReceivedRecord> records;
   std::optional<DecodeError> error;  // of the whole upload; then there is no record
@@ -34,13 +37,14 @@ class ReceiveStage {
  public:
   ReceiveStage(std::shared_ptr<const PatternLibrary> library, Fingerprinter fingerprinter, std::size_t most_bytes);
 
-  // Names of a deployment's own; null: those that ship.
-  void know(std::shared_ptr<const DialectIndex> names) { decoder_.know(std::move(names)); }
+  // Names of a deployment's own (null: those that ship) and patterns, from the next upload on.
+  void know(std::shared_ptr<const DialectIndex> names, std::shared_ptr<const PatternLibrary> library);
   // Valid until the next call.
   const Received& apply(const Upload& upload);
 
  private:
   UploadDecoder decoder_;
+  Fingerprinter fingerprinter_;
   EventSanitizer sanitizer_;
   Received received_;
 };

@@ -101,7 +101,8 @@ struct KafkaBus::State {
   KafkaHandle at_once;
   KafkaHandle later;
   std::vector<KafkaTopic> warm;
-  KafkaHandle side;  // asks where partitions end: on a consuming client that would wait behind its fetch
+  KafkaHandle side;            // asks where partitions end: on a consuming client that would wait behind its fetch
+  KafkaHandle asks_for_group;  // which positions another group has
   std::atomic<bool> stop{false};
   std::atomic<bool> reachable{false};
   std::vector<std::thread> threads;
@@ -303,6 +304,7 @@ Result<std::unique_ptr<KafkaBus>, std::string> KafkaBus::start(KafkaSettings set
   for (KafkaTopic& topic : warm_topics(state->at_once.get(), state->names)) state->warm.push_back(std::move(topic));
   for (KafkaTopic& topic : warm_topics(state->later.get(), state->names)) state->warm.push_back(std::move(topic));
   for (const TopicNames::Source& source : state->names.sources()) state->seen[source.name] = source.partitions;
+  for (const TopicNames::Source& topic : state->names.unkeyed()) state->seen[topic.name] = topic.partitions;
   State* const self = state.get();
   state->threads.emplace_back([self] { self->serve(self->at_once.get()); });
   state->threads.emplace_back([self] { self->serve(self->later.get()); });
@@ -398,6 +400,38 @@ std::optional<std::vector<std::int64_t>> KafkaBus::ends(std::span<const TopicPar
   return ends;
 }
 
+// Thread: one at a time; the watch on the lag is the only one that asks.
+std::optional<bool> KafkaBus::has_read_unkeyed(const std::string& group) {
+  if (state_->settings.unkeyed.empty()) return true;
+  if (!state_->asks_for_group) {
+    auto client = make_kafka_client(RD_KAFKA_CONSUMER, state_->settings, {},
+                                    {{"group.id", state_->settings.group_prefix + group},
+                                     {"enable.auto.commit", "false"},
+                                     {"isolation.level", "read_uncommitted"}},
+                                    state_->side_callbacks);
+    if (!client) return std::nullopt;
+    state_->asks_for_group = std::move(client.value());
+  }
+  const KafkaPartitions list{rd_kafka_topic_partition_list_new(8)};
+  for (const std::string& topic : state_->settings.unkeyed) {
+    const std::int32_t count = state_->seen.at(topic).load(std::memory_order_relaxed);
+    for (std::int32_t p = 0; p < count; ++p) rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), p);
+  }
+  rd_kafka_t* const client = state_->asks_for_group.get();
+  // The ends first: what is committed later than they were asked for was read as well.
+  const KafkaPartitions ends{rd_kafka_topic_partition_list_copy(list.get())};
+  for (int i = 0; i < ends->cnt; ++i) ends->elems[i].offset = RD_KAFKA_OFFSET_END;
+  if (rd_kafka_offsets_for_times(client, ends.get(), 1'000) != RD_KAFKA_RESP_ERR_NO_ERROR) return std::nullopt;
+  if (rd_kafka_committed(client, list.get(), 1'000) != RD_KAFKA_RESP_ERR_NO_ERROR) return std::nullopt;
+  for (int i = 0; i < list->cnt; ++i) {
+    if (list->elems[i].err != RD_KAFKA_RESP_ERR_NO_ERROR || ends->elems[i].err != RD_KAFKA_RESP_ERR_NO_ERROR)
+      return std::nullopt;
+    // Without a position it was never read; there may be nothing in it.
+    if (std::max<std::int64_t>(list->elems[i].offset, 0) < ends->elems[i].offset) return false;
+  }
+  return true;
+}
+
 std::unique_ptr<Tail> KafkaBus::tail(const std::vector<Topic>& topics) {
   auto tail = std::make_unique<KafkaTail>(state_->make_reader(State::little));
   for (const Topic topic : topics) {
@@ -440,8 +474,9 @@ bool KafkaBus::is_added(TopicPartition of) const {
 
 std::vector<std::pair<std::string, std::int32_t>> KafkaBus::unread_partitions() const {
   std::vector<std::pair<std::string, std::int32_t>> list;
-  for (const auto& [name, count] : state_->seen) {
-    list.emplace_back(name, std::max(0, count.load(std::memory_order_relaxed) - state_->names.numbered(name)));
+  for (const TopicNames::Source& source : state_->names.sources()) {
+    const std::int32_t count = state_->seen.at(source.name).load(std::memory_order_relaxed);
+    list.emplace_back(source.name, std::max(0, count - state_->names.numbered(source.name)));
   }
   return list;
 }

@@ -99,14 +99,14 @@ std::vector<KafkaTopic> warm_topics(rd_kafka_t* producer, const TopicNames& name
   std::vector<KafkaTopic> topics;
   for (std::size_t i = 0; i < topic_count; ++i) {
     const auto topic = static_cast<Topic>(i);
-    if (topic == Topic::source || names.partitions(topic) == 0) continue;
+    if (topic == Topic::source || topic == Topic::unkeyed || names.partitions(topic) == 0) continue;
     topics.emplace_back(rd_kafka_topic_new(producer, names.name(topic).c_str(), nullptr));
   }
   return topics;
 }
 
 rd_kafka_resp_err_t produce(rd_kafka_t* producer, const std::string& topic, const NewRecord& record, void* opaque) {
-  std::array<rd_kafka_vu_t, 6> fields{};
+  std::array<rd_kafka_vu_t, 7> fields{};
   fields[0].vtype = RD_KAFKA_VTYPE_TOPIC;
   fields[0].u.cstr = topic.c_str();
   fields[1].vtype = RD_KAFKA_VTYPE_PARTITION;
@@ -120,7 +120,10 @@ rd_kafka_resp_err_t produce(rd_kafka_t* producer, const std::string& topic, cons
   fields[4].u.i = RD_KAFKA_MSG_F_COPY;
   fields[5].vtype = RD_KAFKA_VTYPE_OPAQUE;
   fields[5].u.ptr = opaque;
-  const KafkaError error{rd_kafka_produceva(producer, fields.data(), fields.size())};
+  fields[6].vtype = RD_KAFKA_VTYPE_TIMESTAMP;
+  fields[6].u.i64 = record.time ? record.time->since_epoch.count() : 0;
+  const std::size_t count = record.time ? fields.size() : fields.size() - 1;
+  const KafkaError error{rd_kafka_produceva(producer, fields.data(), count)};
   return error ? rd_kafka_error_code(error.get()) : RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 

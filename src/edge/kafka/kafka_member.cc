@@ -278,7 +278,9 @@ void KafkaMember::assign(rd_kafka_topic_partition_list_t* list) {
         assigned.metadata.assign(static_cast<const char*>(each.metadata), each.metadata_size);
       }
     } else {
-      const bool at_end = settings_.start_at_end && known->topic == Topic::source && !names_.is_added(*known);
+      // A source of Tocsin's own begins where what it is made of does.
+      const Topic telemetry = settings_.unkeyed.empty() ? Topic::source : Topic::unkeyed;
+      const bool at_end = settings_.start_at_end && known->topic == telemetry && !names_.is_added(*known);
       each.offset = at_end ? RD_KAFKA_OFFSET_END : RD_KAFKA_OFFSET_BEGINNING;
     }
     assigned_.push_back(std::move(assigned));

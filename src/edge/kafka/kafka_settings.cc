@@ -15,6 +15,9 @@ constexpr std::array<std::string_view, 8> our_own{"enable.auto.commit", "enable.
                                                   "enable.idempotence", "acks",
                                                   "group.instance.id",  "partition.assignment.strategy"};
 
+// A partition's number among those of all unkeyed topics: its topic's place in the upper bits.
+constexpr std::int32_t most_partitions = 1 << 20;  // of a topic
+
 }  // namespace
 
 bool is_secret_property(std::string_view name) {
@@ -50,6 +53,7 @@ std::vector<std::string> check_properties(const std::map<std::string, std::strin
 
 TopicNames::TopicNames(const KafkaSettings& settings) {
   for (const std::string& source : settings.sources) sources_.push_back({source, 0});
+  for (const std::string& topic : settings.unkeyed) unkeyed_.push_back({topic, 0});
   for (std::size_t i = 0; i < topic_count; ++i) {
     names_[i] = settings.topic_prefix + std::string(name_of(static_cast<Topic>(i)));
   }
@@ -58,6 +62,11 @@ TopicNames::TopicNames(const KafkaSettings& settings) {
 }
 
 std::int32_t TopicNames::partitions(Topic topic) const {
+  if (topic == Topic::unkeyed) {
+    std::int32_t all = 0;
+    for (const Source& one : unkeyed_) all += one.partitions;
+    return all;
+  }
   if (topic != Topic::source) return counts_[static_cast<std::size_t>(topic)];
   return static_cast<std::int32_t>(places_.size());
 }
@@ -110,19 +119,28 @@ std::int32_t TopicNames::numbered(const std::string& source) const {
   }));
 }
 
+bool TopicNames::is_added(TopicPartition of) const {
+  if (of.topic != Topic::unkeyed) return added_.contains(of.partition);
+  return of.partition % most_partitions >=
+         unkeyed_[static_cast<std::size_t>(of.partition / most_partitions)].partitions;
+}
+
 std::vector<std::string> TopicNames::names_of(const std::vector<Topic>& topics) const {
   std::vector<std::string> list;
   for (const Topic topic : topics) {
-    if (topic != Topic::source) {
+    if (topic != Topic::source && topic != Topic::unkeyed) {
       list.push_back(name(topic));
       continue;
     }
-    for (const Source& source : sources_) list.push_back(source.name);
+    for (const Source& source : topic == Topic::source ? sources_ : unkeyed_) list.push_back(source.name);
   }
   return list;
 }
 
 std::pair<const std::string*, std::int32_t> TopicNames::native(TopicPartition of) const {
+  if (of.topic == Topic::unkeyed) {
+    return {&unkeyed_[static_cast<std::size_t>(of.partition / most_partitions)].name, of.partition % most_partitions};
+  }
   if (of.topic != Topic::source) return {&name(of.topic), of.partition};
   const auto& place = places_[static_cast<std::size_t>(of.partition)];
   static const std::string nowhere;
@@ -136,6 +154,11 @@ std::optional<TopicPartition> TopicNames::known(std::string_view wanted, std::in
     const auto number = numbers_.find({i, partition});
     if (number == numbers_.end()) return std::nullopt;
     return TopicPartition{Topic::source, number->second};
+  }
+  for (std::size_t i = 0; i < unkeyed_.size(); ++i) {
+    if (unkeyed_[i].name == wanted && partition < most_partitions) {
+      return TopicPartition{Topic::unkeyed, static_cast<std::int32_t>(i) * most_partitions + partition};
+    }
   }
   for (std::size_t i = 0; i < topic_count; ++i) {
     if (names_[i] == wanted && i != static_cast<std::size_t>(Topic::source)) {

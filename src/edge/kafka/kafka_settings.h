@@ -20,6 +20,9 @@ namespace tocsin {
 struct KafkaSettings {
   std::map<std::string, std::string> properties;  // librdkafka's own names; `bootstrap.servers` among them
   std::vector<std::string> sources;               // topics of telemetry, keyed by correlation id
+  // Topics of telemetry under any key, or none. Where there are some, their records are sanitized and rekeyed into a
+  // topic of Tocsin's own, which is the only source then.
+  std::vector<std::string> unkeyed;
   std::string topic_prefix = "tocsin.";
   std::string group_prefix = "tocsin.";
   std::string instance;       // a name that is the same after a restart: its partitions wait for it
@@ -31,6 +34,7 @@ struct KafkaSettings {
   std::int32_t replication_factor = 0;  // of topics that are created; 0: three, or one a broker where there are fewer
   bool heartbeat = false;               // Tocsin's own records pass through all stages: ingest reads their topic too
   bool has_doors = false;               // uploads are written to the first source
+  bool publishes_spans = false;         // sanitized events go out as spans, too
 };
 
 // Properties that must not stand in a file that people share.
@@ -67,13 +71,16 @@ class TopicNames {
   // others. Requires: the counts are set. A number that the topic of tasks has no partition for is given to none.
   void number_sources(const Known& known);
   const std::vector<Source>& sources() const { return sources_; }  // the heartbeat's among them
+  // Of a topic of Topic::unkeyed, by its place among them. Its partitions are known whether they were there or not.
+  void set_unkeyed_partitions(std::size_t index, std::int32_t count) { unkeyed_[index].partitions = count; }
+  const std::vector<Source>& unkeyed() const { return unkeyed_; }
 
   std::vector<std::string> names_of(const std::vector<Topic>& topics) const;
   std::pair<const std::string*, std::int32_t> native(TopicPartition of) const;
   // Nothing where it is no partition that was there at the start.
   std::optional<TopicPartition> known(std::string_view name, std::int32_t partition) const;
   // The source had fewer partitions when others of it were read already.
-  bool is_added(TopicPartition of) const { return added_.contains(of.partition); }
+  bool is_added(TopicPartition of) const;
   // How many partitions of a source have a number.
   std::int32_t numbered(const std::string& source) const;
 
@@ -85,6 +92,7 @@ class TopicNames {
   };
 
   std::vector<Source> sources_;
+  std::vector<Source> unkeyed_;
   std::vector<std::optional<Place>> places_;  // by number
   std::map<Place, std::int32_t> numbers_;
   std::set<std::int32_t> added_;

@@ -46,7 +46,10 @@ class Judge {
   Judge(const KafkaSettings& settings, TopicReport& report) : settings_(settings), report_(report) {}
 
   void judge() {
-    for (std::size_t i = 0; i < settings_.sources.size(); ++i) judge_source(i);
+    const bool is_rekeyed = !settings_.unkeyed.empty();
+    for (std::size_t i = 0; i < settings_.unkeyed.size(); ++i) judge_unkeyed(i);
+    for (std::size_t i = 0; !is_rekeyed && i < settings_.sources.size(); ++i) judge_source(i);
+    if (is_rekeyed) judge_keyed();
     const auto ours = used();
     if (settings_.heartbeat) {
       // Its partitions are those it has, or will have.
@@ -115,7 +118,31 @@ class Judge {
   }
 
   void judge_source(std::size_t index) {
-    const std::string& topic = settings_.sources[index];
+    const std::int32_t partitions = judge_telemetry(settings_.sources[index]);
+    if (partitions > 0) report_.names.set_source_partitions(index, partitions);
+  }
+
+  void judge_unkeyed(std::size_t index) {
+    report_.names.set_unkeyed_partitions(index, judge_telemetry(settings_.unkeyed[index]));
+  }
+
+  // What is made of unkeyed topics has as many partitions as they have together, where it is not there yet. More or
+  // fewer of theirs change nothing then.
+  void judge_keyed() {
+    const std::int32_t seen_partitions = seen(Topic::keyed).partitions;
+    if (seen_partitions > 0) {
+      source_partitions_ = seen_partitions;
+      sources_known_ = true;
+    }
+    report_.names.set_source_partitions(0, source_partitions_);
+    if (text_of(seen(Topic::keyed), "message.timestamp.type") == "LogAppendTime") {
+      fault(name(Topic::keyed), "stamps its records itself: a backlog would count at the time when it was rekeyed",
+            set_command(settings_, name(Topic::keyed), "message.timestamp.type", "CreateTime"));
+    }
+  }
+
+  // A topic of a deployment's own. How many partitions it has; 0 where it can't be read.
+  std::int32_t judge_telemetry(const std::string& topic) {
     const SeenTopic& it = report_.cluster.topics[topic];
     if (!judge_visible(topic, it, {"Read", "Describe", "DescribeConfigs"})) {
       if (!it.denied && it.fault.empty()) {
@@ -124,9 +151,8 @@ class Judge {
               create_command(settings_, {topic, default_source_partitions, replicas, {}}));
       }
       sources_known_ = false;
-      return;
+      return 0;
     }
-    report_.names.set_source_partitions(index, it.partitions);
     source_partitions_ += it.partitions;
     judge_rights(topic, it);
     judge_replicas(topic, it);
@@ -134,6 +160,7 @@ class Judge {
       warn(topic, "its records bear their producers' times; with the broker's time no producer's clock counts",
            set_command(settings_, topic, "message.timestamp.type", "LogAppendTime"));
     }
+    return it.partitions;
   }
 
   // Topics that are there decide how many partitions those get that are created beside them.
@@ -243,7 +270,10 @@ class Judge {
 
 std::vector<WantedTopic> wanted_topics(const KafkaSettings& settings) {
   std::vector<WantedTopic> wanted;
-  for (const std::string& source : settings.sources) wanted.push_back({source, true, false});
+  const bool is_rekeyed = !settings.unkeyed.empty();
+  for (const std::string& topic : is_rekeyed ? settings.unkeyed : settings.sources) {
+    wanted.push_back({topic, true, false});
+  }
   const TopicNames names(settings);
   for (const TopicSpec& spec : topic_table()) {
     if (is_used(spec, settings)) wanted.push_back({names.name(spec.topic), true, true});

@@ -14,7 +14,7 @@ constexpr Duration day = 24h;
 // The longest window reaches 24 h back, and the slice at its far end two more.
 constexpr Duration longest_window = 26h;
 
-constexpr std::array<TopicSpec, topic_count - 1> table{{
+constexpr std::array<TopicSpec, topic_count - 2> table{{
     {Topic::blocks, "source partition", PartitionRule::evaluate, Cleanup::remove, 3 * day, longest_window,
      "30 to 7,900", "evaluate", "ingest"},
     {Topic::findings, "finding id", PartitionRule::evaluate, Cleanup::remove, 3 * day, longest_window, "4",
@@ -46,6 +46,10 @@ constexpr std::array<TopicSpec, topic_count - 1> table{{
      Cleanup::compact, 0s, 0s, "under 1", "every process", "every process"},
     {Topic::heartbeat, "none", PartitionRule::one, Cleanup::remove, 1h, 0s, "under 1", "ingest, as a source",
      "ingest"},
+    {Topic::keyed, "correlation id", PartitionRule::like_source, Cleanup::remove, 3 * day, longest_window, "37,000",
+     "ingest, as its source", "rekey, doors: with `keyed_by: none`"},
+    {Topic::spans, "none", PartitionRule::like_source, Cleanup::remove, day, 0s, "49,000", "whoever wants spans",
+     "ingest, if `publish_spans`"},
 }};
 
 std::string milliseconds(Duration duration) {
@@ -94,6 +98,8 @@ PlannedTopic plan_topic(const TopicSpec& spec, const std::string& name, const Pa
     topic.settings.emplace_back("segment.bytes", std::to_string(64 << 20));
     topic.settings.emplace_back("min.cleanable.dirty.ratio", "0.1");
   }
+  // Its records bear the times of those that they were made of.
+  if (spec.topic == Topic::keyed) topic.settings.emplace_back("message.timestamp.type", "CreateTime");
   // Kafka's default, said in case a cluster has a smaller one.
   topic.settings.emplace_back("max.message.bytes", "1048588");
   topic.settings.emplace_back("min.insync.replicas", replication_factor >= 3 ? "2" : "1");
@@ -105,7 +111,10 @@ std::int32_t replication_factor(const KafkaSettings& settings, std::int32_t brok
 }
 
 bool is_used(const TopicSpec& spec, const KafkaSettings& settings) {
-  return spec.topic != Topic::heartbeat || settings.heartbeat;
+  if (spec.topic == Topic::heartbeat) return settings.heartbeat;
+  if (spec.topic == Topic::keyed) return !settings.unkeyed.empty();
+  if (spec.topic == Topic::spans) return settings.publishes_spans;
+  return true;
 }
 
 }  // namespace tocsin

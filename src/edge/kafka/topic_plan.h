@@ -46,7 +46,7 @@ struct TopicSpec {
   std::string_view written_by;
 };
 
-// All but Topic::source, in the order in which people read them.
+// All but those of telemetry, which are a deployment's own, in the order in which people read them.
 std::span<const TopicSpec> topic_table();
 const TopicSpec& spec_of(Topic topic);
 
@@ -79,7 +79,7 @@ PlannedTopic plan_topic(const TopicSpec& spec, const std::string& name, const Pa
 // As the configuration has it, else three, or as many as there are brokers.
 std::int32_t replication_factor(const KafkaSettings& settings, std::int32_t brokers);
 
-// Whether this installation has the topic: the heartbeat's is only there with a heartbeat.
+// Whether this installation has the topic: some are only there with what they are for.
 bool is_used(const TopicSpec& spec, const KafkaSettings& settings);
 
 }  // namespace tocsin

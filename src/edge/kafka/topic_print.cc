@@ -104,7 +104,10 @@ std::string strimzi_topic(const PlannedTopic& topic, const std::string& cluster)
 std::string acl_commands(const KafkaSettings& settings, const std::string& principal, const std::string& agents) {
   const TopicNames names(settings);
   std::string sources, ours;
-  for (const std::string& source : settings.sources) sources += " --topic " + quoted(source);
+  const bool is_rekeyed = !settings.unkeyed.empty();
+  for (const std::string& topic : is_rekeyed ? settings.unkeyed : settings.sources) {
+    sources += " --topic " + quoted(topic);
+  }
   for (const TopicSpec& spec : topic_table()) {
     if (is_used(spec, settings)) ours += " --topic " + quoted(names.name(spec.topic));
   }
@@ -115,16 +118,19 @@ std::string acl_commands(const KafkaSettings& settings, const std::string& princ
   const std::string prefixed = " --resource-pattern-type prefixed";
   std::string text = "# The service reads the sources, and reads and writes its own topics.\n";
   text += acl(settings, principal, {"Read", "Describe", "DescribeConfigs"}, sources);
-  if (settings.has_doors) {
+  if (settings.has_doors && !is_rekeyed) {
     text += "# What SDKs post to its doors goes to the first source.\n";
     text += acl(settings, principal, {"Write"}, " --topic " + quoted(settings.sources.front()));
   }
   text += acl(settings, principal, {"Read", "Write", "Describe", "DescribeConfigs"}, ours);
-  text += acl(settings, principal, {"Read", "Describe"}, of("--group", "ingest") + of("--group", "evaluate"));
+  const std::string rekey_group = is_rekeyed ? of("--group", "rekey") : "";
+  text += acl(settings, principal, {"Read", "Describe"},
+              of("--group", "ingest") + of("--group", "evaluate") + rekey_group);
   text += acl(settings, principal, {"Read", "Describe"}, of("--group", "deliver-") + prefixed);
   text += acl(settings, principal, {"Write", "Describe"},
               of("--transactional-id", "ingest-") + of("--transactional-id", "evaluate-") +
-                  of("--transactional-id", "deliver-") + prefixed);
+                  of("--transactional-id", "deliver-") + (is_rekeyed ? of("--transactional-id", "rekey-") : "") +
+                  prefixed);
   text += acl(settings, principal, {"IdempotentWrite"}, " --cluster");
   text += "# Agents that obey halts read them, and write acknowledgements.\n";
   text += acl(settings, agents, {"Read", "Describe"}, " --topic " + quoted(names.name(Topic::halts)));
