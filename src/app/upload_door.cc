@@ -32,6 +32,7 @@ std::string name_of_door(Door door) {
     case Door::langsmith_batch:
     case Door::langsmith_multipart:
     case Door::langsmith_run:
+    case Door::langsmith_feedback:
       return "langsmith";
     case Door::datadog_traces:
     case Door::datadog_traces_v05:
@@ -71,26 +72,15 @@ Json info_of_doors(std::size_t most_bytes) {
           {"client_drop_p0s", false}};
 }
 
-// The ids that Langfuse's SDKs want to hear of one by one.
-Json langfuse_answer(const HttpRequest& request, std::size_t most_bytes) {
+// Langfuse's SDKs want to hear of what they sent one by one.
+Json langfuse_answer(const std::vector<std::string>& ids) {
   Json successes = Json::array();
-  const auto how = compression_named(request.header("content-encoding").value_or(""));
-  const auto body = how ? decompress(request.body, how.value(), most_bytes)
-                        : Result<std::string, CompressionError>(CompressionError::unknown);
-  const auto parsed = body ? vendor::parse_json(body.value()) : std::nullopt;
-  const nlohmann::json json = parsed.value_or(nlohmann::json());
-  const auto batch = json.is_object() ? json.find("batch") : json.end();
-  if (json.is_object() && batch != json.end()) {
-    for (const auto& event : *batch) {
-      if (!event.is_object() || !event.contains("id") || !event["id"].is_string()) continue;
-      successes.push_back({{"id", event["id"].get<std::string>()}, {"status", 201}});
-    }
-  }
+  for (const std::string& id : ids) successes.push_back({{"id", id}, {"status", 201}});
   return {{"successes", successes}, {"errors", Json::array()}};
 }
 
 // What each vendor's server says to what it has taken.
-HttpResponse taken(Door door, const HttpRequest& request, std::size_t events, std::size_t most_bytes) {
+HttpResponse taken(Door door, const HttpRequest& request, std::size_t events, const std::vector<std::string>& ids) {
   switch (door) {
     case Door::otlp:
       if (request.header("content-type").value_or("").find("json") != std::string_view::npos) {
@@ -98,7 +88,7 @@ HttpResponse taken(Door door, const HttpRequest& request, std::size_t events, st
       }
       return {200, "application/x-protobuf", {}, {}};  // an empty message: all was taken
     case Door::langfuse:
-      return json_of(207, langfuse_answer(request, most_bytes));
+      return json_of(207, langfuse_answer(ids));
     case Door::datadog_traces:
     case Door::datadog_traces_v05:
       return json_of(200, {{"rate_by_service", Json::object()}});
@@ -109,6 +99,7 @@ HttpResponse taken(Door door, const HttpRequest& request, std::size_t events, st
     case Door::langsmith_batch:
     case Door::langsmith_multipart:
     case Door::langsmith_run:
+    case Door::langsmith_feedback:
     case Door::datadog_llmobs:
     case Door::none:
       break;
@@ -233,6 +224,7 @@ void UploadDoor::handle(HttpRequest request, Responder responder) {
     return responder.send(again_later(429, "too many uploads; send it again"));
   }
   std::vector<ReceivedRecord> records;
+  std::vector<std::string> ids;
   std::optional<DecodeError> error;
   {
     std::vector<std::pair<std::string_view, std::string_view>> headers;
@@ -248,13 +240,14 @@ void UploadDoor::handle(HttpRequest request, Responder responder) {
                                              request.header("content-encoding").value_or(""), headers, request.body});
     error = received.error ? received.error : received.refused_for;
     if (!error) records = received.records;
+    if (door == Door::langfuse) ids = received.ids;
   }
   if (error) {
     note(door, "refused");
     return responder.send(refused(*error));
   }
   const std::size_t events = records.size();
-  HttpResponse answer = taken(door, request, events, config_.most_bytes);
+  HttpResponse answer = taken(door, request, events, ids);
   const std::size_t bytes = request.body.size();
   const auto done = [shared = shared_, responder, answer, door, events, bytes](bool is_written) {
     {

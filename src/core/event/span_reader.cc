@@ -9,6 +9,7 @@
 #include <cmath>
 #include <cstring>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "base/hash.h"
@@ -595,7 +596,12 @@ struct SpanReader::State {
           std::pair(StringField::spec, Meaning::spec), std::pair(StringField::spec_version, Meaning::spec_version),
           std::pair(StringField::session_id, Meaning::session_id),
           std::pair(StringField::model_tier, Meaning::model_tier)}) {
-      set(field, text_of(reading.get(meaning)));
+      const SpanAttribute* const attribute = reading.get(meaning);
+      if (attribute != nullptr && attribute->value.kind == AttributeValue::Kind::integer) {
+        set(field, std::to_string(attribute->value.integer));  // versions of prompts are numbers
+      } else {
+        set(field, text_of(attribute));
+      }
     }
     if (const std::string_view user = text_of(reading.get(Meaning::user)); !user.empty()) {
       set(StringField::user_hash, user);

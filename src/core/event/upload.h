@@ -28,6 +28,7 @@ enum class Door : std::uint8_t {
   langsmith_batch,
   langsmith_multipart,
   langsmith_run,
+  langsmith_feedback,
   datadog_traces,  // v0.4
   datadog_traces_v05,
   datadog_llmobs,

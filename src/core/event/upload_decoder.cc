@@ -18,6 +18,7 @@ Door door_of(std::string_view path) {
   if (path.ends_with("/api/public/ingestion")) return Door::langfuse;
   if (path.ends_with("/runs/multipart")) return Door::langsmith_multipart;
   if (path.ends_with("/runs/batch")) return Door::langsmith_batch;
+  if (path == "/feedback" || path.ends_with("/langsmith/feedback")) return Door::langsmith_feedback;
   if (path.ends_with("/runs") || path.find("/runs/") != std::string_view::npos) return Door::langsmith_run;
   if (path.ends_with("/v0.4/traces") || path.ends_with("/v0.3/traces")) return Door::datadog_traces;
   if (path.ends_with("/v0.5/traces")) return Door::datadog_traces_v05;
@@ -114,6 +115,9 @@ std::optional<DecodeError> UploadDecoder::begin(const Upload& upload) {
 }
 const AgentEvent* UploadDecoder::next() {
   return state_->next();
+}
+std::vector<std::string> UploadDecoder::ids_of_batch() const {
+  return state_->vendors.ids_of_batch();
 }
 const SpanReader* UploadDecoder::spans() const {
   return state_->has_spans ? &state_->spans : nullptr;

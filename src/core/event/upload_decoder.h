@@ -31,6 +31,8 @@ class UploadDecoder {
   const AgentEvent* next();
   // What was made of the upload's spans; null where there are none. Valid until the next upload.
   const SpanReader* spans() const;
+  // See VendorDecoder.
+  std::vector<std::string> ids_of_batch() const;
   // Of native events, one a line, those that were passed over so far; and why the last of them was.
   std::uint64_t refused() const;
   std::optional<DecodeError> refused_for() const;

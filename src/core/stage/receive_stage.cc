@@ -31,6 +31,7 @@ const Received& ReceiveStage::apply(const Upload& upload) {
       received_.records.push_back(source_record(sanitizer_, sanitizer_.sanitize(*event), *event));
     }
   }
+  received_.ids = received_.error ? std::vector<std::string>{} : decoder_.ids_of_batch();
   received_.refused = received_.error ? 0 : decoder_.refused();
   received_.refused_for = received_.error ? std::nullopt : decoder_.refused_for();
   return received_;

@@ -27,6 +27,7 @@ ReceivedRecord source_record(const EventSanitizer& sanitizer, const SanitizedEve
 
 struct Received {
   std::vector<ReceivedRecord> records;
+  std::vector<std::string> ids;      // of the events of a batch of Langfuse's, whose SDKs ask for them
   std::optional<DecodeError> error;  // of the whole upload; then there is no record
   std::uint64_t refused = 0;         // native events that can't be read
   std::optional<DecodeError> refused_for;

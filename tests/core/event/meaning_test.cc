@@ -213,6 +213,15 @@ TEST(Meaning, ARuleThatRefusesAToolIsARefusalAndAPersonsNoIsNot) {
   }
 }
 
+TEST(Meaning, TheVersionOfAPromptIsTheSpecs) {
+  Partition one;
+  one.apply(spans({{2, 1, "chat",
+                    text("langfuse.observation.type", "generation") +
+                        R"(,{"key":"langfuse.observation.prompt.version","value":{"intValue":"12"}})",
+                    ""}}));
+  EXPECT_TRUE(one.has("step", R"("spec_version":"12")"));
+}
+
 TEST(Meaning, AnEvaluationOfOpenTelemetrys) {
   Partition one;
   one.apply(log("gen_ai.evaluation.result",

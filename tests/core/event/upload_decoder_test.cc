@@ -133,6 +133,31 @@ TEST(Upload, LangSmithsRunsBeginWhenTheyArePostedAndEndWhenTheyArePatched) {
       part("post.r1", run_post) + part("post.r1.inputs", "{}") + part("patch.r2", run_patch) + "--b--\r\n";
   EXPECT_EQ(events_of({"/runs/multipart", "multipart/form-data; boundary=b", {}, {}, parts}), expected);
   EXPECT_EQ(events_of({"/runs", "application/json", {}, {}, run_post}), Events{"task.started support r1"});
+  // What people say of a run, and the files that go with it.
+  const std::string key = std::string("AK") + "IAQYLPMN5HHHFPZAM2";
+  const std::string more = part("post.r1", run_post) +
+                           part("feedback.f1", R"({"id":"f1","run_id":"r1","trace_id":"r1","key":"user","score":1.0,)"
+                                               R"("created_at":"2026-11-21T01:53:09Z","comment":"fine"})") +
+                           part("attachment.r1.notes", "the key is " + key) +
+                           part("attachment.r1.picture", std::string("\x89PNG\0", 5)) + "--b--\r\n";
+  UploadDecoder decoder(most);
+  ASSERT_FALSE(decoder.begin({"/runs/multipart", "multipart/form-data; boundary=b", {}, {}, more}));
+  std::string types;
+  bool has_key = false;
+  while (const AgentEvent* const event = decoder.next()) {
+    types += std::string(name_of(event->fields.type)) + " " +
+             std::string(event->fields.get(StringField::correlation_id)) + ";";
+    has_key = has_key || event->text.find(key) != std::string_view::npos;
+  }
+  EXPECT_EQ(types, "task.started r1;task.heartbeat r1;review r1;");
+  EXPECT_TRUE(has_key);
+  EXPECT_EQ(
+      events_of({"/feedback",
+                 "application/json",
+                 {},
+                 {},
+                 R"({"id":"f2","run_id":"r1","key":"correct","score":0.5,"feedback_source":{"type":"model"}})"}),
+      Events{"eval.result r1 correct score=500000"});
   const std::string failed =
       R"x({"trace_id":"r1","dotted_order":"x","end_time":"2026-11-21T01:52:10Z","error":"ToolError('no')"})x";
   EXPECT_EQ(events_of({"/runs/r1", "application/json", {}, {}, failed}),

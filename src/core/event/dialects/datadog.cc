@@ -10,6 +10,7 @@ constexpr DialectRow rows[] = {
     {"datadog/meta.span.kind", Meaning::span_kind},
     {"datadog/meta.agent_attribution.pagent_name", Meaning::agent, TimeUnit::none, "4"},
     {"datadog/tags.version", Meaning::agent_version},
+    {"datadog/meta.input.prompt.version", Meaning::spec_version},
     {"datadog/tags.env", Meaning::env},
     {"datadog/session_id", Meaning::session_id},
     {"datadog/tags.session_id", Meaning::session_id},

@@ -15,6 +15,8 @@ constexpr DialectRow rows[] = {
     {"langfuse.observation.output", Meaning::content},
     {"langfuse.environment", Meaning::env},
     {"langfuse.release", Meaning::agent_version},
+    {"langfuse.version", Meaning::agent_version},
+    {"langfuse.observation.prompt.version", Meaning::spec_version},
     {"langfuse.session.id", Meaning::session_id},
     {"langfuse.user.id", Meaning::user},
 };

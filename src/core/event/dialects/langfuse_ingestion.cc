@@ -11,6 +11,7 @@ constexpr DialectRow rows[] = {
     {"langfuse/environment", Meaning::env},
     {"langfuse/release", Meaning::agent_version},
     {"langfuse/version", Meaning::agent_version},
+    {"langfuse/promptVersion", Meaning::spec_version},
     {"langfuse/sessionId", Meaning::session_id},
     {"langfuse/userId", Meaning::user},
     {"langfuse/model", Meaning::request_model},

@@ -44,14 +44,25 @@ constexpr DialectRow rows[] = {
     {"langsmith/outputs.choices.finish_reason", Meaning::finish_reason},
     {"langsmith/outputs.tool_call_id", Meaning::call_id},
     {"langsmith/error_type", Meaning::error_type},
+    {"langsmith/feedback.key", Meaning::suite},
+    {"langsmith/feedback.score", Meaning::score},
+    {"langsmith/feedback.verdict", Meaning::accepted},
+    {"langsmith/feedback.comment", Meaning::content},
+    {"langsmith/feedback.correction", Meaning::content},
+    {"langsmith/attachment", Meaning::content},
     {"langsmith/inputs", Meaning::content},
     {"langsmith/outputs", Meaning::content},
 };
 constexpr KindWord kinds[] = {
-    {"langsmith/run_type", "llm", SpanKind::model_call},     {"langsmith/run_type", "tool", SpanKind::tool_call},
-    {"langsmith/run_type", "chain", SpanKind::workflow},     {"langsmith/run_type", "retriever", SpanKind::workflow},
-    {"langsmith/run_type", "embedding", SpanKind::workflow}, {"langsmith/run_type", "prompt", SpanKind::workflow},
+    {"langsmith/run_type", "llm", SpanKind::model_call},
+    {"langsmith/run_type", "tool", SpanKind::tool_call},
+    {"langsmith/run_type", "chain", SpanKind::workflow},
+    {"langsmith/run_type", "retriever", SpanKind::workflow},
+    {"langsmith/run_type", "embedding", SpanKind::workflow},
+    {"langsmith/run_type", "prompt", SpanKind::workflow},
     {"langsmith/run_type", "parser", SpanKind::workflow},
+    {"langsmith/run_type", "feedback", SpanKind::evaluation},
+    {"langsmith/run_type", "attachment", SpanKind::workflow},
 };
 
 }  // namespace

@@ -9,6 +9,7 @@ namespace {
 constexpr DialectRow rows[] = {
     {"openinference.span.kind", Meaning::span_kind},
     {"agent.name", Meaning::agent},
+    {"llm.prompt_template.version", Meaning::spec_version},
     {"llm.model_name", Meaning::response_model},
     {"llm.token_count.prompt", Meaning::tokens_in},
     {"llm.token_count.completion", Meaning::tokens_out},

@@ -10,6 +10,7 @@ constexpr DialectRow rows[] = {
     {"traceloop.span.kind", Meaning::span_kind},
     {"llm.request.type", Meaning::span_kind},
     {"llm.usage.total_tokens", Meaning::content},
+    {"traceloop.prompt.version", Meaning::spec_version},
     {"traceloop.association.properties.session_id", Meaning::session_id},
     {"traceloop.association.properties.user_id", Meaning::user},
     {"traceloop.entity.input", Meaning::content},

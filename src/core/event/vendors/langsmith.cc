@@ -70,10 +70,52 @@ void write_run(const Tree& run, SpanWriter& out) {
   out.close();
 }
 
+// Of people it is a verdict, where it says yes or no; of a model, or as a figure, a score.
+void write_feedback(const Tree& feedback, SpanWriter& out) {
+  Span span;
+  span.span_id = text_of(at(feedback, "id"));
+  span.parent_span_id = text_of(at(feedback, "run_id"));
+  span.trace_id = text_of(at(feedback, "trace_id"));
+  if (span.trace_id.empty()) span.trace_id = span.parent_span_id;
+  span.end_ns = time_ns_of(at(feedback, "modified_at"));
+  if (span.end_ns == 0) span.end_ns = time_ns_of(at(feedback, "created_at"));
+  span.name = text_of(at(feedback, "key"));
+  out.open(span);
+  out.put_text("run_type", "feedback");
+  out.put("feedback.key", at(feedback, "key"));
+  const Tree& score = at(feedback, "score");
+  const auto number = integer_of(score);
+  const bool is_yes_or_no = score.is_boolean() || (number && (*number == 0 || *number == 1));
+  const bool is_a_models = text_of(at_path(feedback, "feedback_source.type")) == "model";
+  out.put(is_yes_or_no && !is_a_models ? "feedback.verdict" : "feedback.score", score);
+  for (const char* name : {"comment", "correction"}) {
+    if (!at(feedback, name).is_null()) out.put_all(std::string("feedback.") + name, at(feedback, name));
+  }
+  for (const char* name : {"value", "extra", "feedback_source"}) {
+    if (!at(feedback, name).is_null()) out.put_all(name, at(feedback, name));
+  }
+  out.close();
+}
+
+void write_attachment(const Tree& attachment, const std::map<std::string, std::string>& traces, SpanWriter& out) {
+  const std::string run(text_of(at(attachment, "run_id")));
+  const auto trace = traces.find(run);
+  Span span;
+  span.parent_span_id = text_of(at(attachment, "run_id"));
+  span.trace_id = trace == traces.end() ? span.parent_span_id : out.keep(std::string(trace->second));
+  span.name = "attachment";
+  span.is_open = true;  // it ends nothing
+  out.open(span);
+  out.put_text("run_type", "attachment");
+  out.put_text("attachment", text_of(at(attachment, "text")));
+  out.close();
+}
+
 }  // namespace
 
 bool read_langsmith(const Tree& root, SpanWriter& out) {
-  const bool is_batch = root.is_object() && (at(root, "post").is_array() || at(root, "patch").is_array());
+  const bool is_batch = root.is_object() && (at(root, "post").is_array() || at(root, "patch").is_array() ||
+                                             at(root, "feedback").is_array() || at(root, "attachments").is_array());
   const bool is_list = root.is_array() && !root.empty() && is_run(root.front());
   if (!is_batch && !is_list && !is_run(root)) return false;
   std::map<std::string, Tree> runs;
@@ -97,7 +139,16 @@ bool read_langsmith(const Tree& root, SpanWriter& out) {
   } else {
     note(root);
   }
+  std::map<std::string, std::string> traces;
+  for (const auto& [id, run] : runs) traces[id] = text_of(at(run, "trace_id"));
   for (const std::string& id : order) write_run(out.keep(std::move(runs[id])), out);
+  if (!is_batch) return true;
+  for (const Tree& one : at(root, "feedback")) {
+    if (one.is_object()) write_feedback(one, out);
+  }
+  for (const Tree& one : at(root, "attachments")) {
+    if (one.is_object()) write_attachment(one, traces, out);
+  }
   return true;
 }
 

@@ -13,16 +13,29 @@ namespace {
 
 using vendor::Tree;
 
-// "post.ID", "post.ID.inputs", "patch.ID.error": the fields of runs one by one, as a batch of whole ones. Nothing
-// where a part is no JSON. Files and feedback are other things.
+// A file that goes with a run, where it is a text: what is none is nobody's to scan.
+void add_attachment(Tree& batch, std::string_view run, std::string_view bytes) {
+  constexpr std::size_t looked_at = 1'024;
+  if (bytes.substr(0, looked_at).find('\0') != std::string_view::npos) return;
+  batch["attachments"].push_back(Tree{{"run_id", run}, {"text", bytes}});
+}
+
+// "post.ID", "post.ID.inputs", "patch.ID.error": the fields of runs one by one, as a batch of whole ones, with the
+// files ("attachment.ID.NAME") and the feedback ("feedback.ID") that come with them. Nothing where a part is no JSON.
 std::optional<Tree> batch_of(const std::vector<vendor::Part>& parts) {
   Tree batch = Tree::object();
   std::map<std::string, std::size_t> places;
   for (const vendor::Part& part : parts) {
     const std::string_view kind = part.name.substr(0, part.name.find('.'));
-    if (kind != "post" && kind != "patch") continue;
     const std::string_view rest = part.name.substr(std::min(part.name.size(), kind.size() + 1));
     const std::string id(rest.substr(0, rest.find('.')));
+    if (kind == "attachment") add_attachment(batch, id, part.body);
+    if (kind == "feedback") {
+      auto feedback = vendor::parse_json(part.body);
+      if (!feedback || !feedback->is_object()) return std::nullopt;
+      batch["feedback"].push_back(std::move(*feedback));
+    }
+    if (kind != "post" && kind != "patch") continue;
     const std::string field(rest.substr(std::min(rest.size(), id.size() + 1)));
     auto value = vendor::parse_json(part.body);
     if (!value || id.empty() || (field.empty() && !value->is_object())) return std::nullopt;
@@ -87,6 +100,15 @@ void VendorDecoder::know(std::shared_ptr<const DialectIndex> names) {
   state_->writer.know(std::move(names));
 }
 
+std::vector<std::string> VendorDecoder::ids_of_batch() const {
+  std::vector<std::string> ids;
+  for (const Tree& event : vendor::at(state_->tree, "batch")) {
+    const std::string_view id = vendor::text_of(vendor::at(event, "id"));
+    if (!id.empty()) ids.emplace_back(id);
+  }
+  return ids;
+}
+
 Result<const SpanBatch*, DecodeError> VendorDecoder::decode(std::string_view record) {
   return decode(Door::none, Upload{}, record);
 }
@@ -116,6 +138,9 @@ Result<const SpanBatch*, DecodeError> VendorDecoder::State::decode(Door door, co
       if (tree.is_object() && !tree.contains("id") && id != "runs") tree["id"] = id;
       [[fallthrough]];
     }
+    case Door::langsmith_feedback:
+      if (door == Door::langsmith_feedback) tree = Tree{{"feedback", Tree::array({std::move(tree)})}};
+      [[fallthrough]];
     case Door::langsmith_batch:
     case Door::langsmith_multipart:
       begin("langsmith");

@@ -20,6 +20,9 @@ class VendorDecoder {
   VendorDecoder(const VendorDecoder&) = delete;
   VendorDecoder& operator=(const VendorDecoder&) = delete;
 
+  // Of the events of a batch of Langfuse's, in order. Of the record that was decoded last.
+  std::vector<std::string> ids_of_batch() const;
+
   void know(std::shared_ptr<const DialectIndex> names);
   // A record that says nothing of where it was posted: JSON in any vendor's form. The batch stays valid until the
   // next call. unknown_form: it is none of them.
