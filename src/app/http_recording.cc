@@ -2,20 +2,10 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/ascii.h"
 #include "edge/http/base64.h"
 
 namespace tocsin {
-
-namespace {
-
-std::string in_lower_case(std::string text) {
-  for (char& c : text) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return text;
-}
-
-}  // namespace
 
 std::optional<HttpRecording> HttpRecording::parse(std::string_view line) {
   const auto json = nlohmann::json::parse(line, nullptr, false);
@@ -42,7 +32,7 @@ std::optional<HttpRecording> HttpRecording::parse(std::string_view line) {
     const auto value = header.value().get<std::string>();
     if (name == "content-type") recording.content_type = value;
     if (name == "content-encoding") recording.content_encoding = value;
-    if (name.starts_with("helicone-") && name != "helicone-auth") recording.helicone.emplace_back(name, value);
+    if (is_part_of_upload(name)) recording.helicone.emplace_back(name, value);
   }
   return recording;
 }

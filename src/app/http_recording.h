@@ -13,6 +13,8 @@
 
 namespace tocsin {
 
+inline constexpr std::size_t longest_recording = std::size_t{16} << 20;  // of its uncompressed body
+
 struct HttpRecording {
   std::string method, path, content_type, content_encoding, body;
   std::vector<std::pair<std::string, std::string>> helicone;  // names in lower case

@@ -15,6 +15,7 @@
 #include "core/event/hand_over.h"
 #include "core/event/record_decoder.h"
 #include "core/sanitize/redaction.h"
+#include "core/sanitize/sanitized_event_json.h"
 #include "core/sanitize/scanner.h"
 #include "core/stage/ingest_stage.h"
 #include "core/stage/receive_stage.h"
@@ -25,34 +26,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr std::size_t longest_upload = std::size_t{16} << 20;
 constexpr std::size_t longest_name = 100;
-
-// How the wire calls a number that rules call otherwise.
-std::string wire_name(NumberField field) {
-  switch (field) {
-    case NumberField::cost:
-      return "cost_usd";
-    case NumberField::cost_input:
-    case NumberField::cost_cached:
-    case NumberField::cost_output:
-      return std::string(name_of(field)) + "_usd";
-    case NumberField::ttft:
-      return "ttft_ms";
-    case NumberField::generation:
-      return "generation_ms";
-    case NumberField::latency:
-      return "latency_ms";
-    case NumberField::budget_wall_clock:
-      return "budget.wall_clock_s";
-    case NumberField::budget_tokens:
-      return "budget.tokens";
-    case NumberField::budget_cost:
-      return "budget.cost_usd";
-    default:
-      return std::string(name_of(field));
-  }
-}
 
 // What the events that were seen carry.
 class Seen {
@@ -300,11 +274,11 @@ int run_inspect(const InspectOptions& options) {
   Inspection inspection(loaded, options.records);
   RecordDecoder records;
   records.know(loaded.rules->names);
-  UploadDecoder uploads(longest_upload);
+  UploadDecoder uploads(longest_recording);
   uploads.know(loaded.rules->names);
   records.read_all_spans();
   uploads.read_all_spans();
-  ReceiveStage door(loaded.patterns, Fingerprinter(std::vector<unsigned char>(32, 0)), longest_upload);
+  ReceiveStage door(loaded.patterns, Fingerprinter(std::vector<unsigned char>(32, 0)), longest_recording);
   door.know(loaded.rules->names, loaded.patterns);
   while (const auto line = reader.value()->next()) {
     if (options.input_format != "http") {

@@ -25,8 +25,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::size_t longest_upload = std::size_t{16} << 20;
-
 void print_line(const std::string& line) {
   std::fwrite(line.data(), 1, line.size(), stdout);
   std::fputc('\n', stdout);
@@ -160,7 +158,7 @@ int run_replay(const ReplayOptions& options) {
     for (const AlertChange& change : out.at_once) give(change);
   };
   // What a door does with a request: its records, or why there are none.
-  ReceiveStage door(loaded.patterns, Fingerprinter(key), longest_upload);
+  ReceiveStage door(loaded.patterns, Fingerprinter(key), longest_recording);
   door.know(loaded.rules->names, loaded.patterns);
   std::uint64_t refused = 0;
   const auto receive = [&](const RecordLine& line) {

@@ -229,7 +229,7 @@ void UploadDoor::handle(HttpRequest request, Responder responder) {
   {
     std::vector<std::pair<std::string_view, std::string_view>> headers;
     for (const auto& [name, value] : request.headers) {
-      if (name.starts_with("helicone-") && name != "helicone-auth") headers.emplace_back(name, value);
+      if (is_part_of_upload(name)) headers.emplace_back(name, value);
     }
     const std::lock_guard lock(stage_mutex_);
     if (auto now = rules_.epochs(); now != epochs_) {

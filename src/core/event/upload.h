@@ -19,6 +19,11 @@ struct Upload {
   std::string_view body;
 };
 
+// Whether a header, by its name in lower case, says what an upload is part of. What it is opened with does not.
+inline bool is_part_of_upload(std::string_view header) {
+  return header.starts_with("helicone-") && header != "helicone-auth";
+}
+
 // Whose uploads come to a path.
 enum class Door : std::uint8_t {
   none,

@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "base/ascii.h"
+
 namespace tocsin {
 
 // Bits of a set of characters, for table look-ups that the scanner does per byte.
@@ -31,10 +33,6 @@ inline bool is_digit(char c) {
 inline bool is_alnum(char c) {
   return has_class(c, digit_class | upper_class | lower_class);
 }
-inline char to_lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-}
-
 bool equals_ignoring_case(std::string_view text, std::string_view lower_case);
 bool contains_ignoring_case(std::string_view text, std::string_view lower_case);
 

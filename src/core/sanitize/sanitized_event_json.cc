@@ -33,6 +33,10 @@ constexpr WireNumber wire_numbers[] = {
     {NumberField::score, "score", 6},
 };
 
+constexpr WireNumber budget_numbers[] = {{NumberField::budget_wall_clock, "wall_clock_s", 6},
+                                         {NumberField::budget_tokens, "tokens", 0},
+                                         {NumberField::budget_cost, "cost_usd", 6}};
+
 void add_reference(JsonText& json, std::string_view name, const std::optional<ContentReference>& reference) {
   if (!reference) return;
   json.name(name);
@@ -62,9 +66,8 @@ void add_budget(JsonText& json, const EventFields& fields) {
   }
   json.name("budget");
   json.begin_object();
-  add_number(json, "wall_clock_s", fields, NumberField::budget_wall_clock, 6);
-  add_number(json, "tokens", fields, NumberField::budget_tokens, 0);
-  add_number(json, "cost_usd", fields, NumberField::budget_cost, 6);
+  for (const WireNumber& number : budget_numbers)
+    add_number(json, number.name, fields, number.field, number.decimals);
   json.end_object();
 }
 
@@ -131,6 +134,16 @@ std::string write(const SanitizedEvent& event, const std::optional<ContentRefere
 }
 
 }  // namespace
+
+std::string wire_name(NumberField field) {
+  for (const WireNumber& number : wire_numbers) {
+    if (number.field == field) return number.name;
+  }
+  for (const WireNumber& number : budget_numbers) {
+    if (number.field == field) return std::string("budget.") + number.name;
+  }
+  return std::string(name_of(field));
+}
 
 std::string to_json(const SanitizedEvent& event, const std::optional<ContentReference>& content,
                     const std::optional<ContentReference>& arguments) {

@@ -9,6 +9,9 @@
 
 namespace tocsin {
 
+// How the JSON of an event calls a number, which rules may call otherwise: "cost_usd", "budget.wall_clock_s".
+std::string wire_name(NumberField field);
+
 // One JSON object in the native format's names, with `findings` and with `content_ref` and `arguments_ref` in
 // place of content and arguments.
 std::string to_json(const SanitizedEvent& event, const std::optional<ContentReference>& content,

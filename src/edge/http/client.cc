@@ -27,6 +27,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/ascii.h"
+
 namespace tocsin {
 
 namespace asio = boost::asio;
@@ -69,10 +71,7 @@ class ReplyParser final : public http::basic_parser<false> {
   void on_request_impl(http::verb, Text, Text, int, error_code&) override {}
   void on_response_impl(int code, Text, int, error_code&) override { code_ = code; }
   void on_field_impl(http::field, Text name, Text value, error_code&) override {
-    std::string lower(name.data(), name.size());
-    for (char& c : lower)
-      if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    fields_.emplace_back(std::move(lower), std::string(value.data(), value.size()));
+    fields_.emplace_back(in_lower_case({name.data(), name.size()}), std::string(value.data(), value.size()));
   }
   void on_header_impl(error_code&) override {
     if (code_ < 200) return;  // an interim reply, to be followed by another

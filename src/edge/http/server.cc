@@ -27,6 +27,8 @@
 #include <thread>
 #include <unordered_set>
 
+#include "base/ascii.h"
+
 namespace tocsin {
 
 namespace asio = boost::asio;
@@ -356,10 +358,7 @@ void HttpServer::Session::hand_over() {
     return respond_and_close(400);
   request.query = std::move(*query);
   for (const auto& field : message) {
-    std::string name(view(field.name_string()));
-    for (char& c : name)
-      if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    request.headers.emplace_back(std::move(name), view(field.value()));
+    request.headers.emplace_back(in_lower_case(view(field.name_string())), view(field.value()));
   }
   request.body = std::move(message.body());
   parser_.reset();

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/ascii.h"
+
 namespace tocsin {
 
 namespace {
@@ -17,13 +19,6 @@ bool is_letter(char c) {
 }
 bool is_visible(char c) {
   return c > ' ' && c <= '~';
-}
-
-std::string lower_case(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return lower;
 }
 
 int hex_digit(char c) {
@@ -54,7 +49,7 @@ Result<Url, std::string> parse_url(std::string_view text) {
     return refuse("the URL holds a space, a control character or a byte beyond ASCII: percent-encode it");
   const std::size_t scheme_end = text.find("://");
   if (scheme_end == std::string_view::npos) return refuse("the URL has no scheme: begin with http:// or https://");
-  const std::string scheme = lower_case(text.substr(0, scheme_end));
+  const std::string scheme = in_lower_case(text.substr(0, scheme_end));
   if (scheme != "http" && scheme != "https") return refuse("the URL's scheme is neither http nor https");
 
   Url url;
@@ -76,7 +71,7 @@ Result<Url, std::string> parse_url(std::string_view text) {
     const std::string_view inside = authority.substr(1, close - 1);
     const auto address = parse_ip_address(inside);
     if (!address || !address->v6) return refuse("what the URL has in brackets is not an IPv6 address");
-    url.host = lower_case(inside);
+    url.host = in_lower_case(inside);
     authority.remove_prefix(close + 1);
     if (!authority.empty()) {
       if (authority.front() != ':') return refuse("the URL has text between its IPv6 address and its path");
@@ -90,7 +85,7 @@ Result<Url, std::string> parse_url(std::string_view text) {
     const std::string_view host = authority.substr(0, colon);
     if (host.empty()) return refuse("the URL has no host");
     if (!is_host_name(host)) return refuse("the URL's host name holds a character that host names do not have");
-    url.host = lower_case(host);
+    url.host = in_lower_case(host);
   }
   if (has_port) {
     unsigned number = 0;

@@ -48,10 +48,7 @@ void write_event(const Tree& event, Span span, SpanWriter& out) {
   if (const std::string_view name = text_of(at(event, "name")); !name.empty()) span.name = name;
   const Tree& start = at(event, "start_ns");
   if (!start.is_null()) span.start_ns = integer_of(start).value_or(0);
-  if (const auto duration = integer_of(at(event, "duration"));
-      duration && *duration >= 0 && span.start_ns > 0 && *duration < INT64_MAX - span.start_ns) {
-    span.end_ns = span.start_ns + *duration;
-  }
+  if (const std::int64_t end = end_ns_of(span.start_ns, at(event, "duration"), 1); end > 0) span.end_ns = end;
   if (span.end_ns == 0) span.end_ns = span.start_ns;
   span.is_error = span.is_error || text_of(at(event, "status")) == "error";
   const Tree& meta = at(event, "meta");
@@ -71,10 +68,7 @@ void write_traced(const Tree& traced, SpanWriter& out) {
   span.span_id = id_of(at(traced, "span_id"), out);
   span.name = text_of(at(traced, "name"));
   span.start_ns = integer_of(at(traced, "start")).value_or(0);
-  const std::int64_t duration = integer_of(at(traced, "duration")).value_or(0);
-  if (span.start_ns > 0 && duration >= 0 && duration < INT64_MAX - span.start_ns) {
-    span.end_ns = span.start_ns + duration;
-  }
+  span.end_ns = end_ns_of(span.start_ns, at(traced, "duration"), 1);
   span.is_error = integer_of(at(traced, "error")).value_or(0) != 0;
   const Tree& packed = at_path(traced, "meta_struct._llmobs");
   if (packed.is_string()) {

@@ -3,6 +3,7 @@
 #include <set>
 #include <string>
 
+#include "base/ascii.h"
 #include "core/event/vendors/vendors.h"
 
 namespace tocsin::vendor {
@@ -10,14 +11,6 @@ namespace tocsin::vendor {
 namespace {
 
 constexpr int most_texts_in_texts = 2;
-
-std::string in_lower_case(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return lower;
-}
 
 bool is_observation(const Tree& tree) {
   return tree.is_object() && tree.contains("traceId") && tree.contains("startTime") && tree.contains("type");

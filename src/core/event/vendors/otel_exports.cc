@@ -84,10 +84,7 @@ void write_jaeger_span(const Tree& tree, const Tree& processes, SpanWriter& out)
   }
   span.name = text_of(at(tree, "operationName"));
   span.start_ns = time_ns_of(at(tree, "startTime"));
-  const std::int64_t length_us = integer_of(at(tree, "duration")).value_or(0);
-  if (span.start_ns > 0 && length_us >= 0 && length_us < (INT64_MAX - span.start_ns) / ns_per_us) {
-    span.end_ns = span.start_ns + length_us * ns_per_us;
-  }
+  span.end_ns = end_ns_of(span.start_ns, at(tree, "duration"), ns_per_us);
   for (const Tree& tag : at(tree, "tags")) {
     if (text_of(at(tag, "key")) == "otel.status_code") span.is_error = text_of(at(tag, "value")) == "ERROR";
   }

@@ -214,4 +214,10 @@ std::int64_t time_ns_of(const Tree& tree) {
   return ms * ns_per_ms + finer_than_ms(text);
 }
 
+std::int64_t end_ns_of(std::int64_t start_ns, const Tree& duration, std::int64_t unit_ns) {
+  const auto length = integer_of(duration);
+  if (!length || start_ns <= 0 || *length < 0 || *length >= (INT64_MAX - start_ns) / unit_ns) return 0;
+  return start_ns + *length * unit_ns;
+}
+
 }  // namespace tocsin::vendor

@@ -36,5 +36,7 @@ std::optional<std::int64_t> integer_of(const Tree& tree);
 // Nanoseconds since the epoch, of RFC 3339 (without a zone: UTC) or a count in s, ms, us or ns, with or without a
 // fraction; 0 where it says none.
 std::int64_t time_ns_of(const Tree& tree);
+// The end of what began at `start_ns` and lasted so many units of `unit_ns`; 0 where one of the two is not said.
+std::int64_t end_ns_of(std::int64_t start_ns, const Tree& duration, std::int64_t unit_ns);
 
 }  // namespace tocsin::vendor
