@@ -82,7 +82,7 @@ BusService::BusService(Options options, Bus& bus, const Clock& clock, RuleSource
   }
   const std::int32_t rekey_threads = std::min(options_.threads, bus.partitions(Topic::unkeyed));
   for (std::int32_t i = 0; options_.stages.rekey && i < rekey_threads; ++i) {
-    RekeyWorker::Options own{"rekey-" + std::to_string(i), options_.attempts};
+    RekeyWorker::Options own{"rekey-" + std::to_string(i), options_.deployment, options_.attempts};
     rekey_.push_back(std::make_unique<RekeyWorker>(std::move(own), bus, clock, rules_, fingerprinter, say));
   }
   const auto start = [&say](auto& workers, const char* name, const std::atomic<bool>& stop,

@@ -4,6 +4,9 @@
 #include <tuple>
 #include <utility>
 
+#include "base/hash.h"
+#include "core/stage/block_codec.h"
+#include "core/stage/block_split.h"
 #include "runtime/dead_letter_json.h"
 
 namespace tocsin {
@@ -91,8 +94,10 @@ void RekeyWorker::adopt(const std::vector<Assigned>& assigned) {
     owned.committed = one.next_offset.value_or(-1);
     list += " " + owned.topic + "/" + std::to_string(owned.number);
     if (one.gone_from) {
-      say_(true, owned.topic + "/" + std::to_string(owned.number) + ": records from offset " +
-                     std::to_string(*one.gone_from) + " were gone before they were read");
+      const std::string what = "partition " + std::to_string(owned.number) + " from offset " +
+                               std::to_string(*one.gone_from) + ", read on at " + std::to_string(*one.next_offset);
+      say_(true, owned.topic + ": records were gone before they were read, " + what);
+      tell(Notice::records_gone, "gone" + owned.topic + what, owned.topic, what);
     }
     owned_.push_back(std::move(owned));
   }
@@ -129,6 +134,7 @@ void RekeyWorker::read_record(Owned& owned, const BusRecord& record) {
   if (record.offset == owned.given_up) [[unlikely]] {
     say_(true, "rekeying record " + place + " ended the process " + std::to_string(AttemptMark::most_deaths) +
                    " times; it is passed over");
+    tell(Notice::poison_record, "poison" + place, place, {});
     owned.given_up = owned.attempts->given_up_from(record.offset + 1);
     return refuse(DecodeError::gave_up);
   }
@@ -141,6 +147,15 @@ void RekeyWorker::read_record(Owned& owned, const BusRecord& record) {
   for (const ReceivedRecord& one : rekeyed.records) {
     bus_.send({Topic::source, by_key, one.key, one.value, record.time}, in_flight_);
   }
+}
+
+void RekeyWorker::tell(Notice notice, const std::string& what, const std::string& place, const std::string& pattern) {
+  UrgentFinding finding =
+      notice_of(notice, to_hex(hash_parts({"rekey", options_.deployment, what})), place, clock_.now());
+  finding.pattern = pattern;
+  const std::int32_t partition =
+      blocks_partition_of(finding, *epochs_->newest().rules, bus_.partitions(Topic::findings));
+  bus_.send({Topic::findings, partition, finding.id, encode(finding)}, in_flight_);
 }
 
 void RekeyWorker::note_keys(const Owned& owned, bool was_keyed) {

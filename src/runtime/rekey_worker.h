@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "core/sanitize/fingerprint.h"
+#include "core/stage/block.h"
 #include "core/stage/rekey_stage.h"
 #include "ports/attempts.h"
 #include "ports/bus.h"
@@ -28,7 +29,8 @@ namespace tocsin {
 class RekeyWorker {
  public:
   struct Options {
-    std::string name;              // of the member, in its process
+    std::string name;  // of the member, in its process
+    std::string deployment;
     Attempts* attempts = nullptr;  // null: a record that ends its process is tried for ever
   };
 
@@ -61,6 +63,8 @@ class RekeyWorker {
   bool read_some();
   void read_record(Owned& owned, const BusRecord& record);
   void note_keys(const Owned& owned, bool was_keyed);
+  // A page about Tocsin itself. `what`: the same whenever it is said again.
+  void tell(Notice notice, const std::string& what, const std::string& place, const std::string& pattern);
   bool is_behind();  // more was read than is committed
   bool commit();
   void publish();

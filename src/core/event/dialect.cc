@@ -115,13 +115,14 @@ DialectIndex::DialectIndex(OwnNames own) : own_(std::move(own)) {
 void DialectIndex::add(const Dialect& dialect, std::uint16_t& rank) {
   for (const DialectRow& row : dialect.rows) {
     ++rank;
+    gate_[gate_of(row.name) / 64] |= std::uint64_t{1} << (gate_of(row.name) % 64);
     std::size_t slot = hash64(row.name) & (slots_.size() - 1);
     while (slots_[slot].row != nullptr && slots_[slot].row->name != row.name) slot = (slot + 1) & (slots_.size() - 1);
     if (slots_[slot].row == nullptr) slots_[slot] = {&dialect, &row, rank};  // an earlier dialect has the name, too
   }
 }
 
-const DialectIndex::Entry* DialectIndex::find(std::string_view name) const {
+const DialectIndex::Entry* DialectIndex::look_up(std::string_view name) const {
   for (std::size_t slot = hash64(name) & (slots_.size() - 1); slots_[slot].row != nullptr;
        slot = (slot + 1) & (slots_.size() - 1)) {
     if (slots_[slot].row->name == name) return &slots_[slot];

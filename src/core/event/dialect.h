@@ -7,7 +7,9 @@
 
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <span>
 #include <string>
@@ -138,19 +140,36 @@ class DialectIndex {
 
   static const std::shared_ptr<const DialectIndex>& shipped();
 
-  // Null where no dialect has the name.
-  const Entry* find(std::string_view name) const;
+  // Null where no dialect has the name. That most have none is seen by their lengths and first letters.
+  const Entry* find(std::string_view name) const { return may_know(name) ? look_up(name) : nullptr; }
   // What such a span is; `other` where the word says nothing.
   static SpanKind kind_of(const Dialect& dialect, std::string_view name, std::string_view word);
   // Whether a call of this tool hands the task to a person.
   bool hands_over(std::string_view tool) const;
 
  private:
+  static constexpr std::size_t gate_bits = 4'096;
+
+  static std::size_t gate_of(std::string_view name) {
+    std::uint32_t first = 0;
+    if (name.size() >= sizeof first) {
+      std::memcpy(&first, name.data(), sizeof first);
+    } else {
+      for (const char c : name) first = first << 8 | static_cast<unsigned char>(c);
+    }
+    return ((first + static_cast<std::uint32_t>(name.size()) * 0x9e3779b1U) * 0x85ebca6bU) >> 20;
+  }
+  bool may_know(std::string_view name) const {
+    const std::size_t bit = gate_of(name);
+    return ((gate_[bit / 64] >> (bit % 64)) & 1U) != 0;
+  }
+  const Entry* look_up(std::string_view name) const;
   void add(const Dialect& dialect, std::uint16_t& rank);
 
   OwnNames own_;
   std::vector<DialectRow> own_rows_;  // views into own_
   Dialect own_dialect_{};
+  std::array<std::uint64_t, gate_bits / 64> gate_{};
   std::vector<Entry> slots_;  // open addressing, a power of two, at most a quarter full
 };
 

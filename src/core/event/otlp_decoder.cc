@@ -4,6 +4,7 @@
 #include <simdjson.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstring>
 #include <utility>
@@ -103,6 +104,16 @@ constexpr std::uint32_t varint_of(Field field) {
   return protozero::tag_and_type(field, pbf_wire_type::varint);
 }
 
+// Of each byte its two digits.
+constexpr auto hex_digits = [] {
+  std::array<char, 512> digits{};
+  for (std::size_t byte = 0; byte < 256; ++byte) {
+    digits[2 * byte] = "0123456789abcdef"[byte >> 4];
+    digits[2 * byte + 1] = "0123456789abcdef"[byte & 15];
+  }
+  return digits;
+}();
+
 std::string_view view_of(protozero::data_view data) {
   return {data.data(), data.size()};
 }
@@ -193,16 +204,15 @@ struct OtlpDecoder::State {
   // ---- protobuf ----
 
   std::string_view hex_of(protozero::data_view bytes) {
-    constexpr std::string_view digits = "0123456789abcdef";
-    bool any = false;
-    for (const char c : view_of(bytes)) any = any || c != 0;
-    if (!any || bytes.size() > 16) return {};  // all zeros is none
+    if (bytes.size() > 16) return {};
     char* const at = batch.text.data() + batch.text_end;
+    unsigned char any = 0;
     for (std::size_t i = 0; i < bytes.size(); ++i) {
       const auto byte = static_cast<unsigned char>(bytes.data()[i]);
-      at[2 * i] = digits[byte >> 4];
-      at[2 * i + 1] = digits[byte & 15];
+      any |= byte;
+      std::memcpy(at + 2 * i, hex_digits.data() + 2 * std::size_t{byte}, 2);
     }
+    if (any == 0) return {};  // all zeros is none
     batch.text_end += 2 * bytes.size();
     return {at, 2 * bytes.size()};
   }
@@ -302,51 +312,99 @@ struct OtlpDecoder::State {
 
   enum class Look : std::uint8_t { no_span, nobodys, ours };
 
+  // What is read of any span: where it stands.
+  struct Place {
+    protozero::data_view trace_id, span_id, parent_span_id, name, status;
+    std::uint64_t start = 0, end = 0;
+  };
+
   // Log records and metrics stand at the same places of messages that look alike. Of a span whose attributes have no
-  // name that any dialect has only the ids and times are read: most of a service's spans are such.
-  Look look_at(protozero::pbf_message<SpanField> message) const {
-    bool has_trace = false, has_name = false, has_time = false;
+  // name that any dialect has only the place is read: most of a service's spans are such.
+  Look look_at(protozero::pbf_message<SpanField> message, Place& place) const {
+    bool has_name = false, has_time = false;
     const auto whole = message;
     while (message.next()) {
-      const pbf_wire_type type = message.wire_type();
-      switch (message.tag()) {
-        case SpanField::trace_id:
-          if (type != bytes_type || message.get_view().size() != 16) return Look::no_span;
-          has_trace = true;
+      switch (message.tag_and_type()) {
+        case bytes_of(SpanField::trace_id):
+          place.trace_id = message.get_view();
+          if (place.trace_id.size() != 16) return Look::no_span;
           break;
-        case SpanField::start:
-        case SpanField::end:
-          if (type != pbf_wire_type::fixed64) return Look::no_span;
+        case bytes_of(SpanField::span_id):
+          place.span_id = message.get_view();
+          break;
+        case bytes_of(SpanField::parent_span_id):
+          place.parent_span_id = message.get_view();
+          break;
+        case bytes_of(SpanField::name):
+          place.name = message.get_view();
+          break;
+        case bytes_of(SpanField::status):
+          place.status = message.get_view();
+          break;
+        case fixed_of(SpanField::start):
+          place.start = message.get_fixed64();
           has_time = true;
-          message.skip();
           break;
-        case SpanField::attributes: {
+        case fixed_of(SpanField::end):
+          place.end = message.get_fixed64();
+          has_time = true;
+          break;
+        case bytes_of(SpanField::attributes):
           // A log record has its trace here.
-          if (has_name || type != bytes_type || !has_trace) {
+          if (has_name || place.trace_id.size() == 0) {
             has_name = true;
             message.skip();
-            break;
-          }
-          protozero::pbf_message<KeyValueField> pair = message.get_message();
-          while (pair.next()) {
-            if (pair.tag_and_type() != bytes_of(KeyValueField::key)) {
-              pair.skip();
-              continue;
-            }
-            has_name = names->find(view_of(pair.get_view())) != nullptr;
-            break;
+          } else {
+            has_name = has_known_key(message.get_message());
           }
           break;
-        }
-        default:
+        default: {
+          const auto tag = message.tag();
+          if (tag == SpanField::trace_id || tag == SpanField::start || tag == SpanField::end) return Look::no_span;
+          if (tag == SpanField::attributes) has_name = true;
           message.skip();
+        }
       }
     }
-    if (!has_trace || (!has_time && is_metric(whole))) return Look::no_span;
+    if (place.trace_id.size() == 0 || (!has_time && is_metric(whole))) return Look::no_span;
     return has_name || reads_all ? Look::ours : Look::nobodys;
   }
 
-  bool read_span(protozero::pbf_message<SpanField> message, Span span, bool is_ours) {
+  bool has_known_key(protozero::pbf_message<KeyValueField> pair) const {
+    while (pair.next()) {
+      if (pair.tag_and_type() == bytes_of(KeyValueField::key))
+        return names->find(view_of(pair.get_view())) != nullptr;
+      pair.skip();
+    }
+    return false;
+  }
+
+  static void read_status(protozero::pbf_message<StatusField> status, Span& span) {
+    while (status.next()) {
+      if (status.tag_and_type() == varint_of(StatusField::code)) {
+        span.is_error = status.get_enum() == status_error;
+      } else if (status.tag_and_type() == bytes_of(StatusField::message)) {
+        span.status_message = view_of(status.get_view());
+      } else {
+        status.skip();
+      }
+    }
+  }
+
+  bool add_nobodys(const Place& place, Span span) {
+    span.trace_id = hex_of(place.trace_id);
+    span.span_id = hex_of(place.span_id);
+    span.parent_span_id = hex_of(place.parent_span_id);
+    span.name = view_of(place.name);
+    span.start_ns = static_cast<std::int64_t>(place.start);
+    span.end_ns = static_cast<std::int64_t>(place.end);
+    if (place.status.size() > 0) read_status(protozero::pbf_message<StatusField>(place.status), span);
+    span.begin = span.end = attribute_count();
+    span.events_begin = span.events_end = static_cast<std::uint32_t>(batch.events.size());
+    return add_span(span);
+  }
+
+  bool read_span(protozero::pbf_message<SpanField> message, Span span) {
     // Attributes of the span's events come in between its own where a writer orders fields so: they are read last.
     span.begin = attribute_count();
     protozero::pbf_message<SpanField> events = message;
@@ -371,32 +429,18 @@ struct OtlpDecoder::State {
           span.end_ns = static_cast<std::int64_t>(message.get_fixed64());
           break;
         case bytes_of(SpanField::attributes):
-          if (!is_ours) {
-            message.skip();
-          } else if (!read_key_value(message.get_message(), false, 0, 0)) {
-            return false;
-          }
+          if (!read_key_value(message.get_message(), false, 0, 0)) return false;
           break;
-        case bytes_of(SpanField::status): {
-          protozero::pbf_message<StatusField> status = message.get_message();
-          while (status.next()) {
-            if (status.tag_and_type() == varint_of(StatusField::code)) {
-              span.is_error = status.get_enum() == status_error;
-            } else if (status.tag_and_type() == bytes_of(StatusField::message)) {
-              span.status_message = view_of(status.get_view());
-            } else {
-              status.skip();
-            }
-          }
+        case bytes_of(SpanField::status):
+          read_status(message.get_message(), span);
           break;
-        }
         default:
           message.skip();
       }
     }
     span.end = attribute_count();
     span.events_begin = static_cast<std::uint32_t>(batch.events.size());
-    while (is_ours && events.next(SpanField::events, bytes_type)) {
+    while (events.next(SpanField::events, bytes_type)) {
       if (!read_event(events.get_message())) return false;
     }
     span.events_end = static_cast<std::uint32_t>(batch.events.size());
@@ -573,9 +617,12 @@ struct OtlpDecoder::State {
     }
     while (message.next(ScopeSpansField::spans, bytes_type)) {
       const protozero::data_view bytes = message.get_view();
-      const Look look = look_at(protozero::pbf_message<SpanField>(bytes));
-      if (look != Look::no_span) {
-        if (!read_span(protozero::pbf_message<SpanField>(bytes), span, look == Look::ours)) return false;
+      Place place;
+      const Look look = look_at(protozero::pbf_message<SpanField>(bytes), place);
+      if (look == Look::nobodys) {
+        if (!add_nobodys(place, span)) return false;
+      } else if (look == Look::ours) {
+        if (!read_span(protozero::pbf_message<SpanField>(bytes), span)) return false;
       } else if (is_log(protozero::pbf_message<LogField>(bytes))) {
         if (!read_log(protozero::pbf_message<LogField>(bytes), span)) return false;
       } else if (is_metric(protozero::pbf_message<MetricField>(bytes))) {

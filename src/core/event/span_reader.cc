@@ -8,6 +8,7 @@
 #include <cctype>
 #include <cmath>
 #include <cstring>
+#include <deque>
 #include <optional>
 #include <string>
 #include <vector>
@@ -57,10 +58,12 @@ struct Reading {
   bool waits = false;                // it stopped for a person's answer, which is no failure
   bool inner_failed = false;         // another span of the same call says so
   const Dialect* dialect = nullptr;  // that says what kind it is
-  Found found;
-  std::string_view service;  // what the resource is called
+  Found* found = nullptr;            // null: nothing is said
+  std::string_view service;          // what the resource is called
 
-  const SpanAttribute* get(Meaning meaning) const { return found.attributes[static_cast<std::size_t>(meaning)]; }
+  const SpanAttribute* get(Meaning meaning) const {
+    return found == nullptr ? nullptr : found->attributes[static_cast<std::size_t>(meaning)];
+  }
 };
 
 // What the spans of one resource share.
@@ -217,6 +220,8 @@ struct SpanReader::State {
   std::string_view key;
   Resource resource;  // the one that was looked at last
   std::vector<Reading> readings;
+  std::deque<Found> founds;  // of those that say something; the first `founds_used`
+  std::size_t founds_used = 0;
   std::vector<Planned> planned;
   std::vector<std::uint32_t> roots;  // by their traces
   std::vector<std::uint32_t> calls;
@@ -245,6 +250,14 @@ struct SpanReader::State {
       if (meaning == Meaning::span_kind || meaning == Meaning::pending) continue;
       resource.found.offer(static_cast<std::size_t>(meaning), &one, entry->rank);
     }
+  }
+
+  Found& found_of(Reading& reading) {
+    if (reading.found != nullptr) return *reading.found;
+    if (founds_used == founds.size()) founds.emplace_back();
+    reading.found = &founds[founds_used++];
+    *reading.found = Found{};
+    return *reading.found;
   }
 
   // Of a log record what it says.
@@ -285,7 +298,7 @@ struct SpanReader::State {
         reading.kind = kind;
         reading.dialect = entry->dialect;
       }
-      reading.found.offer(static_cast<std::size_t>(meaning), &attribute, entry->rank);
+      found_of(reading).offer(static_cast<std::size_t>(meaning), &attribute, entry->rank);
     }
     if (span.is_metric) reading.kind = SpanKind::other;
     if (span.is_log && !span.is_metric && reading.kind == SpanKind::other) read_kind_of_event(span, reading);
@@ -304,7 +317,8 @@ struct SpanReader::State {
       look_at_resource(span);
       reading.service = resource.service;
       for (std::size_t slot = 0; slot < meaning_count; ++slot) {
-        reading.found.offer(slot, resource.found.attributes[slot], resource.found.ranks[slot]);
+        if (resource.found.attributes[slot] == nullptr) continue;
+        found_of(reading).offer(slot, resource.found.attributes[slot], resource.found.ranks[slot]);
       }
     }
     if (is_pending) {
@@ -411,12 +425,13 @@ struct SpanReader::State {
   }
 
   // What only the inner span of a call knows.
-  void tell_outer(const Reading& inner, const Span& span, Reading& outer) const {
+  void tell_outer(const Reading& inner, const Span& span, Reading& outer) {
     outer.inner_failed = outer.inner_failed || inner.inner_failed || has_failed(span, inner);
     for (const Meaning meaning :
          {Meaning::authz, Meaning::authz_reason, Meaning::side_effect, Meaning::call_id, Meaning::error_type}) {
       const auto slot = static_cast<std::size_t>(meaning);
-      if (outer.get(meaning) == nullptr) outer.found.offer(slot, inner.get(meaning), inner.found.ranks[slot]);
+      if (outer.get(meaning) != nullptr || inner.get(meaning) == nullptr) continue;
+      found_of(outer).offer(slot, inner.get(meaning), inner.found->ranks[slot]);
     }
   }
 
@@ -456,6 +471,7 @@ struct SpanReader::State {
 
   void plan() {
     readings.clear();
+    founds_used = 0;
     planned.clear();
     roots.clear();
     resource = Resource{};
