@@ -10,6 +10,8 @@ import sys
 import threading
 import time
 
+from confluent_kafka import KafkaError, KafkaException
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests/kafka"), str(ROOT / "tests/e2e")]
 from kafka_support import Expected, make_producer, shift_to_now, stamp_of  # noqa: E402
@@ -63,12 +65,42 @@ def expect(lines, folder, config):
 
 
 class Feed(threading.Thread):
-    """Gives the lines to the source topic, evenly over so many seconds, then closing ones until it is told to end."""
+    """Gives the lines to the source topic, evenly over so many seconds, then closing ones until it is told to end.
+
+    A producer that a lost leader has confused for good is followed by another, which sends again what was not
+    acknowledged, in order: what comes twice has the same event id."""
 
     def __init__(self, bootstrap, topic, lines, seconds):
         super().__init__(daemon=True)
-        self.producer, self.topic, self.lines = make_producer(bootstrap), topic, lines
+        self.bootstrap, self.producer, self.topic, self.lines = bootstrap, make_producer(bootstrap), topic, lines
         self.seconds, self.fed, self.failed, self.is_over = seconds, 0, None, False
+        self.waiting = {}  # what is not acknowledged, by its number, in order
+        self.number = self.producers = 0
+
+    def send(self, number, record):
+        def done(error, _):
+            if error is None:
+                self.waiting.pop(number, None)
+
+        try:
+            self.producer.produce(self.topic, on_delivery=done, **record)
+            self.producer.poll(0)
+        except KafkaException as error:
+            if not error.args[0].fatal() and error.args[0].code() != KafkaError._FATAL:
+                raise
+            self.begin_anew()
+
+    def begin_anew(self):
+        self.producers += 1
+        assert self.producers < 100, "no producer lasts"
+        self.producer = make_producer(self.bootstrap)
+        for number, record in list(self.waiting.items()):
+            self.send(number, record)
+
+    def give(self, record):
+        self.number += 1
+        self.waiting[self.number] = record
+        self.send(self.number, record)
 
     def end(self):
         self.is_over = True
@@ -83,15 +115,14 @@ class Feed(threading.Thread):
                 until = min(len(self.lines), int(len(self.lines) * (time.monotonic() - begun) / self.seconds) + 1)
                 for line in self.lines[self.fed:until]:
                     key, value = line.split("\t", 1)
-                    self.producer.produce(self.topic, value=value, key=key, timestamp=stamp_of(line))
-                    self.producer.poll(0)
+                    self.give({"value": value, "key": key, "timestamp": stamp_of(line)})
                 self.fed = max(self.fed, until)
                 self.producer.poll(0.05)
             for tick in range(MOST_TICKS):
                 for p in range(PARTITIONS):
                     line = closing_line(self.lines, p, tick)
-                    self.producer.produce(self.topic, value=line.split("\t", 1)[1], timestamp=stamp_of(line),
-                                          key=f"end-{p}", partition=p)
+                    self.give({"value": line.split("\t", 1)[1], "timestamp": stamp_of(line), "key": f"end-{p}",
+                               "partition": p})
                 self.producer.poll(0.5)
                 if self.is_over:
                     break
