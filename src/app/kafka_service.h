@@ -38,6 +38,7 @@ class KafkaService {
   ~KafkaService();
 
   std::string url() const;
+  const ServiceView& service() const { return *service_; }
   RuleFiles& rule_files() { return *rule_files_; }
   // Why it can't go on; empty where it can.
   std::string fatal() const { return rules_->status().fatal; }

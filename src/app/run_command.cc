@@ -15,6 +15,8 @@
 #include <functional>
 #include <iostream>
 #include <mutex>
+#include <set>
+#include <string>
 #include <thread>
 
 #include "app/embedded.h"
@@ -54,9 +56,36 @@ void log_line(LogLevel level, const std::string& line) {
   spdlog::log(levels[static_cast<std::size_t>(level)], "{}", line);
 }
 
+// Names each model once whose calls say no cost and that has no price.
+class UnpricedModels {
+ public:
+  void look_at(const ServiceView& service) {
+    if (turn_++ % turns_between != 0) return;
+    for (const auto& [model, count] : service.ingest().totals.unpriced) {
+      if (!said_.insert(model).second) continue;
+      const std::string who = model == "_other" ? std::string("more models") : "the model '" + in_print(model) + "'";
+      spdlog::warn("calls of {} say no cost, and no price is known: give one in a file with the key 'prices'", who);
+    }
+  }
+
+ private:
+  // A name comes from outside: nothing in it may look like a line of ours.
+  static std::string in_print(std::string name) {
+    std::replace_if(
+        name.begin(), name.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
+    return name;
+  }
+
+  static constexpr int turns_between = 10;
+  int turn_ = 0;
+  std::set<std::string> said_;
+};
+
 // SIGHUP reads the rule files again; the other signals stop. `is_over` ends the wait as well.
-void wait_until_stopped(RuleFiles* files, const std::function<bool()>& is_over) {
+void wait_until_stopped(const ServiceView& service, RuleFiles* files, const std::function<bool()>& is_over) {
+  UnpricedModels unpriced;
   while (!is_over()) {
+    unpriced.look_at(service);
     const int signal = signal_within(std::chrono::milliseconds{500});
     if (signal == SIGHUP && files != nullptr) files->reload("SIGHUP");
     if (signal == SIGHUP && files == nullptr) spdlog::warn("rules can't be changed while events drive the clock");
@@ -77,7 +106,7 @@ int run_embedded(const Config& config, const OwnRules& own, const std::vector<un
   spdlog::info("listening on {}: POST /v1/events, /metrics, /healthz", embedded.value()->url());
   RuleFiles* const files = embedded.value()->rule_files();
   if (files != nullptr) files->watch();
-  wait_until_stopped(files, [] { return false; });
+  wait_until_stopped(embedded.value()->service(), files, [] { return false; });
   spdlog::info("stopping");
   embedded.value().reset();
   spdlog::info("stopped");
@@ -199,7 +228,8 @@ int run_on_kafka(const RunOptions& options, const Config& config, const OwnRules
   say_rules(config, own.loaded);
   spdlog::info("listening on {}: /metrics, /readyz, /v1/status", service.value()->url());
   service.value()->rule_files().watch();
-  wait_until_stopped(&service.value()->rule_files(), [&] { return !service.value()->fatal().empty(); });
+  wait_until_stopped(service.value()->service(), &service.value()->rule_files(),
+                     [&] { return !service.value()->fatal().empty(); });
   const std::string fatal = service.value()->fatal();
   if (is_replaced) {
     spdlog::critical(

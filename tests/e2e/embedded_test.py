@@ -2,6 +2,7 @@
 import json
 import re
 import tempfile
+import time
 import unittest
 
 from support import ROOT, Receiver, Service, generated, json_lines, run
@@ -300,7 +301,6 @@ class LiveClock(unittest.TestCase):
             now = datetime.datetime.now(datetime.timezone.utc).isoformat()
             service.post_lines([json.dumps({"type": "step", "time": now, "correlation_id": "t", "agent": "a",
                                             "content": {"output": "AKIA" + "QX7TZ4NWB2MD5KRY"}})])
-            import time
             deadline = time.monotonic() + 5
             while not receiver.pages:
                 self.assertLess(time.monotonic(), deadline)
@@ -313,6 +313,20 @@ class LiveClock(unittest.TestCase):
         finally:
             service.stop()
             receiver.close()
+
+    def test_a_model_without_a_price_is_named_once_in_the_log(self):
+        service = Service(clock="wall")
+        try:
+            call = {"type": "step", "correlation_id": "t", "agent": "a", "model": "no-such\nmodel", "tokens_in": 5}
+            service.post_lines([json.dumps(call), json.dumps({**call, "tokens_in": 6})])
+            deadline = time.monotonic() + 20
+            while "'no-such?model'" not in service.log():
+                self.assertLess(time.monotonic(), deadline, service.log())
+                time.sleep(0.2)
+            time.sleep(6)
+            self.assertEqual(service.log().count("no-such"), 1)
+        finally:
+            service.stop()
 
 
 if __name__ == "__main__":
