@@ -88,20 +88,19 @@ KafkaSettings load_kafka(const YamlNode& node, const std::string& file, Diagnost
     reader.error(*reader.find("topic_prefix"), "bad-value",
                  "'topic_prefix' may hold letters, digits, '.', '_' and '-'");
   }
+  settings.publishes_spans = reader.flag("publish_spans").value_or(false);
+  const bool is_unkeyed = reader.choice("keyed_by", {"correlation_id", "none"}).value_or(0) == 1;
   const TopicNames names(settings);
   for (std::size_t i = 0; i < topic_count; ++i) {
-    const std::string& ours = names.name(static_cast<Topic>(i));
-    if (static_cast<Topic>(i) == Topic::source || static_cast<Topic>(i) == Topic::unkeyed ||
-        std::count(settings.sources.begin(), settings.sources.end(), ours) == 0) {
-      continue;
-    }
+    const auto topic = static_cast<Topic>(i);
+    const std::string& ours = names.name(topic);
+    const bool is_ours = topic != Topic::source && topic != Topic::unkeyed && (topic != Topic::keyed || is_unkeyed) &&
+                         (topic != Topic::spans || settings.publishes_spans);
+    if (!is_ours || std::count(settings.sources.begin(), settings.sources.end(), ours) == 0) continue;
     reader.error(*reader.find("sources"), "bad-value", "'" + ours + "' is a topic of Tocsin's own, and no source");
   }
-  if (const auto keyed_by = reader.choice("keyed_by", {"correlation_id", "none"}); keyed_by && *keyed_by == 1) {
-    settings.unkeyed = std::exchange(settings.sources, {names.name(Topic::keyed)});
-  }
+  if (is_unkeyed) settings.unkeyed = std::exchange(settings.sources, {names.name(Topic::keyed)});
   settings.group_prefix = reader.text("group_prefix").value_or(settings.topic_prefix);
-  settings.publishes_spans = reader.flag("publish_spans").value_or(false);
   settings.instance = reader.text("instance").value_or("");
   if (const auto start = reader.choice("start", {"beginning", "end"})) settings.start_at_end = *start == 1;
   settings.session_timeout = reader.duration("session_timeout", 6s, 5min).value_or(settings.session_timeout);
