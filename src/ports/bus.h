@@ -172,9 +172,10 @@ class Bus {
   // Where partitions end, asked of the broker now. Nothing while it can't be reached.
   virtual std::optional<std::vector<std::int64_t>> ends(std::span<const TopicPartition> of) = 0;
 
-  // Whether this group has read everything that unkeyed topics hold, and committed that. Nothing while the cluster
-  // can't be reached.
-  virtual std::optional<bool> has_read_unkeyed(const std::string& /*group*/) { return true; }
+  // A time before which all that unkeyed topics got was read by this group, and committed: asked again and again, it
+  // follows `now` by a few seconds where the group keeps up. Nothing where it has not come on, or while the cluster
+  // can't be reached. Thread: one at a time.
+  virtual std::optional<RecordTime> unkeyed_read_until(const std::string& /*group*/, RecordTime now) { return now; }
 
   // Null while the cluster can't be reached.
   virtual std::unique_ptr<Tail> tail(const std::vector<Topic>& topics) = 0;

@@ -111,8 +111,9 @@ void BusService::watch_lag() {
     }
     ask_lag(asked, next, waiting_);
     if (bus_.partitions(Topic::unkeyed) == 0) continue;
-    const RecordTime now = clock_.now();
-    if (bus_.has_read_unkeyed("rekey").value_or(false)) complete_until_ = now.since_epoch.count();
+    if (const auto until = bus_.unkeyed_read_until("rekey", clock_.now())) {
+      complete_until_ = until->since_epoch.count();
+    }
     RekeyView unkeyed;
     for (const auto& worker : rekey_) unkeyed.add(*worker->view());
     ask_lag(unkeyed.partitions, unkeyed.next_offsets, unkeyed_waiting_);

@@ -3,6 +3,7 @@ import base64
 import collections
 import json
 import random
+import re
 import time
 import unittest
 
@@ -126,6 +127,25 @@ class Rekey(KafkaTest):
         self.assertIn("tocsin_rekey_records_total 401", metrics)
         self.assertIn('tocsin_rekey_dead_letters_total{reason="not_json"} 1', metrics)
         self.assertIn("\ntocsin_open_tasks 50\n", metrics)
+
+    def test_under_a_steady_stream_silent_partitions_hold_nothing_up(self):
+        setup = self.unkeyed_setup("steady", ["telemetry-steady"], 4)
+        process = setup.start("one")
+        producer = make_producer(self.broker.bootstrap)
+        until, number = time.monotonic() + 30, 0
+        while time.monotonic() < until:
+            for _ in range(20):  # one task, so that three partitions of the source stay silent
+                number += 1
+                producer.produce("telemetry-steady", value=json.dumps({
+                    "type": "step", "time": int(time.time() * 1000), "correlation_id": "t", "agent": "a", "tokens_in": 1}))
+            producer.poll(0)
+            time.sleep(0.05)
+        metrics = process.call("GET", "/metrics")[1].decode()
+        delay = re.search(r"^tocsin_evaluate_delay_seconds (\S+)", metrics, re.M)
+        print(f"\n{number} records, evaluated until {delay and delay.group(1)} s ago", flush=True)
+        self.assertTrue(delay, metrics[-2000:])
+        self.assertLess(float(delay.group(1)), 25)
+        producer.flush(30)
 
 
 if __name__ == "__main__":

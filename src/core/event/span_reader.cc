@@ -405,6 +405,7 @@ struct SpanReader::State {
       up = *found;
       if (readings[up].kind == SpanKind::other) continue;
       if (readings[up].kind != kind) return;
+      if (kind == SpanKind::tool_call && is_repeated[up]) continue;  // what counts is further up
       if (kind == SpanKind::tool_call) {
         if (!is_same_tool(tool_of(call), tool_of(up))) return;
         is_repeated[call] = true;
@@ -461,8 +462,8 @@ struct SpanReader::State {
     const bool has_trace = !span.trace_id.empty();
     if (span.is_metric) return EventType::system;
     if (reading.kind == SpanKind::evaluation) return type_of_evaluation(reading);
-    if (reading.kind == SpanKind::decision && is_refused(reading)) return EventType::tool_call;
     if (!has_trace && text_of(reading.get(Meaning::turn_id)).empty()) return EventType::system;  // of no task
+    if (reading.kind == SpanKind::decision && is_refused(reading)) return EventType::tool_call;
     if (reading.kind == SpanKind::agent) return EventType::task_started;
     if (!has_trace && reading.kind == SpanKind::model_call) return EventType::step;
     if (!has_trace && reading.kind == SpanKind::tool_call) return EventType::tool_call;
@@ -631,11 +632,15 @@ struct SpanReader::State {
 
   void set_identity(const Span& span) {
     std::uint64_t hash = mix(hash64(span.name), static_cast<std::uint64_t>(span.end_ns));
-    for (const SpanAttribute& one : batch->attributes_of(span.begin, span.end)) {
-      hash = mix(mix(hash, hash64(one.name)), hash64(one.value.text));
-      hash =
-          mix(hash, static_cast<std::uint64_t>(one.value.integer) ^ std::bit_cast<std::uint64_t>(one.value.number));
-    }
+    const auto add = [&](std::uint32_t begin, std::uint32_t end) {
+      for (const SpanAttribute& one : batch->attributes_of(begin, end)) {
+        hash = mix(mix(hash, hash64(one.name)), hash64(one.value.text));
+        hash =
+            mix(hash, static_cast<std::uint64_t>(one.value.integer) ^ std::bit_cast<std::uint64_t>(one.value.number));
+      }
+    };
+    add(span.begin, span.end);
+    if (span.is_metric) add(span.resource_begin, span.resource_end);  // two processes may say the same at once
     const std::string id = to_hex(Hash128{hash, mix(hash, 1)});
     set(StringField::event_id, id);
   }

@@ -141,13 +141,17 @@ std::string to_otlp(const SanitizedEvent& event, std::optional<EventTime> starte
   if (!is_call && !is_tool && !is_root) return {};
   const std::string_view task = fields.get(StringField::correlation_id);
   constexpr std::int64_t us_per_ms = 1'000, ns_per_us = 1'000;
-  const std::int64_t end_us = fields.time ? fields.time->time_since_epoch().count() * us_per_ms : 0;
+  // From 1970 to 2262, as nanoseconds of 64 bits have it.
+  const auto us_of = [](std::int64_t ms) {
+    return std::clamp<std::int64_t>(ms, 0, INT64_MAX / (us_per_ms * ns_per_us)) * us_per_ms;
+  };
+  const std::int64_t end_us = fields.time ? us_of(fields.time->time_since_epoch().count()) : 0;
   std::int64_t start_us = end_us;
   if (is_call) start_us -= fields.get_or(NumberField::generation, 0) + fields.get_or(NumberField::ttft, 0);
   if (is_tool) start_us -= fields.get_or(NumberField::latency, 0);
   if (is_root) {
-    if (started) start_us = started->time_since_epoch().count() * us_per_ms;
-    if (const auto said = fields.get(NumberField::started_at)) start_us = *said * us_per_ms;
+    if (started) start_us = us_of(started->time_since_epoch().count());
+    if (const auto said = fields.get(NumberField::started_at)) start_us = us_of(*said);
   }
   start_us = std::clamp<std::int64_t>(start_us, 0, end_us);
 

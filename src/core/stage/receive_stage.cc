@@ -31,7 +31,8 @@ const Received& ReceiveStage::apply(const Upload& upload) {
       received_.records.push_back(source_record(sanitizer_, sanitizer_.sanitize(*event), *event));
     }
   }
-  received_.ids = received_.error ? std::vector<std::string>{} : decoder_.ids_of_batch();
+  received_.ids.clear();
+  if (!received_.error && door_of(upload.path) == Door::langfuse) received_.ids = decoder_.ids_of_batch();
   received_.refused = received_.error ? 0 : decoder_.refused();
   received_.refused_for = received_.error ? std::nullopt : decoder_.refused_for();
   return received_;

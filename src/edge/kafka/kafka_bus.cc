@@ -4,6 +4,7 @@
 
 #include <array>
 #include <chrono>
+#include <functional>
 #include <random>
 #include <utility>
 
@@ -103,6 +104,8 @@ struct KafkaBus::State {
   std::vector<KafkaTopic> warm;
   KafkaHandle side;            // asks where partitions end: on a consuming client that would wait behind its fetch
   KafkaHandle asks_for_group;  // which positions another group has
+  std::vector<std::int64_t> ends_before;  // of unkeyed partitions, to which the group has not come yet
+  RecordTime ends_asked_at;
   std::atomic<bool> stop{false};
   std::atomic<bool> reachable{false};
   std::vector<std::thread> threads;
@@ -400,36 +403,53 @@ std::optional<std::vector<std::int64_t>> KafkaBus::ends(std::span<const TopicPar
   return ends;
 }
 
-// Thread: one at a time; the watch on the lag is the only one that asks.
-std::optional<bool> KafkaBus::has_read_unkeyed(const std::string& group) {
-  if (state_->settings.unkeyed.empty()) return true;
-  if (!state_->asks_for_group) {
-    auto client = make_kafka_client(RD_KAFKA_CONSUMER, state_->settings, {},
-                                    {{"group.id", state_->settings.group_prefix + group},
+// Under a steady stream nobody ever stands at the end: what counts is having come to where it was some time ago.
+std::optional<RecordTime> KafkaBus::unkeyed_read_until(const std::string& group, RecordTime now) {
+  State& state = *state_;
+  if (state.settings.unkeyed.empty()) return now;
+  if (!state.asks_for_group) {
+    auto client = make_kafka_client(RD_KAFKA_CONSUMER, state.settings, {},
+                                    {{"group.id", state.settings.group_prefix + group},
                                      {"enable.auto.commit", "false"},
                                      {"isolation.level", "read_uncommitted"}},
-                                    state_->side_callbacks);
+                                    state.side_callbacks);
     if (!client) return std::nullopt;
-    state_->asks_for_group = std::move(client.value());
+    state.asks_for_group = std::move(client.value());
   }
   const KafkaPartitions list{rd_kafka_topic_partition_list_new(8)};
-  for (const std::string& topic : state_->settings.unkeyed) {
-    const std::int32_t count = state_->seen.at(topic).load(std::memory_order_relaxed);
+  for (const std::string& topic : state.settings.unkeyed) {
+    const std::int32_t count = state.seen.at(topic).load(std::memory_order_relaxed);
     for (std::int32_t p = 0; p < count; ++p) rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), p);
   }
-  rd_kafka_t* const client = state_->asks_for_group.get();
+  rd_kafka_t* const client = state.asks_for_group.get();
   // The ends first: what is committed later than they were asked for was read as well.
-  const KafkaPartitions ends{rd_kafka_topic_partition_list_copy(list.get())};
-  for (int i = 0; i < ends->cnt; ++i) ends->elems[i].offset = RD_KAFKA_OFFSET_END;
-  if (rd_kafka_offsets_for_times(client, ends.get(), 1'000) != RD_KAFKA_RESP_ERR_NO_ERROR) return std::nullopt;
+  const KafkaPartitions asked{rd_kafka_topic_partition_list_copy(list.get())};
+  for (int i = 0; i < asked->cnt; ++i) asked->elems[i].offset = RD_KAFKA_OFFSET_END;
+  if (rd_kafka_offsets_for_times(client, asked.get(), 1'000) != RD_KAFKA_RESP_ERR_NO_ERROR) return std::nullopt;
   if (rd_kafka_committed(client, list.get(), 1'000) != RD_KAFKA_RESP_ERR_NO_ERROR) return std::nullopt;
+  std::vector<std::int64_t> ends, positions;
   for (int i = 0; i < list->cnt; ++i) {
-    if (list->elems[i].err != RD_KAFKA_RESP_ERR_NO_ERROR || ends->elems[i].err != RD_KAFKA_RESP_ERR_NO_ERROR)
+    if (list->elems[i].err != RD_KAFKA_RESP_ERR_NO_ERROR || asked->elems[i].err != RD_KAFKA_RESP_ERR_NO_ERROR)
       return std::nullopt;
+    ends.push_back(asked->elems[i].offset);
     // Without a position it was never read; there may be nothing in it.
-    if (std::max<std::int64_t>(list->elems[i].offset, 0) < ends->elems[i].offset) return false;
+    positions.push_back(std::max<std::int64_t>(list->elems[i].offset, 0));
   }
-  return true;
+  const auto has_come_to = [&](const std::vector<std::int64_t>& those) {
+    return std::equal(positions.begin(), positions.end(), those.begin(), those.end(), std::greater_equal<>());
+  };
+  if (has_come_to(ends)) {
+    state.ends_before.clear();
+    return now;
+  }
+  std::optional<RecordTime> until;
+  if (has_come_to(state.ends_before)) until = state.ends_asked_at;
+  // More partitions than before: what was known of the others is of no use.
+  if (until || state.ends_before.size() != ends.size()) {
+    state.ends_before = std::move(ends);
+    state.ends_asked_at = now;
+  }
+  return until;
 }
 
 std::unique_ptr<Tail> KafkaBus::tail(const std::vector<Topic>& topics) {

@@ -40,7 +40,7 @@ class KafkaBus final : public Bus {
                          const std::function<bool()>& keep_going) override;
   std::unique_ptr<Again> read_again(TopicPartition of, RecordTime from, std::int64_t until) override;
   std::optional<std::vector<std::int64_t>> ends(std::span<const TopicPartition> of) override;
-  std::optional<bool> has_read_unkeyed(const std::string& group) override;
+  std::optional<RecordTime> unkeyed_read_until(const std::string& group, RecordTime now) override;
   std::unique_ptr<Tail> tail(const std::vector<Topic>& topics) override;
   std::int32_t partitions(Topic topic) const override;
   std::pair<std::string, std::int32_t> name_of(TopicPartition of) const override;

@@ -139,6 +139,19 @@ class Judge {
       fault(name(Topic::keyed), "stamps its records itself: a backlog would count at the time when it was rekeyed",
             set_command(settings_, name(Topic::keyed), "message.timestamp.type", "CreateTime"));
     }
+    // Its records are as old as those that they were made of.
+    const auto kept = number(seen(Topic::keyed), "retention.ms");
+    for (const std::string& topic : settings_.unkeyed) {
+      const auto theirs = number(report_.cluster.topics[topic], "retention.ms");
+      const bool is_shorter = kept && theirs && *kept >= 0 && (*theirs < 0 || *theirs > *kept);
+      if (!is_shorter) continue;
+      warn(name(Topic::keyed),
+           fmt::format(
+               "keeps records for {}, and {} for longer: what is rekeyed so late may be gone before it is read",
+               to_text(Duration{*kept}), topic),
+           set_command(settings_, name(Topic::keyed), "retention.ms", std::to_string(*theirs)));
+      break;
+    }
   }
 
   // A topic of a deployment's own. How many partitions it has; 0 where it can't be read.

@@ -190,6 +190,7 @@ TEST(Meaning, ClientAndServerOfATool) {
   EXPECT_EQ(calls({{mcp(4, 3, "fetch")}, {mcp(3, 2, "search")}}), 2);
   EXPECT_EQ(calls({{mcp(3, 2, "search")}, {mcp(4, 2, "search")}}), 2) << "two calls of one span";
   EXPECT_EQ(calls({{mcp(3, 2, "search")}, {mcp(3, 2, "search")}}), 1) << "sent again";
+  EXPECT_EQ(calls({{mcp(3, 4, "search"), mcp(4, 3, "search")}}), 1) << "each other's parents";
 
   Partition failed;
   failed.apply(spans({mcp(3, 2, "search"), mcp(4, 3, "search", R"("status":{"code":2},)")}));

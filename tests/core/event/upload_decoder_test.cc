@@ -158,6 +158,10 @@ TEST(Upload, LangSmithsRunsBeginWhenTheyArePostedAndEndWhenTheyArePatched) {
                  {},
                  R"({"id":"f2","run_id":"r1","key":"correct","score":0.5,"feedback_source":{"type":"model"}})"}),
       Events{"eval.result r1 correct score=500000"});
+  EXPECT_EQ(
+      events_of({"/feedback", "application/json", {}, {}, R"({"id":"f3","run_id":"r1","key":"user","score":0.7})"}),
+      Events{"eval.result r1 user score=700000"})
+      << "a person's figure is no yes";
   const std::string failed =
       R"x({"trace_id":"r1","dotted_order":"x","end_time":"2026-11-21T01:52:10Z","error":"ToolError('no')"})x";
   EXPECT_EQ(events_of({"/runs/r1", "application/json", {}, {}, failed}),

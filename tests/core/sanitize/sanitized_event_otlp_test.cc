@@ -83,6 +83,16 @@ groups:
   EXPECT_TRUE(refused && latency && began);
 }
 
+TEST(SpansOut, TimesThatOpenTelemetryDoesNotHaveAreItsFirstOrLast) {
+  Spans spans;
+  for (const char* time : {"1969-01-05T00:00:05Z", "2300-01-05T00:00:05Z", "9999-01-05T00:00:05Z"}) {
+    EXPECT_FALSE(spans
+                     .of(std::string(R"({"type":"step","time":")") + time +
+                         R"(","correlation_id":"t","tokens_in":1,"generation_ms":5})")
+                     .empty());
+  }
+}
+
 TEST(SpansOut, IdsOfOpenTelemetrysStay) {
   Spans spans;
   const std::string json =

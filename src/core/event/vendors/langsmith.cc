@@ -30,13 +30,18 @@ std::string_view type_of_error(std::string_view error) {
                                                                                        : std::string_view{};
 }
 
+std::string_view trace_of(const Tree& run) {
+  const std::string_view order = text_of(at(run, "dotted_order"));
+  std::string_view trace = text_of(at(run, "trace_id"));
+  if (trace.empty()) trace = id_in(order.substr(0, order.find('.')));
+  return trace.empty() ? text_of(at(run, "id")) : trace;
+}
+
 void write_run(const Tree& run, SpanWriter& out) {
   Span span;
   span.span_id = text_of(at(run, "id"));
   const std::string_view order = text_of(at(run, "dotted_order"));
-  span.trace_id = text_of(at(run, "trace_id"));
-  if (span.trace_id.empty()) span.trace_id = id_in(order.substr(0, order.find('.')));
-  if (span.trace_id.empty()) span.trace_id = span.span_id;
+  span.trace_id = trace_of(run);
   span.parent_span_id = text_of(at(run, "parent_run_id"));
   const std::size_t last = order.rfind('.');
   if (span.parent_span_id.empty() && last != std::string_view::npos) {
@@ -84,8 +89,7 @@ void write_feedback(const Tree& feedback, SpanWriter& out) {
   out.put_text("run_type", "feedback");
   out.put("feedback.key", at(feedback, "key"));
   const Tree& score = at(feedback, "score");
-  const auto number = integer_of(score);
-  const bool is_yes_or_no = score.is_boolean() || (number && (*number == 0 || *number == 1));
+  const bool is_yes_or_no = score.is_boolean() || (score.is_number() && (score == 0 || score == 1));
   const bool is_a_models = text_of(at_path(feedback, "feedback_source.type")) == "model";
   out.put(is_yes_or_no && !is_a_models ? "feedback.verdict" : "feedback.score", score);
   for (const char* name : {"comment", "correction"}) {
@@ -114,8 +118,8 @@ void write_attachment(const Tree& attachment, const std::map<std::string, std::s
 }  // namespace
 
 bool read_langsmith(const Tree& root, SpanWriter& out) {
-  const bool is_batch = root.is_object() && (at(root, "post").is_array() || at(root, "patch").is_array() ||
-                                             at(root, "feedback").is_array() || at(root, "attachments").is_array());
+  const bool has_more = at(root, feedback_of_batch).is_array() || at(root, attachments_of_batch).is_array();
+  const bool is_batch = root.is_object() && (at(root, "post").is_array() || at(root, "patch").is_array() || has_more);
   const bool is_list = root.is_array() && !root.empty() && is_run(root.front());
   if (!is_batch && !is_list && !is_run(root)) return false;
   std::map<std::string, Tree> runs;
@@ -140,13 +144,13 @@ bool read_langsmith(const Tree& root, SpanWriter& out) {
     note(root);
   }
   std::map<std::string, std::string> traces;
-  for (const auto& [id, run] : runs) traces[id] = text_of(at(run, "trace_id"));
+  for (const auto& [id, run] : runs) traces[id] = trace_of(run);
   for (const std::string& id : order) write_run(out.keep(std::move(runs[id])), out);
   if (!is_batch) return true;
-  for (const Tree& one : at(root, "feedback")) {
+  for (const Tree& one : at(root, feedback_of_batch)) {
     if (one.is_object()) write_feedback(one, out);
   }
-  for (const Tree& one : at(root, "attachments")) {
+  for (const Tree& one : at(root, attachments_of_batch)) {
     if (one.is_object()) write_attachment(one, traces, out);
   }
   return true;

@@ -17,7 +17,7 @@ using vendor::Tree;
 void add_attachment(Tree& batch, std::string_view run, std::string_view bytes) {
   constexpr std::size_t looked_at = 1'024;
   if (bytes.substr(0, looked_at).find('\0') != std::string_view::npos) return;
-  batch["attachments"].push_back(Tree{{"run_id", run}, {"text", bytes}});
+  batch[vendor::attachments_of_batch].push_back(Tree{{"run_id", run}, {"text", bytes}});
 }
 
 // "post.ID", "post.ID.inputs", "patch.ID.error": the fields of runs one by one, as a batch of whole ones, with the
@@ -33,7 +33,7 @@ std::optional<Tree> batch_of(const std::vector<vendor::Part>& parts) {
     if (kind == "feedback") {
       auto feedback = vendor::parse_json(part.body);
       if (!feedback || !feedback->is_object()) return std::nullopt;
-      batch["feedback"].push_back(std::move(*feedback));
+      batch[vendor::feedback_of_batch].push_back(std::move(*feedback));
     }
     if (kind != "post" && kind != "patch") continue;
     const std::string field(rest.substr(std::min(rest.size(), id.size() + 1)));
@@ -139,7 +139,7 @@ Result<const SpanBatch*, DecodeError> VendorDecoder::State::decode(Door door, co
       [[fallthrough]];
     }
     case Door::langsmith_feedback:
-      if (door == Door::langsmith_feedback) tree = Tree{{"feedback", Tree::array({std::move(tree)})}};
+      if (door == Door::langsmith_feedback) tree = Tree{{vendor::feedback_of_batch, Tree::array({std::move(tree)})}};
       [[fallthrough]];
     case Door::langsmith_batch:
     case Door::langsmith_multipart:

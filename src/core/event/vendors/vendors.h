@@ -15,6 +15,10 @@ namespace tocsin::vendor {
 // LangSmith: {"post": [run], "patch": [run]}, one run, or a list of runs.
 // https://docs.langchain.com/langsmith/run-data-format
 bool read_langsmith(const Tree& root, SpanWriter& out);
+// Where a batch that was made of the parts of an upload has the feedback and the files that came with its runs. No
+// record of anybody's has such names.
+inline constexpr const char* feedback_of_batch = "\x01/feedback";
+inline constexpr const char* attachments_of_batch = "\x01/attachments";
 
 // Langfuse: what is posted to its ingestion, {"batch": [event]}, where later events complete earlier ones of the
 // same id; a trace as it is exported, {"trace": ..., "observations": [...]} or with them inside; a list of
