@@ -388,9 +388,9 @@ std::string dialects_markdown() {
   };
   text += fmt::format(
       "### Handed to a person\n\nA task in which one of these tools was called was surfaced, unless its root says "
-      "how "
-      "it ended or failed: {}.\n\nA run that stops with one of these errors, or with `{}` in its output, waits for a "
-      "person and has not failed: {}.\n",
+      "how it ended or failed: {}.\n\nA run that stops with one of these errors, or with `{}` in its output, waits "
+      "for "
+      "a person and has not failed: {}.\n",
       list(hand_over_tools()), interrupt_key, list(pauses()));
   return text;
 }

@@ -94,7 +94,7 @@ bool make(const KafkaSettings& settings, const std::vector<PlannedTopic>& topics
 std::vector<PlannedTopic> missing_sources(const TopicsOptions& options, const KafkaSettings& settings,
                                           const TopicReport& report) {
   std::vector<PlannedTopic> missing;
-  for (const std::string& source : settings.unkeyed.empty() ? settings.sources : settings.unkeyed) {
+  for (const std::string& source : settings.telemetry()) {
     const SeenTopic& topic = report.cluster.topics.at(source);
     if (topic.exists || topic.denied || !topic.fault.empty()) continue;
     missing.push_back({source, options.source_partitions, replication_factor(settings, report.cluster.brokers), {}});

@@ -58,6 +58,10 @@ void set_place(Finding& finding, std::string_view word) {
 EventSanitizer::EventSanitizer(std::shared_ptr<const PatternLibrary> library, Fingerprinter fingerprinter)
     : scanner_(std::move(library)), fingerprinter_(std::move(fingerprinter)) {}
 
+void EventSanitizer::know(std::shared_ptr<const PatternLibrary> library) {
+  if (library.get() != &scanner_.library()) scanner_ = Scanner(std::move(library));
+}
+
 SanitizedEvent& EventSanitizer::sanitize(const AgentEvent& event) {
   sanitized_.fields_ = event.fields;
   sanitized_.findings_.clear();

@@ -20,6 +20,9 @@ class EventSanitizer {
  public:
   EventSanitizer(std::shared_ptr<const PatternLibrary> library, Fingerprinter fingerprinter);
 
+  // By which patterns it scans from the next event on.
+  void know(std::shared_ptr<const PatternLibrary> library);
+
   // Valid until the next call, and no longer than `event`. Allocates only for an event with a finding.
   SanitizedEvent& sanitize(const AgentEvent& event);
 

@@ -75,7 +75,7 @@ struct IngestPartition::State {
   RecordTime advancing_to = before_all;
   Fingerprinter fingerprinter;
   RecordDecoder decoder;
-  std::optional<EventSanitizer> sanitizer;  // made anew when rules change
+  EventSanitizer sanitizer;
   TaskTracker tasks;
   Slice slice;
   RecentIdentities identities;
@@ -120,7 +120,7 @@ struct IngestPartition::State {
       : options(std::move(given)),
         rules(std::move(rule_set)),
         fingerprinter(std::move(key)),
-        sanitizer(std::in_place, std::move(patterns), fingerprinter),
+        sanitizer(std::move(patterns), fingerprinter),
         tasks(*rules, options.most_open_tasks),
         slice(*rules, options.most_groups),
         halts(options.halts) {
@@ -146,7 +146,7 @@ struct IngestPartition::State {
     for (std::int64_t number = epoch + 1; number <= next.number; ++number) owe_past_of(number);
     const auto old = std::exchange(rules, next.rules);
     epoch = next.number;
-    sanitizer.emplace(next.patterns, fingerprinter);
+    sanitizer.know(next.patterns);
     tasks.change_rules(*rules);
     slice = Slice(*rules, options.most_groups);
     known_prices.clear();
@@ -303,7 +303,7 @@ struct IngestPartition::State {
   void apply_event(const AgentEvent& raw, const RawRecord& record, int number, IngestOutput& out) {
     now = time_to_count_at(record, raw.fields);
     // Tasks are known by what their id is once it is sanitized.
-    SanitizedEvent* const ended = raw.needs_open_task ? &sanitizer->sanitize(raw) : nullptr;
+    SanitizedEvent* const ended = raw.needs_open_task ? &sanitizer.sanitize(raw) : nullptr;
     if (ended != nullptr && !tasks.is_open(ended->fields().get(StringField::correlation_id))) return;
     if (!holds(Safeguard::deadlines_by_log_time) && raw.fields.time) {
       furthest_event = std::max(furthest_event, as_record_time(*raw.fields.time));
@@ -320,7 +320,7 @@ struct IngestPartition::State {
       return;
     }
     ++totals.events;
-    SanitizedEvent& event = ended != nullptr ? *ended : sanitizer->sanitize(raw);
+    SanitizedEvent& event = ended != nullptr ? *ended : sanitizer.sanitize(raw);
     if (is_told_already(raw.fields)) event.become_heartbeat();
     const std::string_view guessed_agent =
         raw.agent_is_guess ? event.take_off(StringField::agent) : std::string_view{};
@@ -347,8 +347,8 @@ struct IngestPartition::State {
     if (!event.findings().empty()) look_at_findings(event, out);
     if (!event_rules.empty()) look_at_event(event, record, number, out);
     if (options.publish_events) {
-      out.published.push_back(to_json(event, sanitizer->reference(raw, TextPlace::content),
-                                      sanitizer->reference(raw, TextPlace::argument)));
+      out.published.push_back(to_json(event, sanitizer.reference(raw, TextPlace::content),
+                                      sanitizer.reference(raw, TextPlace::argument)));
     }
     if (options.publish_spans) {
       std::string span = to_otlp(event, note.task != nullptr ? std::optional(note.task->started) : std::nullopt);

@@ -132,11 +132,9 @@ bool decode_task(std::string_view bytes, Task& task, std::vector<std::uint64_t>&
   if (!reader.read_all()) return false;
   std::string_view sections = parts->sections;
   const auto own = sections.empty() ? std::string_view{} : *wire::next_section(sections);
-  Task none;
-  Writer nothing;
-  pass_more(nothing, none);
-  const std::string defaults = nothing.take();
-  Reader more(own.empty() ? std::string_view(defaults) : own);
+  task.forget_more();
+  if (own.empty()) return true;
+  Reader more(own);
   pass_more(more, task);  // behind it a later release may say more
   return more.good();
 }

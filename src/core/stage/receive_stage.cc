@@ -14,13 +14,11 @@ ReceivedRecord source_record(const EventSanitizer& sanitizer, const SanitizedEve
 
 ReceiveStage::ReceiveStage(std::shared_ptr<const PatternLibrary> library, Fingerprinter fingerprinter,
                            std::size_t most_bytes)
-    : decoder_(most_bytes),
-      fingerprinter_(std::move(fingerprinter)),
-      sanitizer_(std::move(library), fingerprinter_) {}
+    : decoder_(most_bytes), sanitizer_(std::move(library), std::move(fingerprinter)) {}
 
 void ReceiveStage::know(std::shared_ptr<const DialectIndex> names, std::shared_ptr<const PatternLibrary> library) {
   decoder_.know(std::move(names));
-  if (library.get() != &sanitizer_.library()) sanitizer_ = EventSanitizer(std::move(library), fingerprinter_);
+  sanitizer_.know(std::move(library));
 }
 
 const Received& ReceiveStage::apply(const Upload& upload) {

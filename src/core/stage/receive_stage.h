@@ -45,7 +45,6 @@ class ReceiveStage {
 
  private:
   UploadDecoder decoder_;
-  Fingerprinter fingerprinter_;
   EventSanitizer sanitizer_;
   Received received_;
 };

@@ -7,11 +7,11 @@
 namespace tocsin {
 
 RekeyStage::RekeyStage(std::shared_ptr<const PatternLibrary> library, Fingerprinter fingerprinter)
-    : fingerprinter_(std::move(fingerprinter)), sanitizer_(std::move(library), fingerprinter_) {}
+    : sanitizer_(std::move(library), std::move(fingerprinter)) {}
 
 void RekeyStage::know(std::shared_ptr<const DialectIndex> names, std::shared_ptr<const PatternLibrary> library) {
   decoder_.know(std::move(names));
-  if (library.get() != &sanitizer_.library()) sanitizer_ = EventSanitizer(std::move(library), fingerprinter_);
+  sanitizer_.know(std::move(library));
 }
 
 const Rekeyed& RekeyStage::apply(std::string_view key, std::string_view value, std::string_view place) {

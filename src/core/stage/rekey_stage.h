@@ -37,7 +37,6 @@ class RekeyStage {
 
  private:
   RecordDecoder decoder_;
-  Fingerprinter fingerprinter_;
   EventSanitizer sanitizer_;
   Rekeyed rekeyed_;
 };

@@ -32,9 +32,8 @@ TaskTable::Slot TaskTable::insert(std::uint64_t hash, std::string_view correlati
   task.forget_at = {};
   task.fired_rules = 0;
   task.agent_slot = 0;
-  task.saw_start = task.was_handed_over = false;
-  task.session.clear();
-  for (auto* const sum : {&task.tokens_in, &task.tokens_out, &task.tokens_cached, &task.cost}) sum->reset();
+  task.saw_start = false;
+  task.forget_more();
   task.is_unkeyed = false;
   task.is_stored = false;
 

@@ -46,6 +46,12 @@ struct Task {
   // What its model calls add up to; nothing where none says so.
   std::optional<std::int64_t> tokens_in, tokens_out, tokens_cached, cost;
 
+  void forget_more() {
+    was_handed_over = false;
+    session.clear();
+    for (auto* const sum : {&tokens_in, &tokens_out, &tokens_cached, &cost}) sum->reset();
+  }
+
   void add_call(const EventFields& call) {
     const auto add = [&](std::optional<std::int64_t>& sum, NumberField field) {
       const auto more = call.get(field);

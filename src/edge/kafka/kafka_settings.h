@@ -23,6 +23,8 @@ struct KafkaSettings {
   // Topics of telemetry under any key, or none. Where there are some, their records are sanitized and rekeyed into a
   // topic of Tocsin's own, which is the only source then.
   std::vector<std::string> unkeyed;
+  // The topics of a deployment's own.
+  const std::vector<std::string>& telemetry() const { return unkeyed.empty() ? sources : unkeyed; }
   std::string topic_prefix = "tocsin.";
   std::string group_prefix = "tocsin.";
   std::string instance;       // a name that is the same after a restart: its partitions wait for it

@@ -283,10 +283,7 @@ class Judge {
 
 std::vector<WantedTopic> wanted_topics(const KafkaSettings& settings) {
   std::vector<WantedTopic> wanted;
-  const bool is_rekeyed = !settings.unkeyed.empty();
-  for (const std::string& topic : is_rekeyed ? settings.unkeyed : settings.sources) {
-    wanted.push_back({topic, true, false});
-  }
+  for (const std::string& topic : settings.telemetry()) wanted.push_back({topic, true, false});
   const TopicNames names(settings);
   for (const TopicSpec& spec : topic_table()) {
     if (is_used(spec, settings)) wanted.push_back({names.name(spec.topic), true, true});

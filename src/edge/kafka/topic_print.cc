@@ -105,9 +105,7 @@ std::string acl_commands(const KafkaSettings& settings, const std::string& princ
   const TopicNames names(settings);
   std::string sources, ours;
   const bool is_rekeyed = !settings.unkeyed.empty();
-  for (const std::string& topic : is_rekeyed ? settings.unkeyed : settings.sources) {
-    sources += " --topic " + quoted(topic);
-  }
+  for (const std::string& topic : settings.telemetry()) sources += " --topic " + quoted(topic);
   for (const TopicSpec& spec : topic_table()) {
     if (is_used(spec, settings)) ours += " --topic " + quoted(names.name(spec.topic));
   }
