@@ -12,9 +12,6 @@ from kafka_support import create_topic, make_producer, produce, read_all
 
 
 class Data(FaultTest):
-    def alerts(self):
-        return [page["data"]["alert"] for page in self.receiver.pages]
-
     def page_of(self, alert, setup):
         self.wait_for(lambda: alert in self.alerts(), 60, f"no page {alert}", setup)
         return next(page["data"] for page in self.receiver.pages if page["data"]["alert"] == alert)
@@ -24,7 +21,7 @@ class Data(FaultTest):
         source = setup.sources[0]
         process = setup.start("one")
         produce(self.broker.bootstrap, source, [leak("before")] + [leak("same")] * 20)
-        self.wait_for(lambda: len(set(self.receiver.page_ids())) == 2, 60, "no pages", setup)
+        self.wait_for(lambda: len(self.ids_of("SecretLeak")) == 2, 60, "no pages", setup)
         time.sleep(15)  # until its slice is closed, and with it the position
         admin = AdminClient({"bootstrap.servers": self.broker.bootstrap, "log_level": 0})
         for future in admin.delete_topics([source]).values():
@@ -67,7 +64,7 @@ class Data(FaultTest):
         producer = make_producer(self.broker.bootstrap, {"message.max.bytes": 2_000_000})
         produce(self.broker.bootstrap, setup.sources[0], [longer], producer=producer)
         self.leak(setup, "short")
-        self.wait_for(lambda: len(set(self.receiver.page_ids())) == 2, 90, "not both are paged", setup)
+        self.wait_for(lambda: len(self.ids_of("SecretLeak")) == 2, 90, "not both are paged", setup)
 
         def copies():
             return [value for _, _, value in read_all(self.broker.bootstrap, "f25.events")]

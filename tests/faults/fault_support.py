@@ -62,6 +62,13 @@ class FaultTest(BrokerTest):
                 self.fail(f"missing: {sorted(missing)}\n" + setup.logs().decode(errors="replace")[-6000:])
             time.sleep(0.1)
 
+    def alerts(self):
+        return [page["data"]["alert"] for page in self.receiver.pages]
+
+    def ids_of(self, alert):
+        """Of the pages that were received for an alert, each once."""
+        return {page["data"]["page_id"] for page in self.receiver.pages if page["data"]["alert"] == alert}
+
     def assert_as_replay_says(self, expected, setup, name):
         """After a while, in which what is extra would come."""
         time.sleep(3)

@@ -22,10 +22,9 @@ class Processes(FaultTest):
         process.kill()
         self.receiver.delay_s = 0
         setup.start("again")
-        self.wait_for(lambda: len(self.receiver.pages) >= 2, 60, "not paged again", setup)
+        self.wait_for(lambda: self.alerts().count("SecretLeak") >= 2, 60, "not paged again", setup)
         time.sleep(3)
-        first, second = self.receiver.page_ids()
-        self.assertEqual(first, second)
+        self.assertEqual(len(self.ids_of("SecretLeak")), 1, self.receiver.pages)
 
     def test_F05_a_process_that_was_frozen_beyond_its_session_shows_nothing_and_takes_part_again(self):
         setup, expected, feed = self.load("f05")
@@ -76,9 +75,11 @@ class Processes(FaultTest):
         setup.processes.remove(older)  # its status is no fault here
         younger.wait_until_ready()
         self.leak(setup)
-        self.wait_for(lambda: self.receiver.pages, 60, "no page", setup)
+        self.wait_for(lambda: self.ids_of("SecretLeak"), 60, "no page", setup)
         time.sleep(5)
-        self.assertEqual(len(self.receiver.pages), 1)
+        # By its id: a page may be delivered again, and where the machine is slow the halt's missing acknowledgement
+        # is a page of its own.
+        self.assertEqual(len(self.ids_of("SecretLeak")), 1, self.receiver.pages)
         self.assertIsNone(younger.process.poll())
 
     def test_F09_who_takes_its_transactional_id_stops_a_process_for_a_moment_only(self):
@@ -92,7 +93,7 @@ class Processes(FaultTest):
         self.wait_for(lambda: self.receiver.pages, 90, "no page", setup)
         self.assertIn("begins anew", process.log())
         self.leak(setup, "second")
-        self.wait_for(lambda: len(set(self.receiver.page_ids())) == 2, 60, "no second page", setup)
+        self.wait_for(lambda: len(self.ids_of("SecretLeak")) == 2, 60, "no second page", setup)
         self.assertIsNone(process.process.poll())
 
     def stop_in_time(self, process):
