@@ -6,6 +6,7 @@
 #include <re2/re2.h>
 #include <re2/set.h>
 
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <string>
@@ -18,9 +19,9 @@ namespace {
 
 std::shared_ptr<const PatternLibrary> shipped_patterns() {
   std::vector<NamedText> files;
-  for (const std::string name : {"secrets.yaml", "pii.yaml"}) {
-    std::ifstream in(std::string(PROJECT_ROOT) + "/rules/sanitize/" + name);
-    files.push_back({name, {std::istreambuf_iterator<char>(in), {}}});
+  for (const auto& entry : std::filesystem::directory_iterator(std::string(PROJECT_ROOT) + "/rules/sanitize")) {
+    std::ifstream in(entry.path());
+    files.push_back({entry.path().filename(), {std::istreambuf_iterator<char>(in), {}}});
   }
   Diagnostics diagnostics;
   return load_patterns(files, diagnostics);

@@ -28,21 +28,14 @@ void add_output(CLI::App& command, std::string& output) {
   command.add_option("-o,--output", output, "how to print: text or json")->check(CLI::IsMember({"text", "json"}));
 }
 
-int scan(const std::vector<std::string>& patterns, const std::string& input, const std::string& output, bool redact) {
+int scan(const std::vector<std::string>& patterns, const std::vector<std::string>& inputs, const std::string& output,
+         ScanOptions options) {
   Diagnostics diagnostics;
   const RulesAndPatterns loaded = load_rules_and_patterns(patterns, diagnostics);
   if (print(diagnostics)) return 2;
-  ScanOptions options;
   options.library = loaded.patterns;
   options.output = output == "json" ? ScanOptions::Output::json : ScanOptions::Output::text;
-  options.redact = redact;
-  if (input == "-") return run_scan(options, std::cin, std::cout, std::cerr);
-  std::ifstream file(input, std::ios::binary);
-  if (!file) {
-    std::cerr << "tocsin scan: " << input << " can't be read: no such file, or no right to it\n";
-    return 2;
-  }
-  return run_scan(options, file, std::cout, std::cerr);
+  return run_scan(std::move(options), inputs.empty() ? std::vector<std::string>{"-"} : inputs);
 }
 
 }  // namespace
@@ -113,15 +106,19 @@ int run_command_line(int argc, char** argv) {
   command->add_option("PATH", check.paths, "files and folders")->required();
   command->callback([&] { status = run_check(check); });
 
-  std::vector<std::string> scan_patterns;
-  std::string scan_input = "-", scan_output = "text";
-  bool redact = false;
+  std::vector<std::string> scan_patterns, scan_inputs;
+  std::string scan_output = "text";
+  ScanOptions scan_options;
   command = app.add_subcommand("scan", "the secrets and personal data in each line of a text");
-  command->add_option("--patterns", scan_patterns, "pattern files and folders (default: those that ship)");
-  command->add_flag("--redact", redact, "write the lines back, redacted");
+  command->add_option("--patterns", scan_patterns, "pattern files and folders, besides those that ship");
+  command->add_flag("--redact", scan_options.redact, "write the lines back, redacted");
+  command
+      ->add_option("--explain", scan_options.explain,
+                   "of this line, from 1: which pattern, which check, why the tier")
+      ->check(CLI::PositiveNumber);
   add_output(*command, scan_output);
-  command->add_option("INPUT", scan_input, "a file; - is standard input")->capture_default_str();
-  command->callback([&] { status = scan(scan_patterns, scan_input, scan_output, redact); });
+  command->add_option("INPUT", scan_inputs, "files and folders; - is standard input, which is the default");
+  command->callback([&] { status = scan(scan_patterns, scan_inputs, scan_output, scan_options); });
 
   TopicsOptions topics;
   command = app.add_subcommand("topics", "the Kafka topics and rights that it needs: checks, creates or prints them");

@@ -277,7 +277,7 @@ int run_demo(const DemoOptions& options) {
     own.files.insert(own.files.end(), shipped.begin(), shipped.end());
   }
   own.loaded = load_rules_and_patterns(own.files, diagnostics);
-  const auto key = read_fingerprint_key({}, diagnostics);
+  const auto key = read_fingerprint_keys({}, diagnostics);
   if (print(diagnostics)) return 2;
 
   PageReceiver receiver;

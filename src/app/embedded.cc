@@ -10,7 +10,7 @@
 namespace tocsin {
 
 Result<std::unique_ptr<Embedded>, std::string> Embedded::start(const Config& config, const OwnRules& own,
-                                                               const std::vector<unsigned char>& fingerprint_key,
+                                                               const Fingerprinter& fingerprinter,
                                                                const DeliverLoop::OnResult& on_result,
                                                                const SayLine& say) {
   std::unique_ptr<Embedded> self(new Embedded());
@@ -46,8 +46,8 @@ Result<std::unique_ptr<Embedded>, std::string> Embedded::start(const Config& con
   options.shards = static_cast<std::int32_t>(std::max(1u, std::thread::hardware_concurrency()));
   options.clock_of_events = by_events;
   options.publish_events = config.publish_events;
-  self->service_ = std::make_unique<Service>(options, *self->log_, self->clock_, *self->rules_,
-                                             Fingerprinter(fingerprint_key), chains, receivers, on_result);
+  self->service_ = std::make_unique<Service>(options, *self->log_, self->clock_, *self->rules_, fingerprinter, chains,
+                                             receivers, on_result);
   HttpApi::Options api;
   api.rule_files = self->rule_files_.get();
   api.rule_control = self->rules_.get();
@@ -65,7 +65,7 @@ Result<std::unique_ptr<Embedded>, std::string> Embedded::start(const Config& con
     done(true);
     return true;
   };
-  auto door = make_door(receive_config(config), *self->rules_, Fingerprinter(fingerprint_key), self->clock_, write);
+  auto door = make_door(receive_config(config), *self->rules_, fingerprinter, self->clock_, write);
   if (!door) return failure(door.error());
   self->door_ = std::move(door.value());
   api.door = self->door_.get();

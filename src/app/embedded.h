@@ -26,7 +26,7 @@ class Embedded {
  public:
   // Starts everything, back to front. The error is for people.
   static Result<std::unique_ptr<Embedded>, std::string> start(const Config& config, const OwnRules& own,
-                                                              const std::vector<unsigned char>& fingerprint_key,
+                                                              const Fingerprinter& fingerprinter,
                                                               const DeliverLoop::OnResult& on_result,
                                                               const SayLine& say);
   // Stops front to back: no new events, then the stages, then the receivers.

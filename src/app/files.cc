@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <optional>
 #include <set>
 #include <sstream>
 
@@ -81,20 +82,42 @@ std::string kind_of(const NamedText& file) {
   return "config";
 }
 
+namespace {
+
+// Of the files that ship, those that no file of the same name and folder, sanitize/code.yaml, takes the place of.
+std::vector<NamedText> without_their_own(std::span<const NamedText> shipped, const std::vector<NamedText>& own) {
+  const auto name_of_file = [](const NamedText& file) {
+    const std::filesystem::path path(file.file);
+    return path.parent_path().filename() / path.filename();
+  };
+  std::vector<NamedText> rest;
+  for (const NamedText& file : shipped) {
+    const bool is_replaced = std::any_of(own.begin(), own.end(), [&](const NamedText& other) {
+      return name_of_file(other) == name_of_file(file) && kind_of(other) == "sanitize";
+    });
+    if (!is_replaced) rest.push_back(file);
+  }
+  return rest;
+}
+
+}  // namespace
+
 OwnRules load_own_rules(const std::vector<std::string>& paths, Diagnostics& diagnostics) {
   OwnRules own;
   own.files = read_yaml_files(paths, diagnostics);
-  bool has_groups = false, has_patterns = false, has_prices = false;
+  bool has_groups = false, has_prices = false, inherits_patterns = true;
   for (const NamedText& file : own.files) {
     Diagnostics ignored;
     const auto root = parse_yaml(file, ignored);
     has_groups = has_groups || (root && root->find("groups") != nullptr);
-    has_patterns = has_patterns || (root && root->find("sanitize") != nullptr);
+    const auto* sanitize = root ? root->find("sanitize") : nullptr;
+    const auto* inherit = sanitize != nullptr && sanitize->is_map() ? sanitize->find("inherit") : nullptr;
+    inherits_patterns = inherits_patterns && (inherit == nullptr || inherit->scalar != "false");
     has_prices = has_prices || (root && root->find("prices") != nullptr);
   }
   const auto add = [&](const auto& shipped) { own.files.insert(own.files.begin(), shipped.begin(), shipped.end()); };
   if (!has_groups && !diagnostics.has_errors()) add(shipped_rules());
-  if (!has_patterns) add(shipped_patterns());
+  if (inherits_patterns) add(without_their_own(shipped_patterns(), own.files));
   if (!has_prices) add(shipped_prices());
   own.loaded = load_rules_and_patterns(own.files, diagnostics);
   return own;
@@ -109,22 +132,56 @@ bool print(const Diagnostics& diagnostics) {
   return diagnostics.has_errors();
 }
 
-std::vector<unsigned char> read_fingerprint_key(const std::string& path, Diagnostics& diagnostics) {
-  if (path.empty()) {
-    // For trials and tests. A service that keeps fingerprints should have a key of its own: with this one, who
-    // holds a list of card numbers can find out which of them a fingerprint stands for.
-    static constexpr std::string_view trial_key = "tocsin trial key, known to all";
-    return {trial_key.begin(), trial_key.end()};
-  }
+namespace {
+
+// A key with an id from a line "k2 BASE64", or nothing.
+std::optional<FingerprintKey> key_of_line(std::string_view line) {
+  constexpr std::size_t longest_id = 8;
+  constexpr std::size_t least_digits = 22;  // of base64: 16 bytes
+  const std::size_t blank = line.find(' ');
+  if (blank == 0 || blank == std::string_view::npos || blank > longest_id) return std::nullopt;
+  const std::string_view id = line.substr(0, blank);
+  const std::string_view digits = line.substr(blank + 1);
+  const auto is_of_id = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
+  const bool is_base64 =
+      digits.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_=") ==
+      std::string_view::npos;
+  if (!std::all_of(id.begin(), id.end(), is_of_id) || !is_base64 || digits.size() < least_digits) return std::nullopt;
+  return FingerprintKey{std::string(id), std::string(digits)};
+}
+
+}  // namespace
+
+Fingerprinter read_fingerprint_keys(const std::string& path, Diagnostics& diagnostics) {
+  // For trials and tests. A service that keeps fingerprints should have a key of its own: with this one, who
+  // holds a list of card numbers can find out which of them a fingerprint stands for.
+  constexpr std::string_view trial_key = "tocsin trial key, known to all";
+  constexpr std::size_t least_bytes = 16;
+  if (path.empty()) return Fingerprinter({FingerprintKey{{}, std::string(trial_key)}});
   std::ifstream stream(path, std::ios::binary);
   std::ostringstream text;
   text << stream.rdbuf();
   const std::string bytes = text.str();
-  if (!stream || bytes.size() < 16) {
+  if (!stream || bytes.size() < least_bytes) {
     diagnostics.error(path, {}, "bad-key", "the fingerprint key must be a readable file of at least 16 bytes");
-    return {};
+    return Fingerprinter({FingerprintKey{{}, std::string(trial_key)}});
   }
-  return {bytes.begin(), bytes.end()};
+  std::vector<FingerprintKey> keys;
+  std::istringstream lines(bytes);
+  for (std::string line; std::getline(lines, line);) {
+    if (line.empty()) continue;
+    auto key = key_of_line(line);
+    if (!key) {
+      keys.clear();
+      break;
+    }
+    const bool is_known =
+        std::any_of(keys.begin(), keys.end(), [&](const FingerprintKey& other) { return other.id == key->id; });
+    if (is_known) diagnostics.error(path, {}, "bad-key", "two keys have the id " + key->id);
+    keys.push_back(std::move(*key));
+  }
+  if (keys.empty()) keys.push_back({{}, bytes});
+  return Fingerprinter(std::move(keys));
 }
 
 }  // namespace tocsin

@@ -9,6 +9,7 @@
 #include "base/diagnostic.h"
 #include "base/named_text.h"
 #include "core/epoch/epoch_book.h"
+#include "core/sanitize/fingerprint.h"
 
 namespace tocsin {
 
@@ -25,7 +26,9 @@ struct OwnRules {
   RulesAndPatterns loaded;  // null members after an error
 };
 
-// Loads rules, specs and patterns from `paths`. Without rules among them, those that ship; likewise patterns.
+// Loads rules, specs and patterns from `paths`. Without rules among them, those that ship; likewise prices. The
+// patterns that ship are in force besides, but for files whose place one of the same name and folder takes, or where
+// one of `paths` says `inherit: false`.
 OwnRules load_own_rules(const std::vector<std::string>& paths, Diagnostics& diagnostics);
 RulesAndPatterns load_rules_and_patterns(const std::vector<std::string>& paths, Diagnostics& diagnostics);
 
@@ -33,6 +36,8 @@ RulesAndPatterns load_rules_and_patterns(const std::vector<std::string>& paths, 
 bool print(const Diagnostics& diagnostics);
 
 // What fingerprints are keyed with: the bytes of a file, or a fixed key for trials where none is named.
-std::vector<unsigned char> read_fingerprint_key(const std::string& path, Diagnostics& diagnostics);
+// The file holds one key as it is, at least 16 bytes, or keys with ids, one a line: `k2 BASE64`. Of those the first
+// is in force, the others were before it.
+Fingerprinter read_fingerprint_keys(const std::string& path, Diagnostics& diagnostics);
 
 }  // namespace tocsin

@@ -50,9 +50,9 @@ Result<std::vector<DeliverWorker::Options>, std::string> KafkaService::make_rece
 }
 
 Result<std::unique_ptr<KafkaService>, std::string> KafkaService::start(
-    const Config& config, Stages stages, TopicNames names, const OwnRules& own,
-    const std::vector<unsigned char>& fingerprint_key, const DeliverLoop::OnResult& on_result, const LogLine& log,
-    const std::function<bool()>& stop, std::function<void()> on_replaced) {
+    const Config& config, Stages stages, TopicNames names, const OwnRules& own, const Fingerprinter& fingerprinter,
+    const DeliverLoop::OnResult& on_result, const LogLine& log, const std::function<bool()>& stop,
+    std::function<void()> on_replaced) {
   std::unique_ptr<KafkaService> self(new KafkaService());
   const SayLine say = [log](bool is_fault, const std::string& line) {
     log(is_fault ? LogLevel::error : LogLevel::info, line);
@@ -91,7 +91,7 @@ Result<std::unique_ptr<KafkaService>, std::string> KafkaService::start(
     log(LogLevel::warning, "no state_directory (" + attempts.error() +
                                "): a record that ends its process is read again after each restart, for ever");
   }
-  self->fingerprinter_ = std::make_unique<Fingerprinter>(fingerprint_key);
+  self->fingerprinter_ = std::make_unique<Fingerprinter>(fingerprinter);
   self->service_ = std::make_unique<BusService>(std::move(options), *self->bus_, self->clock_, *self->rules_,
                                                 *self->fingerprinter_, on_result, say);
   self->rules_->on_change([service = self->service_.get()] { service->wake(); });

@@ -31,9 +31,9 @@ class KafkaService {
   // The error is for people. `on_replaced` is called, from another thread, when a second process with this one's
   // instance name has joined: stop then.
   static Result<std::unique_ptr<KafkaService>, std::string> start(
-      const Config& config, Stages stages, TopicNames names, const OwnRules& own,
-      const std::vector<unsigned char>& fingerprint_key, const DeliverLoop::OnResult& on_result, const LogLine& log,
-      const std::function<bool()>& stop, std::function<void()> on_replaced);
+      const Config& config, Stages stages, TopicNames names, const OwnRules& own, const Fingerprinter& fingerprinter,
+      const DeliverLoop::OnResult& on_result, const LogLine& log, const std::function<bool()>& stop,
+      std::function<void()> on_replaced);
   // Stops front to back.
   ~KafkaService();
 

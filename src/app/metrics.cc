@@ -123,6 +123,8 @@ void add_stream(MetricPage& page, const IngestView& view) {
                  "Model calls that say no cost, of models that the table of prices does not have.",
                  {{"model", model}}, number(count));
   }
+  page.counter("tocsin_findings_allowed_total", "Findings that an allowance keeps from halting and paging.", {},
+               number(totals.findings_allowed));
   page.counter("tocsin_unscanned_events_total", "Events whose scan ran out of its budget: not known to be clean.", {},
                number(totals.unscanned));
   page.counter("tocsin_tasks_not_tracked_total", "Tasks beyond the limit of open tasks; no deadline watches them.",

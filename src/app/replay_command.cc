@@ -2,9 +2,7 @@
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
-#include <unistd.h>
 
-#include <chrono>
 #include <cstdio>
 #include <iostream>
 #include <map>
@@ -13,6 +11,7 @@
 #include "app/config.h"
 #include "app/files.h"
 #include "app/http_recording.h"
+#include "app/progress.h"
 #include "app/record_reader.h"
 #include "app/report.h"
 #include "base/time_text.h"
@@ -68,29 +67,6 @@ std::string summary_line(const StreamTotals& totals, std::uint64_t refused) {
       .dump();
 }
 
-// A line on the terminal while a long file is read; nothing where nobody looks.
-class Progress {
- public:
-  void show(const RecordReader& reader, std::int64_t records) {
-    if (!is_terminal_ || (records & 1023) != 0) return;
-    const auto now = std::chrono::steady_clock::now();
-    if (now < next_) return;
-    next_ = now + std::chrono::milliseconds{500};
-    const auto part = reader.progress();
-    std::cerr << '\r' << (part ? fmt::format("{:3.0f} %", *part * 100) : std::string{}) << "  " << records
-              << " records " << std::flush;
-    shown_ = true;
-  }
-  void clear() {
-    if (shown_) std::cerr << "\r\033[K" << std::flush;
-  }
-
- private:
-  bool is_terminal_ = isatty(STDERR_FILENO) != 0;
-  bool shown_ = false;
-  std::chrono::steady_clock::time_point next_ = std::chrono::steady_clock::now() + std::chrono::milliseconds{500};
-};
-
 }  // namespace
 
 int run_replay(const ReplayOptions& options) {
@@ -106,7 +82,7 @@ int run_replay(const ReplayOptions& options) {
   const RulesAndPatterns loaded = load_rules_and_patterns(paths, diagnostics);
   Config config;
   if (!options.config.empty()) config = load_config_file(options.config, diagnostics);
-  const auto key = read_fingerprint_key(config.fingerprint_key_file, diagnostics);
+  const auto key = read_fingerprint_keys(config.fingerprint_key_file, diagnostics);
   if (print(diagnostics)) return 2;
   auto reader = RecordReader::open(options.input);
   if (!reader) {
@@ -119,7 +95,7 @@ int run_replay(const ReplayOptions& options) {
   ingest.halts = config.halts;
   EvaluateOptions evaluate;
   evaluate.deployment = config.deployment();
-  JoinedStages stages(ingest, evaluate, loaded.rules, loaded.patterns, Fingerprinter(key));
+  JoinedStages stages(ingest, evaluate, loaded.rules, loaded.patterns, key);
 
   const bool as_json = options.output == "json";
   ReplayReport report;
@@ -158,7 +134,7 @@ int run_replay(const ReplayOptions& options) {
     for (const AlertChange& change : out.at_once) give(change);
   };
   // What a door does with a request: its records, or why there are none.
-  ReceiveStage door(loaded.patterns, Fingerprinter(key), longest_recording);
+  ReceiveStage door(loaded.patterns, key, longest_recording);
   door.know(loaded.rules->names, loaded.patterns);
   std::uint64_t refused = 0;
   const auto receive = [&](const RecordLine& line) {
@@ -193,7 +169,13 @@ int run_replay(const ReplayOptions& options) {
       record.offset = line->number;
       apply(record);
     }
-    progress.show(*reader.value(), stages.ingest().totals().records);
+    const std::int64_t records = stages.ingest().totals().records;
+    if ((records & 1023) == 0) {
+      progress.show([&] {
+        const auto part = reader.value()->progress();
+        return (part ? fmt::format("{:3.0f} %", *part * 100) : std::string{}) + fmt::format("  {} records", records);
+      });
+    }
   }
   progress.clear();
   if (as_json) {

@@ -93,7 +93,7 @@ void wait_until_stopped(const ServiceView& service, RuleFiles* files, const std:
   }
 }
 
-int run_embedded(const Config& config, const OwnRules& own, const std::vector<unsigned char>& key) {
+int run_embedded(const Config& config, const OwnRules& own, const Fingerprinter& key) {
   const SayLine say = [](bool is_fault, const std::string& line) {
     log_line(is_fault ? LogLevel::error : LogLevel::info, line);
   };
@@ -198,8 +198,7 @@ bool has_descriptors() {
   return false;
 }
 
-int run_on_kafka(const RunOptions& options, const Config& config, const OwnRules& own,
-                 const std::vector<unsigned char>& key) {
+int run_on_kafka(const RunOptions& options, const Config& config, const OwnRules& own, const Fingerprinter& key) {
   if (!has_descriptors()) return 2;
   int status = 0;
   auto names = wait_for_topics(options, *config.kafka, status);
@@ -312,7 +311,7 @@ int run_service(const RunOptions& options) {
   }
   if (config.clock == ClockMode::events) config.partitions = 1;
   const OwnRules own = load_own_rules(config.rules, diagnostics);
-  const auto key = read_fingerprint_key(config.fingerprint_key_file, diagnostics);
+  const auto key = read_fingerprint_keys(config.fingerprint_key_file, diagnostics);
   if (print(diagnostics)) {
     std::cerr << "tocsin run: not started; mend what is listed above\n";
     return 2;

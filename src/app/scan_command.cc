@@ -1,8 +1,12 @@
 #include "app/scan_command.h"
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
 #include <istream>
 #include <optional>
 #include <ostream>
@@ -10,7 +14,9 @@
 #include <string_view>
 #include <utility>
 
+#include "app/progress.h"
 #include "core/sanitize/checks.h"
+#include "core/sanitize/explanation.h"
 #include "core/sanitize/fingerprint.h"
 #include "core/sanitize/redaction.h"
 #include "core/sanitize/scanner.h"
@@ -133,6 +139,10 @@ class Unescaped {
   std::size_t raw_size_ = 0;  // with a byte for each line end
 };
 
+std::string quoted(const std::string& text) {
+  return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
 // A private key begins in this line and goes on in the next.
 bool opens_private_key(std::string_view line) {
   const std::size_t begin = line.rfind("-----BEGIN ");
@@ -162,10 +172,9 @@ class LineScan {
     Unescaped unescaped;
     for (const std::string& line : pending_) unescaped.add_line(line);
     const auto matches = scanner_.scan(unescaped.text());
-    if (!options_.redact) write_findings(unescaped, matches);
+    if (!options_.redact && options_.explain == 0) write_findings(unescaped, matches);
     for (const Match& match : matches) {
-      const Tier tier = options_.library->patterns()[match.pattern].tier;
-      found_ = found_ || tier == Tier::halt || tier == Tier::page;
+      found_ = found_ || match.tier == Tier::halt || match.tier == Tier::page;
     }
     if (const auto cut = scanner_.cut_at()) {
       const std::size_t line = unescaped.line_of(*cut);
@@ -175,6 +184,8 @@ class LineScan {
       err_.write(text.data(), static_cast<std::streamsize>(text.size()));
       found_ = true;
     }
+    if (options_.explain >= first_line_ && options_.explain < first_line_ + pending_.size())
+      explain(unescaped, matches);
     if (options_.redact) write_redacted(unescaped, matches);
     first_line_ += pending_.size();
     pending_.clear();
@@ -196,25 +207,66 @@ class LineScan {
         const std::size_t from = unescaped.raw_offset(match.begin, line);
         const std::size_t to =
             end == unescaped.line_end(line) ? pending_[line].size() : unescaped.raw_offset(end, line);
-        const std::string fingerprint = fingerprinter_.of(unescaped.text(), match, *options_.library);
+        const std::string fingerprint = fingerprinter_.of(match, *options_.library);
         if (options_.output == ScanOptions::Output::json) {
           findings +=
               fmt::format(R"({}{{"pattern":"{}","tier":"{}","start":{},"end":{},"fingerprint":"{}"}})",
-                          findings.empty() ? "" : ",", pattern.id, to_text(pattern.tier), from, to, fingerprint);
+                          findings.empty() ? "" : ",", pattern.id, to_text(match.tier), from, to, fingerprint);
         } else {
-          findings += fmt::format("line {}: {} ({}) bytes {}-{} {}\n", first_line_ + line, pattern.id,
-                                  to_text(pattern.tier), from, to, fingerprint);
+          findings += options_.file.empty() ? fmt::format("line {}", first_line_ + line)
+                                            : fmt::format("{}:{}", options_.file, first_line_ + line);
+          findings +=
+              fmt::format(": {} ({}) bytes {}-{} {}\n", pattern.id, to_text(match.tier), from, to, fingerprint);
         }
       }
       const bool cut_here = cut && unescaped.line_of(*cut) == line;
       if (options_.output == ScanOptions::Output::text) {
         out_ << findings;
       } else if (!findings.empty() || cut_here) {
-        out_ << fmt::format(R"({{"line":{},"findings":[{}])", first_line_ + line, findings);
+        out_ << '{';
+        if (!options_.file.empty()) out_ << "\"file\":" << quoted(options_.file) << ',';
+        out_ << fmt::format(R"("line":{},"findings":[{}])", first_line_ + line, findings);
         if (cut_here) out_ << fmt::format(R"(,"unscanned_from":{})", unescaped.raw_offset(*cut, line));
         out_ << "}\n";
       }
     }
+  }
+
+  // Places are those of the text without its escapes.
+  void explain(const Unescaped& unescaped, std::span<const Match> matches) {
+    const auto patterns = options_.library->patterns();
+    for (const Match& match : matches) {
+      const Pattern& pattern = patterns[match.pattern];
+      out_ << fmt::format("{} at bytes {}-{}: {}\n", pattern.id, match.begin, match.end, pattern.description);
+      out_ << fmt::format("  {} characters, {:.1f} bits of entropy each, fingerprint {}\n", match.identity.size(),
+                          entropy(match.identity), fingerprinter_.of(match, *options_.library));
+      if (match.part_of != Match::whole) {
+        out_ << "  part of " << patterns[matches[match.part_of].pattern].id << ": one key, one finding\n";
+      } else if (match.end - match.begin != match.identity.size()) {
+        out_ << "  it was hidden in an encoding\n";
+      }
+      out_ << "  tier " << to_text(match.tier) << tier_says(match, pattern) << '\n';
+      if (!pattern.rotate.empty()) out_ << "  " << pattern.rotate << '\n';
+    }
+    for (const NearMatch& near : near_matches(*options_.library, unescaped.text())) {
+      out_ << fmt::format("not {} at byte {}: {}\n", patterns[near.pattern].id, near.at, to_text(near.refusal));
+    }
+  }
+
+  static std::string_view tier_says(const Match& match, const Pattern& pattern) {
+    if (pattern.is_shadow) return ": the pattern is on trial (shadow: true)";
+    if (match.tier != pattern.tier) return ", not halt: it holds a run that somebody typed, such as abcdef or 123456";
+    switch (match.tier) {
+      case Tier::halt:
+        return ": an exact shape of the vendor's, so the task is halted at once, and somebody paged";
+      case Tier::page:
+        return ": somebody is paged; nothing is halted";
+      case Tier::count:
+        return ": counted; nobody is paged";
+      case Tier::pii:
+        break;
+    }
+    return ": personal data, redacted on entry and counted";
   }
 
   // Until nothing is found, as redact() does, and with offsets of lines as they came.
@@ -247,8 +299,7 @@ class LineScan {
         const std::size_t from = begin == line_end ? raw.size() : unescaped.raw_offset(begin, line);
         const std::size_t to = match.end >= line_end ? raw.size() : unescaped.raw_offset(match.end, line);
         redacted.append(raw, copied, from - copied);
-        redacted += redaction_label(options_.library->patterns()[match.pattern],
-                                    fingerprinter_.of(unescaped.text(), match, *options_.library));
+        redacted += fingerprinter_.label(match, *options_.library);
         copied = to;
         if (match.end > line_end) break;  // goes on in the next line
       }
@@ -279,9 +330,82 @@ class LineScan {
 
 int run_scan(const ScanOptions& options, std::istream& in, std::ostream& out, std::ostream& err) {
   LineScan scan(options, out, err);
-  for (std::string line; std::getline(in, line);) scan.take(std::move(line));
+  std::size_t lines = 0;
+  Progress progress;
+  for (std::string line; std::getline(in, line);) {
+    scan.take(std::move(line));
+    if ((++lines & 1023) == 0) progress.show([&] { return fmt::format("{} lines", lines); });
+  }
+  progress.clear();
   scan.flush();
   return scan.found() ? 1 : 0;
+}
+
+namespace {
+
+bool is_binary(std::istream& in) {
+  std::string start(8192, '\0');
+  in.read(start.data(), static_cast<std::streamsize>(start.size()));
+  start.resize(static_cast<std::size_t>(in.gcount()));
+  in.clear();
+  in.seekg(0);
+  return start.find('\0') != std::string::npos;
+}
+
+// A file as it is, all files below a folder by name; false where it can't be listed.
+bool list_files(const std::string& input, std::vector<std::string>& files) {
+  namespace fs = std::filesystem;
+  std::error_code problem;
+  if (input == "-" || !fs::is_directory(input, problem)) {
+    files.push_back(input);
+    return true;
+  }
+  const std::size_t first = files.size();
+  fs::recursive_directory_iterator entries(input, fs::directory_options::skip_permission_denied, problem);
+  for (const fs::recursive_directory_iterator end; !problem && entries != end; entries.increment(problem)) {
+    if (entries->is_regular_file(problem)) files.push_back(entries->path().string());
+  }
+  std::sort(files.begin() + static_cast<std::ptrdiff_t>(first), files.end());
+  return !problem;
+}
+
+}  // namespace
+
+int run_scan(ScanOptions options, const std::vector<std::string>& inputs) {
+  std::vector<std::string> files;
+  int status = 0;
+  const auto unreadable = [&](const std::string& path) {
+    std::cerr << "tocsin scan: " << path << " can't be read: no such file, or no right to it\n";
+    status = 2;
+  };
+  for (const std::string& input : inputs) {
+    if (!list_files(input, files)) unreadable(input);
+  }
+  std::size_t passed_over = 0;
+  Progress progress;
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    progress.show([&] { return fmt::format("{} of {} files", i, files.size()); });
+    options.file = files.size() > 1 ? files[i] : std::string{};
+    int found = 0;
+    if (files[i] == "-") {
+      found = run_scan(options, std::cin, std::cout, std::cerr);
+    } else {
+      std::ifstream file(files[i], std::ios::binary);
+      if (!file) {
+        unreadable(files[i]);
+        continue;
+      }
+      if (files.size() > 1 && is_binary(file)) {
+        ++passed_over;
+        continue;
+      }
+      found = run_scan(options, file, std::cout, std::cerr);
+    }
+    if (status == 0) status = found;
+  }
+  progress.clear();
+  if (passed_over > 0) std::cerr << "tocsin scan: " << passed_over << " binary files were passed over\n";
+  return status;
 }
 
 }  // namespace tocsin

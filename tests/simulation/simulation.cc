@@ -45,7 +45,7 @@ const Shared& shared() {
     const std::vector<NamedText> rules{{"rules.yaml", std::string(rules_text)},
                                        {"specs.yaml", std::string(specs_text)}};
     all.rules = load_rules(rules, diagnostics);
-    const std::vector<NamedText> patterns{{"secrets.yaml", text_of_file("rules/sanitize/secrets.yaml")}};
+    const std::vector<NamedText> patterns{{"cloud.yaml", text_of_file("rules/sanitize/cloud.yaml")}};
     all.patterns = load_patterns(patterns, diagnostics);
     for (const Diagnostic& one : diagnostics.all()) std::fprintf(stderr, "%s\n", to_text(one).c_str());
     if (!all.rules || !all.patterns) std::abort();

@@ -65,6 +65,7 @@ void StreamTotals::add(const StreamTotals& other) {
   events += other.events;
   duplicates += other.duplicates;
   unscanned += other.unscanned;
+  findings_allowed += other.findings_allowed;
   tasks += other.tasks;
   tasks_not_tracked += other.tasks_not_tracked;
   model_calls += other.model_calls;

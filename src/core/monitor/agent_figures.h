@@ -54,6 +54,7 @@ struct StreamTotals {
   std::int64_t events = 0;
   std::int64_t duplicates = 0;
   std::int64_t unscanned = 0;
+  std::int64_t findings_allowed = 0;  // that would have halted or paged, and somebody vouches for
   std::int64_t tasks = 0;
   std::int64_t tasks_not_tracked = 0;  // the table of open tasks was full
   std::int64_t model_calls = 0;

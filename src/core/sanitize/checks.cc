@@ -9,27 +9,6 @@ namespace tocsin {
 
 namespace {
 
-constexpr std::array<std::uint8_t, 256> make_classes() {
-  std::array<std::uint8_t, 256> table{};
-  const auto add = [&table](std::string_view characters, int bits) {
-    for (const char c : characters) {
-      auto& entry = table[static_cast<unsigned char>(c)];
-      entry = static_cast<std::uint8_t>(entry | bits);
-    }
-  };
-  add("0123456789", digit_class | base64_class | token_class | name_class);
-  add("ABCDEFGHIJKLMNOPQRSTUVWXYZ", upper_class | base64_class | token_class | name_class);
-  add("abcdefghijklmnopqrstuvwxyz", lower_class | base64_class | token_class | name_class);
-  add("_-", word_punctuation_class | token_class | name_class);
-  add("+/", base64_class | token_class);
-  add(".", token_class | name_class);
-  add("=:~%&?@#$!*", token_class);
-  add(" \t\r\n", space_class);
-  return table;
-}
-
-constexpr auto class_table = make_classes();
-
 // Reflected CRC-32 (IEEE 802.3), as in zlib.
 std::uint32_t crc32(std::string_view bytes) {
   std::uint32_t crc = 0xffffffffU;
@@ -66,10 +45,6 @@ constexpr IbanCountry iban_countries[] = {
 };
 
 }  // namespace
-
-std::uint8_t classes_of(char c) {
-  return class_table[static_cast<unsigned char>(c)];
-}
 
 bool equals_ignoring_case(std::string_view text, std::string_view lower_case) {
   return text.size() == lower_case.size() &&
@@ -145,6 +120,12 @@ bool is_iban(std::string_view text) {
 bool is_ssn(std::string_view digits) {
   const int area = number_of(digits, 3);
   return area != 0 && area != 666 && area < 900 && digits.substr(3, 2) != "00" && digits.substr(5, 4) != "0000";
+}
+
+bool is_itin(std::string_view digits) {
+  const int middle = number_of(digits.substr(3), 2);
+  return digits[0] == '9' && ((middle >= 50 && middle <= 65) || (middle >= 70 && middle <= 88) ||
+                              (middle >= 90 && middle <= 92) || middle >= 94);
 }
 
 int calling_code_length(std::string_view digits) {
@@ -226,6 +207,27 @@ bool is_placeholder(std::string_view text) {
                                         "yourp",   "xxxx",        "****",     "....",     "<your", "dummy"};
   return std::any_of(std::begin(words), std::end(words),
                      [text](std::string_view word) { return contains_ignoring_case(text, word); });
+}
+
+bool holds_typed_run(std::string_view text) {
+  constexpr std::size_t run_length = 6;
+  constexpr std::string_view rows[] = {"qwertyuiop", "asdfghjkl", "zxcvbnm"};
+  std::size_t up = 1;
+  std::size_t down = 1;
+  for (std::size_t i = 1; i < text.size(); ++i) {
+    const char before = to_lower(text[i - 1]);
+    const char c = to_lower(text[i]);
+    const bool same_kind = is_digit(before) == is_digit(c) && is_alnum(before) && is_alnum(c);
+    up = same_kind && c == before + 1 ? up + 1 : 1;
+    down = same_kind && c == before - 1 ? down + 1 : 1;
+    if (up >= run_length || down >= run_length) return true;
+  }
+  for (const std::string_view row : rows) {
+    for (std::size_t i = 0; i + run_length <= row.size(); ++i) {
+      if (contains_ignoring_case(text, row.substr(i, run_length))) return true;
+    }
+  }
+  return false;
 }
 
 bool is_uuid(std::string_view text) {

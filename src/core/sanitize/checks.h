@@ -4,6 +4,7 @@
 
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string_view>
 
@@ -23,7 +24,30 @@ enum CharacterClass : std::uint8_t {
   name_class = 128,            // letters, digits, _ . -
 };
 
-std::uint8_t classes_of(char c);
+constexpr std::array<std::uint8_t, 256> classes_of_characters() {
+  std::array<std::uint8_t, 256> table{};
+  const auto add = [&table](std::string_view characters, int bits) {
+    for (const char c : characters) {
+      auto& entry = table[static_cast<unsigned char>(c)];
+      entry = static_cast<std::uint8_t>(entry | bits);
+    }
+  };
+  add("0123456789", digit_class | base64_class | token_class | name_class);
+  add("ABCDEFGHIJKLMNOPQRSTUVWXYZ", upper_class | base64_class | token_class | name_class);
+  add("abcdefghijklmnopqrstuvwxyz", lower_class | base64_class | token_class | name_class);
+  add("_-", word_punctuation_class | token_class | name_class);
+  add("+/", base64_class | token_class);
+  add(".", token_class | name_class);
+  add("=:~%&?@#$!*", token_class);
+  add(" \t\r\n", space_class);
+  return table;
+}
+
+inline constexpr std::array<std::uint8_t, 256> class_table = classes_of_characters();
+
+inline std::uint8_t classes_of(char c) {
+  return class_table[static_cast<unsigned char>(c)];
+}
 inline bool has_class(char c, int classes) {
   return (classes_of(c) & classes) != 0;
 }
@@ -50,6 +74,9 @@ int iban_length(char first, char second);
 // A US social security number that may have been issued. Requires: nine digits.
 bool is_ssn(std::string_view digits);
 
+// A US individual taxpayer identification number by the ranges of its middle digits. Requires: nine digits.
+bool is_itin(std::string_view digits);
+
 // Whether a telephone country calling code (ITU E.164) starts the digits; its length, or 0.
 int calling_code_length(std::string_view digits);
 
@@ -66,5 +93,9 @@ double entropy(std::string_view text);
 bool is_placeholder(std::string_view text);
 
 bool is_uuid(std::string_view text);
+
+// True of what somebody typed along the alphabet, the digits or a row of keys: "abcdef", "123456", "qwerty". Of
+// random tokens of 40 characters one in some hundred thousands holds such a run.
+bool holds_typed_run(std::string_view text);
 
 }  // namespace tocsin

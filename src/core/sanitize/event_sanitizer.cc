@@ -9,7 +9,7 @@ namespace {
 
 // Longer names are cut: labels, ids and topics stay bounded whatever telemetry says.
 constexpr std::size_t longest_field = 256;
-constexpr std::size_t most_users = 10'000;  // whose hashes are at hand
+constexpr std::size_t most_hashes = 10'000;  // that are at hand
 
 std::string_view cut(std::string_view text) {
   std::size_t end = longest_field;
@@ -55,6 +55,16 @@ void set_place(Finding& finding, std::string_view word) {
   if (finding.field || word == "field") finding.place = TextPlace::field;
 }
 
+bool is_allowed(const Finding& finding, std::span<const Allowance> allowances, RecordTime now) {
+  return std::any_of(allowances.begin(), allowances.end(), [&](const Allowance& allowance) {
+    if (now >= allowance.until) return false;
+    if (!allowance.pattern.empty() && allowance.pattern != finding.pattern) return false;
+    if (!allowance.place.empty() && allowance.place != place_of(finding)) return false;
+    return allowance.fingerprint.empty() || allowance.fingerprint == finding.fingerprint ||
+           std::find(finding.former.begin(), finding.former.end(), allowance.fingerprint) != finding.former.end();
+  });
+}
+
 EventSanitizer::EventSanitizer(std::shared_ptr<const PatternLibrary> library, Fingerprinter fingerprinter)
     : scanner_(std::move(library)), fingerprinter_(std::move(fingerprinter)) {}
 
@@ -70,7 +80,11 @@ SanitizedEvent& EventSanitizer::sanitize(const AgentEvent& event) {
   const std::span<const Match> matches = scanner_.scan(event.text);
   sanitized_.is_unscanned_ = scanner_.last_scan_was_cut();
   if (!matches.empty()) redact_fields(event, matches);
-  if (event.user_is_raw) hash_user(event);
+  if (event.user_is_raw) hash_field(StringField::user_hash);
+  for (const FieldRule& rule : library().field_rules()) {
+    if (rule.action == FieldAction::hash) hash_field(rule.field);
+    if (rule.action == FieldAction::drop) sanitized_.take_off(rule.field);
+  }
   take_carried(event);
   for (std::string_view& text : sanitized_.fields_.strings) {
     if (text.size() > longest_field) text = cut(text);
@@ -78,13 +92,13 @@ SanitizedEvent& EventSanitizer::sanitize(const AgentEvent& event) {
   return sanitized_;
 }
 
-void EventSanitizer::hash_user(const AgentEvent& event) {
-  const std::string_view user = event.fields.get(StringField::user_hash);
-  if (user.empty()) return;
-  if (hashes_of_users_.size() >= most_users) hashes_of_users_.clear();
-  const auto [place, is_new] = hashes_of_users_.try_emplace(hash128(user));
-  if (is_new) place->second = fingerprinter_.of(user);
-  sanitized_.fields_.set(StringField::user_hash, place->second);
+void EventSanitizer::hash_field(StringField field) {
+  const std::string_view value = sanitized_.fields_.get(field);
+  if (value.empty()) return;
+  if (hashes_.size() >= most_hashes) hashes_.clear();
+  const auto [place, is_new] = hashes_.try_emplace(hash128(value));
+  if (is_new) place->second = fingerprinter_.of(value);
+  sanitized_.fields_.set(field, place->second);
 }
 
 // A pattern that this library does not have, a newer door's, keeps its tier and loses its name: names are labels.
@@ -119,15 +133,14 @@ void EventSanitizer::redact_fields(const AgentEvent& event, std::span<const Matc
   redacted_.reserve(string_field_count);  // views into them must not move
   for (std::size_t i = 0; i < matches.size(); ++i) {
     const Match& match = matches[i];
-    const Pattern& pattern = library().patterns()[match.pattern];
     const TextPiece* piece = piece_at(event.pieces, match.begin);
     if (piece == nullptr) continue;
-    if (pattern.tier == Tier::pii) {
+    if (match.tier == Tier::pii) {
       ++sanitized_.redactions_;
     } else if (match.part_of == Match::whole) {
-      note_finding(event, match, *piece);
+      note_finding(match, *piece);
     }
-    if (piece->place != TextPlace::field) continue;
+    if (piece->place != TextPlace::field || is_kept(static_cast<StringField>(piece->field))) continue;
     // All matches of this field at once, at its first.
     if (i > 0 && matches[i - 1].begin >= piece->begin) continue;
     std::string text;
@@ -135,8 +148,7 @@ void EventSanitizer::redact_fields(const AgentEvent& event, std::span<const Matc
     for (std::size_t j = i; j < matches.size() && matches[j].begin < piece->end; ++j) {
       const Match& inner = matches[j];
       text.append(event.text.substr(at, inner.begin - at));
-      text += "[" + library().patterns()[inner.pattern].short_name + ":" +
-              fingerprinter_.of(event.text, inner, library()).substr(0, 8) + "]";
+      text += fingerprinter_.label(inner, library());
       at = std::min(inner.end, piece->end);
     }
     text.append(event.text.substr(at, piece->end - at));
@@ -145,9 +157,16 @@ void EventSanitizer::redact_fields(const AgentEvent& event, std::span<const Matc
   }
 }
 
-void EventSanitizer::note_finding(const AgentEvent& event, const Match& match, const TextPiece& piece) {
+bool EventSanitizer::is_kept(StringField field) const {
+  const auto rules = library().field_rules();
+  return std::any_of(rules.begin(), rules.end(), [field](const FieldRule& rule) {
+    return rule.field == field && rule.action == FieldAction::keep;
+  });
+}
+
+void EventSanitizer::note_finding(const Match& match, const TextPiece& piece) {
   const Pattern& pattern = library().patterns()[match.pattern];
-  std::string fingerprint = fingerprinter_.of(event.text, match, library());
+  std::string fingerprint = fingerprinter_.of(match, library());
   for (Finding& known : sanitized_.findings_) {
     if (known.pattern == pattern.id && known.fingerprint == fingerprint) {
       ++known.times;
@@ -156,8 +175,9 @@ void EventSanitizer::note_finding(const AgentEvent& event, const Match& match, c
   }
   Finding finding;
   finding.pattern = pattern.id;
-  finding.tier = pattern.tier;
+  finding.tier = match.tier;
   finding.fingerprint = std::move(fingerprint);
+  if (library().allows_fingerprints()) finding.former = fingerprinter_.former(match, library());
   finding.place = piece.place;
   if (piece.place == TextPlace::field) finding.field = static_cast<StringField>(piece.field);
   sanitized_.findings_.push_back(std::move(finding));

@@ -34,16 +34,17 @@ class EventSanitizer {
   const PatternLibrary& library() const { return scanner_.library(); }
 
  private:
-  void hash_user(const AgentEvent& event);
+  void hash_field(StringField field);
+  bool is_kept(StringField field) const;
   void take_carried(const AgentEvent& event);
   void redact_fields(const AgentEvent& event, std::span<const Match> matches);
-  void note_finding(const AgentEvent& event, const Match& match, const TextPiece& piece);
+  void note_finding(const Match& match, const TextPiece& piece);
 
   Scanner scanner_;
   Fingerprinter fingerprinter_;
   SanitizedEvent sanitized_;
-  std::map<Hash128, std::string> hashes_of_users_;
-  std::vector<std::string> redacted_;  // owns the texts of redacted fields until the next event
+  std::map<Hash128, std::string> hashes_;  // of users, and of fields that rules want hashed
+  std::vector<std::string> redacted_;      // owns the texts of redacted fields until the next event
 };
 
 }  // namespace tocsin

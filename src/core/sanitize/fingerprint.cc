@@ -25,14 +25,9 @@ std::string without_line_ends(std::string_view text) {
   return kept;
 }
 
-}  // namespace
-
-Fingerprinter::Fingerprinter(std::span<const unsigned char> key) : key_(key.begin(), key.end()) {}
-
-std::string Fingerprinter::of(std::string_view identity) const {
+std::string keyed_hash(std::string_view key, std::string_view identity) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
   unsigned int length = 0;
-  const std::string_view key = key_;
   HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
        reinterpret_cast<const unsigned char*>(identity.data()), identity.size(), digest.data(), &length);
   constexpr std::string_view digits = "0123456789abcdef";
@@ -44,25 +39,51 @@ std::string Fingerprinter::of(std::string_view identity) const {
   return text;
 }
 
-std::string Fingerprinter::of(std::string_view buffer, const Match& match, const PatternLibrary& library) const {
-  const std::string_view text = buffer.substr(match.identity_begin, match.identity_end - match.identity_begin);
+std::string identity_of(const Match& match, const PatternLibrary& library) {
+  const std::string_view text = match.identity;
   std::string identity;
   switch (library.matcher().identity_of(match.pattern)) {
     case IdentityForm::as_written:
-      return of(text);
+      return std::string(text);
     case IdentityForm::lower_case:
-      for (const char c : text) identity.push_back(to_lower(c));
-      break;
+      return in_lower_case(text);
     case IdentityForm::letters_and_digits:
       for (const char c : text) {
         if (is_alnum(c)) identity.push_back(c);
       }
-      break;
+      return identity;
     case IdentityForm::without_line_ends:
-      identity = without_line_ends(text);
-      break;
+      return without_line_ends(text);
   }
-  return of(identity);
+  return identity;
+}
+
+}  // namespace
+
+Fingerprinter::Fingerprinter(std::span<const unsigned char> key)
+    : keys_{FingerprintKey{{}, std::string(key.begin(), key.end())}} {}
+
+std::string Fingerprinter::of(std::string_view identity) const {
+  return keyed_hash(keys_.front().bytes, identity);
+}
+
+std::string Fingerprinter::of(const Match& match, const PatternLibrary& library) const {
+  return of(identity_of(match, library));
+}
+
+std::vector<std::string> Fingerprinter::former(const Match& match, const PatternLibrary& library) const {
+  std::vector<std::string> all;
+  if (keys_.size() == 1) return all;
+  const std::string identity = identity_of(match, library);
+  for (std::size_t i = 1; i < keys_.size(); ++i) all.push_back(keyed_hash(keys_[i].bytes, identity));
+  return all;
+}
+
+std::string Fingerprinter::label(const Match& match, const PatternLibrary& library) const {
+  constexpr std::size_t shown_digits = 8;
+  std::string label = "[" + library.patterns()[match.pattern].short_name + ":";
+  if (!keys_.front().id.empty()) label += keys_.front().id + ":";
+  return label + of(match, library).substr(0, shown_digits) + "]";
 }
 
 }  // namespace tocsin

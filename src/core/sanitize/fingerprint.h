@@ -8,13 +8,24 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "core/sanitize/scanner.h"
 
 namespace tocsin {
 
+struct FingerprintKey {
+  std::string id;     // stands in the marks of what was redacted, "[email:k2:9f3a01bc]"; may be empty
+  std::string bytes;  // any number, 32 for full strength
+};
+
 class Fingerprinter {
  public:
+  // `keys`: the first one is in force. The others were before it: by these an allowance is known whose fingerprint is
+  // older than the key. Requires: one at least.
+  explicit Fingerprinter(std::vector<FingerprintKey> keys) : keys_(std::move(keys)) {}
+
   // `key`: any number of bytes, 32 for full strength; it must be the same in every process of a deployment, or
   // one secret has several fingerprints.
   explicit Fingerprinter(std::span<const unsigned char> key);
@@ -25,10 +36,17 @@ class Fingerprinter {
   // The fingerprint of what a match found, independent of how it was written: cards, IBANs and telephone numbers
   // without blanks, addresses in lower case, keys without line ends, however these are escaped. The two halves
   // of a key pair have one fingerprint, that of the key id.
-  std::string of(std::string_view buffer, const Match& match, const PatternLibrary& library) const;
+  std::string of(const Match& match, const PatternLibrary& library) const;
+
+  // The fingerprints of the same under the keys that were in force before.
+  std::vector<std::string> former(const Match& match, const PatternLibrary& library) const;
+
+  // What stands in the place of a match: `[short name:first 8 digits of the fingerprint]`, with the key's id before
+  // the digits where it has one.
+  std::string label(const Match& match, const PatternLibrary& library) const;
 
  private:
-  std::string key_;
+  std::vector<FingerprintKey> keys_;
 };
 
 }  // namespace tocsin

@@ -6,13 +6,16 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <tuple>
 #include <utility>
 
 #include "base/hash.h"
+#include "base/time_text.h"
 #include "core/sanitize/checks.h"
 #include "core/sanitize/matcher.h"
 #include "core/sanitize/pattern_library.h"
 #include "core/sanitize/scanner.h"
+#include "core/sanitize/shortest_match.h"
 
 namespace tocsin {
 
@@ -44,9 +47,10 @@ struct Named {
 
 constexpr Named<Tier> tiers[] = {
     {"halt", Tier::halt}, {"page", Tier::page}, {"count", Tier::count}, {"pii", Tier::pii}};
-constexpr Named<Shape> shapes[] = {{"email", Shape::email}, {"card", Shape::card},
-                                   {"ssn", Shape::ssn},     {"iban", Shape::iban},
-                                   {"phone", Shape::phone}, {"assignment", Shape::assignment}};
+constexpr Named<Shape> shapes[] = {
+    {"email", Shape::email}, {"card", Shape::card},   {"ssn", Shape::ssn},
+    {"iban", Shape::iban},   {"phone", Shape::phone}, {"assignment", Shape::assignment},
+    {"named", Shape::named}, {"itin", Shape::itin},   {"ip", Shape::ip}};
 constexpr Named<Check> checks[] = {{"none", Check::none},
                                    {"github_crc32", Check::github_crc32},
                                    {"not_github_crc32", Check::not_github_crc32},
@@ -54,12 +58,28 @@ constexpr Named<Check> checks[] = {{"none", Check::none},
                                    {"jwt", Check::jwt},
                                    {"private_key", Check::private_key},
                                    {"secret_value", Check::secret_value},
-                                   {"password_value", Check::password_value}};
+                                   {"password_value", Check::password_value},
+                                   {"person_name", Check::person_name}};
 constexpr Named<Boundary> boundaries[] = {{"alnum", Boundary::alnum},
                                           {"base64", Boundary::base64},
                                           {"base64url", Boundary::base64url},
                                           {"none", Boundary::none}};
+constexpr Named<FieldAction> field_actions[] = {
+    {"hash", FieldAction::hash}, {"drop", FieldAction::drop}, {"keep", FieldAction::keep}};
+constexpr Named<bool> kinds_of_addresses[] = {{"public", true}, {"all", false}};
 constexpr Named<int> classes[] = {{"upper", upper_class}, {"lower", lower_class}, {"digit", digit_class}};
+
+// A match that is long and made of token characters alone lies in a long token, and so does its keyword.
+Keyword::Where where_it_counts(const CompiledPattern& pattern, std::string_view keyword) {
+  const bool is_of_token =
+      std::all_of(keyword.begin(), keyword.end(), [](char c) { return has_class(c, token_class); });
+  if (pattern.shape != Shape::regex || pattern.spaces || pattern.next_string || !is_of_token ||
+      pattern.min_length < LiteralGate::long_token) {
+    return Keyword::Where::anywhere;
+  }
+  const bool begins_token = pattern.before == 0 && pattern.boundary != Boundary::none && is_alnum(keyword.front());
+  return begins_token ? Keyword::Where::at_long_token_start : Keyword::Where::in_long_token;
+}
 
 class Loader {
  public:
@@ -88,18 +108,22 @@ class Loader {
       error(sanitize, "shape", "sanitize is a map with the keys version and patterns");
       return;
     }
-    check_keys(sanitize, {"version", "patterns"});
+    check_keys(sanitize, {"version", "inherit", "patterns", "fields", "allow"});
     if (const YAML::Node version = sanitize["version"]) {
       if (whole_number(version, 1, 1000) != supported_version) error(version, "version", "the only version is 1");
     } else {
       error(sanitize, "missing-key", "version is missing; write version: 1");
     }
+    truth(sanitize["inherit"]);  // which files are read is not decided here
     const YAML::Node list = sanitize["patterns"];
-    if (!list || !list.IsSequence()) {
+    const bool has_others = sanitize["fields"] || sanitize["allow"];
+    if (list ? !list.IsSequence() : !has_others) {
       error(list ? list : sanitize, "missing-key", "patterns is a list of patterns");
       return;
     }
     for (const YAML::Node& node : list) read_pattern(node);
+    for (const YAML::Node& node : entries(sanitize["fields"], "fields")) read_field_rule(node);
+    for (const YAML::Node& node : entries(sanitize["allow"], "allow")) read_allowance(node);
     text_ += file.text;
   }
 
@@ -115,13 +139,21 @@ class Loader {
         compiled_[index].paired_with = known->second;
       }
     }
+    for (const auto& [id, node] : allowed_patterns_) {
+      if (by_id_.find(id) != by_id_.end()) continue;
+      std::vector<std::string_view> names;
+      for (const auto& [known, unused] : by_id_) names.push_back(known);
+      error(node, "unknown-pattern", "no pattern is named " + id + did_you_mean(id, names));
+    }
     if (patterns_.empty() && !diagnostics_.has_errors()) {
       diagnostics_.error(file_, {}, "no-patterns", "no file holds a pattern: nothing would be sanitized");
     }
     if (diagnostics_.has_errors()) return nullptr;
+    for (const std::uint16_t index : replaced_) retire(index);
     const std::string version = std::to_string(supported_version) + "-" + to_hex(hash128(text_)).substr(0, 16);
     auto library = std::make_shared<const PatternLibrary>(
-        std::move(patterns_), version, std::make_unique<const Matcher>(std::move(compiled_), std::move(keywords_)));
+        std::move(patterns_), std::move(field_rules_), std::move(allowances_), version,
+        std::make_unique<const Matcher>(std::move(compiled_), std::move(keywords_)));
     try_samples(library);
     if (diagnostics_.has_errors()) return nullptr;
     return library;
@@ -212,14 +244,99 @@ class Loader {
     }
   }
 
+  // The maps of a list that may be left out.
+  std::vector<YAML::Node> entries(const YAML::Node& list, std::string_view what) {
+    std::vector<YAML::Node> maps;
+    if (!list) return maps;
+    if (!list.IsSequence()) {
+      error(list, "shape", std::string(what) + " is a list");
+      return maps;
+    }
+    for (const YAML::Node& node : list) {
+      if (node.IsMap())
+        maps.push_back(node);
+      else
+        error(node, "shape", std::string(what) + " holds maps");
+    }
+    return maps;
+  }
+
+  // The text under `key`; empty where there is none.
+  std::string text_of(const YAML::Node& map, std::string_view key) {
+    const YAML::Node node = map[std::string(key)];
+    if (!node) return {};
+    if (!node.IsScalar() || node.Scalar().empty()) {
+      error(node, "shape", std::string(key) + " is a text");
+      return {};
+    }
+    return node.Scalar();
+  }
+
+  void read_field_rule(const YAML::Node& node) {
+    check_keys(node, {"field", "do"});
+    const std::string name = text_of(node, "field");
+    if (name.empty() || !node["do"]) {
+      error(node, "missing-key", "write field: NAME and do: hash, drop or keep");
+      return;
+    }
+    FieldRule rule;
+    rule.action = choice(node["do"], "thing to do", field_actions, FieldAction::hash);
+    const auto field = string_field_named(name);
+    if (!field) {
+      std::vector<std::string_view> names;
+      for (std::size_t i = 0; i < string_field_count; ++i) names.push_back(name_of(static_cast<StringField>(i)));
+      error(node["field"], "field", "'" + name + "' is no field of an event" + did_you_mean(name, names));
+      return;
+    }
+    const bool is_identity = *field == StringField::correlation_id || *field == StringField::event_id ||
+                             *field == StringField::span_id || *field == StringField::parent_span_id;
+    if (is_identity && rule.action != FieldAction::keep) {
+      error(node["field"], "field", name + " is what events and tasks are known by: it can't be changed");
+      return;
+    }
+    rule.field = *field;
+    field_rules_.push_back(rule);
+  }
+
+  void read_allowance(const YAML::Node& node) {
+    check_keys(node, {"fingerprint", "pattern", "place", "until", "reason"});
+    Allowance allowance;
+    allowance.fingerprint = text_of(node, "fingerprint");
+    allowance.pattern = text_of(node, "pattern");
+    allowance.place = text_of(node, "place");
+    allowance.reason = text_of(node, "reason");
+    const auto is_hexadecimal = [](char c) { return is_digit(c) || (c >= 'a' && c <= 'f'); };
+    if (!allowance.fingerprint.empty() &&
+        (allowance.fingerprint.size() != 16 ||
+         !std::all_of(allowance.fingerprint.begin(), allowance.fingerprint.end(), is_hexadecimal))) {
+      error(node["fingerprint"], "fingerprint", "a fingerprint has 16 digits of 0-9 and a-f, as the page says it");
+    }
+    if (allowance.fingerprint.empty() && allowance.pattern.empty() && allowance.place.empty()) {
+      error(node, "missing-key", "say what is allowed: a fingerprint, a pattern or a place");
+    }
+    if (!allowance.pattern.empty()) allowed_patterns_.emplace_back(allowance.pattern, node["pattern"]);
+    if (allowance.reason.empty()) error(node, "missing-key", "reason is missing: why is it no leak?");
+    std::string until = text_of(node, "until");
+    constexpr std::size_t date_length = 10;
+    if (until.size() == date_length) until += "T00:00:00Z";
+    const auto time = parse_rfc3339(until);
+    if (time)
+      allowance.until = as_record_time(*time);
+    else
+      error(node["until"] ? node["until"] : node, "until",
+            "until is a day, as 2026-12-31, or a time in UTC; it is required, so that nothing is allowed for good");
+    allowances_.push_back(std::move(allowance));
+  }
+
   void read_pattern(const YAML::Node& node) {
     if (!node.IsMap()) {
       error(node, "shape", "a pattern is a map that begins with id");
       return;
     }
-    check_keys(node, {"id",          "tier",    "description", "keywords",  "ignore_case", "regex",      "before",
-                      "window",      "spaces",  "min_length",  "boundary",  "shape",       "not_names",  "check",
-                      "min_entropy", "classes", "paired_with", "published", "examples",    "near_misses"});
+    check_keys(node, {"id",      "tier",        "description", "keywords",  "ignore_case", "regex",    "before",
+                      "rotate",  "shadow",      "names",       "addresses", "next_string", "replaces", "window",
+                      "spaces",  "min_length",  "boundary",    "shape",     "not_names",   "check",    "min_entropy",
+                      "classes", "paired_with", "published",   "examples",  "near_misses"});
     const auto index = static_cast<std::uint16_t>(patterns_.size());
     Pattern pattern;
     CompiledPattern compiled;
@@ -230,7 +347,14 @@ class Loader {
       pattern.tier = choice(node["tier"], "tier", tiers, Tier::count);
     else
       error(node, "missing-key", "tier is missing: halt, page, count or pii");
-    compiled.tier = pattern.tier;
+    pattern.is_shadow = truth(node["shadow"]);
+    compiled.tier = pattern.is_shadow && pattern.tier != Tier::pii ? Tier::count : pattern.tier;
+    if (node["rotate"]) {
+      if (!node["rotate"].IsScalar())
+        error(node["rotate"], "shape", "rotate is a text: where the holder revokes it");
+      else
+        pattern.rotate = node["rotate"].Scalar();
+    }
     if (node["description"] && node["description"].IsScalar())
       pattern.description = node["description"].Scalar();
     else
@@ -240,6 +364,8 @@ class Loader {
     compiled.check = choice(node["check"], "check", checks, Check::none);
     compiled.boundary = choice(node["boundary"], "boundary", boundaries, Boundary::alnum);
     compiled.spaces = truth(node["spaces"]);
+    compiled.next_string = truth(node["next_string"]);
+    compiled.only_public = choice(node["addresses"], "kind of addresses", kinds_of_addresses, true);
     const int window = static_cast<int>(longest_window);
     if (node["before"]) compiled.before = static_cast<std::uint32_t>(whole_number(node["before"], 0, window));
     if (node["window"]) compiled.window = static_cast<std::uint32_t>(whole_number(node["window"], 4, window));
@@ -255,6 +381,17 @@ class Loader {
       }
     }
     for (const std::string& word : texts(node["not_names"], "not_names")) compiled.not_names.push_back(lower(word));
+    for (const std::string& name : texts(node["names"], "names")) {
+      if (name.size() < VendorNames::shortest || lower(name) != name) {
+        error(node["names"], "name", name + " is no name: at least 3 characters, letters in lower case");
+      }
+      compiled.names.push_back(name);
+    }
+    if (compiled.shape == Shape::named && !node["min_entropy"]) compiled.min_entropy = 3;
+    if (compiled.shape == Shape::named && !node["window"]) compiled.window = 1024;
+    if (compiled.shape == Shape::named && (compiled.names.empty() || !node["regex"])) {
+      error(node, "missing-key", "what is known by its vendor's name has names and a regex");
+    }
     for (const std::string& text : texts(node["published"], "published")) read_published(node, text, compiled);
     if (node["paired_with"]) pair_references_.emplace_back(index, node["paired_with"]);
     read_regex(node, compiled);
@@ -283,8 +420,21 @@ class Loader {
     constexpr std::string_view personal = "pii.";
     const bool is_personal = pattern.id.rfind(personal, 0) == 0;
     pattern.short_name = is_personal ? pattern.id.substr(personal.size()) : pattern.id;
-    if (!by_id_.emplace(pattern.id, index).second) {
-      error(node["id"], "duplicate-id", "another pattern is named " + pattern.id + " as well");
+    const bool replaces = truth(node["replaces"]);
+    const auto [known, is_new] = by_id_.emplace(pattern.id, index);
+    if (replaces && is_new) {
+      std::vector<std::string_view> names;
+      for (const auto& [id, unused] : by_id_) {
+        if (id != pattern.id) names.push_back(id);
+      }
+      error(node["replaces"], "unknown-pattern",
+            "no pattern before it is named " + pattern.id + did_you_mean(pattern.id, names));
+    } else if (replaces) {
+      replaced_.push_back(known->second);
+      known->second = index;
+    } else if (!is_new) {
+      error(node["id"], "duplicate-id",
+            "another pattern is named " + pattern.id + " as well; to take its place write replaces: true");
     }
   }
 
@@ -304,7 +454,8 @@ class Loader {
 
   void read_regex(const YAML::Node& node, CompiledPattern& compiled) {
     const YAML::Node text = node["regex"];
-    const bool by_code = compiled.shape != Shape::regex && compiled.shape != Shape::assignment;
+    const bool by_code =
+        compiled.shape != Shape::regex && compiled.shape != Shape::assignment && compiled.shape != Shape::named;
     if (!text) {
       if (compiled.shape == Shape::regex) error(node, "missing-key", "write a regex, or a shape");
       return;
@@ -324,39 +475,56 @@ class Loader {
     if (regex->NumberOfCapturingGroups() > 1) {
       error(text, "regex", "at most one group, the secret; write (?:...) for the others");
     }
+    // What the keyword's token must have at least; the file may ask for more.
+    const std::size_t shortest = std::min<std::size_t>(shortest_match(text.Scalar()), compiled.window);
+    compiled.min_length = std::max(compiled.min_length, static_cast<std::uint32_t>(shortest));
     compiled.has_group = regex->NumberOfCapturingGroups() == 1;
     compiled.regex = std::move(regex);
   }
 
   void read_keywords(const YAML::Node& node, CompiledPattern& compiled) {
-    const bool ignore_case = truth(node["ignore_case"]) || compiled.shape == Shape::assignment;
+    const bool ignore_case =
+        truth(node["ignore_case"]) || compiled.shape == Shape::assignment || compiled.shape == Shape::named;
     std::vector<std::string> words = texts(node["keywords"], "keywords");
-    if (compiled.shape == Shape::email) words = {"@"};
-    const bool by_digits =
-        compiled.shape != Shape::regex && compiled.shape != Shape::assignment && compiled.shape != Shape::email;
+    if (compiled.shape == Shape::named) {
+      // One look at a value serves all vendors: only the first of these patterns has the words.
+      if (!words.empty()) error(node["keywords"], "keyword", "a pattern of names needs no keywords");
+      if (std::exchange(has_named_, true)) return;
+      words = {"key", "token", "secret", "access", "private", "passw", "credential", "auth", "api", "_pat"};
+    }
+    const bool by_digits = compiled.shape != Shape::regex && compiled.shape != Shape::assignment &&
+                           compiled.shape != Shape::named;  // or another single character
     if (by_digits) return;
     if (words.empty()) error(node, "missing-key", "keywords are missing: without a literal every byte is tried");
     for (std::string& word : words) {
-      if (word.size() < 3 && compiled.shape != Shape::email) {
+      if (word.size() < 3) {
         error(node["keywords"], "keyword", word + " is too short: it would stand everywhere; at least 3 characters");
       }
       if (ignore_case) word = lower(word);
-      const auto known = std::find_if(keywords_.begin(), keywords_.end(), [&](const Keyword& keyword) {
-        return keyword.text == word && keyword.ignore_case == ignore_case;
-      });
-      if (known == keywords_.end())
-        keywords_.push_back({word, ignore_case, {compiled.index}});
-      else
-        known->patterns.push_back(compiled.index);
+      const Keyword::Where where = where_it_counts(compiled, word);
+      const auto [place, is_new] = keyword_places_.try_emplace({word, ignore_case, where}, keywords_.size());
+      if (is_new) keywords_.push_back({word, ignore_case, {}, where});
+      keywords_[place->second].patterns.push_back(compiled.index);
     }
+  }
+
+  // Of a pattern that another one has taken the place of: it finds nothing. Its index stays.
+  void retire(std::uint16_t index) {
+    compiled_[index].names.clear();
+    compiled_[index].paired_with = no_pattern;
+    std::erase_if(samples_, [index](const Sample& sample) { return sample.pattern == index; });
+    if (compiled_[index].shape == Shape::named) return;  // its keywords serve all others
+    for (Keyword& keyword : keywords_) std::erase(keyword.patterns, index);
   }
 
   // The messages do not quote the samples: they may be real.
   void try_samples(const std::shared_ptr<const PatternLibrary>& library) {
     Scanner scanner(library);
     for (const Sample& sample : samples_) {
-      const auto matches = scanner.scan(sample.text);
-      const bool hit = std::any_of(matches.begin(), matches.end(),
+      // Another pattern may have the same text in the end: one that is graver, or of another file.
+      scanner.scan(sample.text);
+      const auto claims = scanner.claims();
+      const bool hit = std::any_of(claims.begin(), claims.end(),
                                    [&](const Match& match) { return match.pattern == sample.pattern; });
       if (hit == sample.hits) continue;
       const std::string& id = library->patterns()[sample.pattern].id;
@@ -375,9 +543,15 @@ class Loader {
   std::string file_;
   std::string text_;  // of all files: the version hangs on it
   std::vector<Pattern> patterns_;
+  std::vector<FieldRule> field_rules_;
+  std::vector<Allowance> allowances_;
+  std::vector<std::pair<std::string, YAML::Node>> allowed_patterns_;
   std::vector<CompiledPattern> compiled_;
   std::vector<Keyword> keywords_;
+  std::map<std::tuple<std::string, bool, Keyword::Where>, std::size_t> keyword_places_;
+  std::vector<std::uint16_t> replaced_;
   std::vector<Sample> samples_;
+  bool has_named_ = false;
   std::map<std::string, std::uint16_t, std::less<>> by_id_;
   std::vector<std::pair<std::uint16_t, YAML::Node>> pair_references_;
 };

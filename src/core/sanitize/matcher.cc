@@ -151,6 +151,23 @@ bool is_secret_value(std::string_view text) {
   return entropy(text) >= least_entropy;
 }
 
+// One to five words of letters, as a field for a name holds them; schemas have types and templates in their place.
+bool is_person_name(std::string_view text) {
+  constexpr std::size_t longest = 64;
+  constexpr std::size_t most_words = 5;
+  if (text.size() < 2 || text.size() > longest || is_placeholder(text) || is_ordinary_word(text)) return false;
+  if (has_class(text.front(), space_class) || has_class(text.back(), space_class)) return false;
+  std::size_t words = 1;
+  bool has_letter = false;
+  for (const char c : text) {
+    const bool is_letter = has_class(c, upper_class | lower_class) || static_cast<unsigned char>(c) >= 0x80;
+    has_letter = has_letter || is_letter;
+    if (c == ' ') ++words;
+    if (!is_letter && c != ' ' && c != '-' && c != '\'' && c != '.') return false;
+  }
+  return has_letter && words <= most_words;
+}
+
 // STS ids begin with ASIA, which also begins words in capitals (ASIAPACIFIC...): of the 32 characters of an id
 // some are digits nearly always.
 bool is_aws_key_id(std::string_view text) {
@@ -169,7 +186,8 @@ Matcher::Matcher(std::vector<CompiledPattern> patterns, std::vector<Keyword> key
     : patterns_(std::move(patterns)), gate_(std::move(keywords)) {
   by_shape_.fill(no_pattern);
   for (const CompiledPattern& pattern : patterns_) {
-    if (pattern.shape != Shape::regex && pattern.shape != Shape::assignment) {
+    for (const std::string& name : pattern.names) names_.add(name, pattern.index);
+    if (pattern.shape != Shape::regex && pattern.shape != Shape::assignment && pattern.shape != Shape::named) {
       by_shape_[static_cast<std::size_t>(pattern.shape)] = pattern.index;
     }
     if (pattern.paired_with != no_pattern) paired_.push_back(pattern.index);
@@ -180,32 +198,43 @@ IdentityForm Matcher::identity_of(std::uint16_t index) const {
   const CompiledPattern& pattern = patterns_[index];
   switch (pattern.shape) {
     case Shape::email:
+    case Shape::ip:
       return IdentityForm::lower_case;
     case Shape::card:
     case Shape::ssn:
     case Shape::iban:
     case Shape::phone:
+    case Shape::itin:
       return IdentityForm::letters_and_digits;
     case Shape::regex:
     case Shape::assignment:
+    case Shape::named:
       break;
   }
   return pattern.check == Check::private_key ? IdentityForm::without_line_ends : IdentityForm::as_written;
 }
 
 std::optional<TextRange> Matcher::match_regex(const CompiledPattern& pattern, std::string_view buffer,
-                                              std::size_t keyword, std::int64_t& work) const {
+                                              std::size_t keyword, std::int64_t& work, Refusal* refusal) const {
+  const auto refused = [refusal](Refusal why) {
+    if (refusal != nullptr) *refusal = why;
+    return std::nullopt;
+  };
   work += look_cost;
   if (pattern.before == 0 && pattern.boundary != Boundary::none && !token_may_begin_at(buffer, keyword)) {
-    return std::nullopt;
+    return refused(Refusal::inside_a_word);
   }
   const auto inside = [&](char c) { return c != '\0' && (pattern.spaces || has_class(c, token_class)); };
   std::size_t begin = keyword;
   while (begin > 0 && keyword - begin < pattern.before && inside(buffer[begin - 1])) --begin;
   std::size_t end = keyword;
-  while (end < buffer.size() && end - keyword < pattern.window && inside(buffer[end])) ++end;
+  bool may_cross = pattern.next_string;
+  while (end < buffer.size() && end - keyword < pattern.window &&
+         (inside(buffer[end]) || (buffer[end] == '\0' && std::exchange(may_cross, false)))) {
+    ++end;
+  }
   work += static_cast<std::int64_t>(end - begin);
-  if (end - begin < pattern.min_length) return std::nullopt;
+  if (end - begin < pattern.min_length) return refused(Refusal::too_short);
 
   work += regex_call_cost + regex_byte_cost * static_cast<std::int64_t>(end - begin);
   const std::string_view window = buffer.substr(begin, end - begin);
@@ -213,67 +242,131 @@ std::optional<TextRange> Matcher::match_regex(const CompiledPattern& pattern, st
   const int group = pattern.has_group ? 1 : 0;
   if (!pattern.regex->Match(piece(window), 0, window.size(),
                             pattern.before == 0 ? re2::RE2::ANCHOR_START : re2::RE2::UNANCHORED, groups, group + 1)) {
-    return std::nullopt;
+    return refused(Refusal::regex);
   }
   work += check_cost;
   const re2::StringPiece& hit = groups[group];
-  if (hit.data() == nullptr || hit.empty()) return std::nullopt;
+  if (hit.data() == nullptr || hit.empty()) return refused(Refusal::regex);
   TextRange found;
   found.begin = static_cast<std::size_t>(hit.data() - buffer.data());
   found.end = found.begin + hit.size();
   if (pattern.check == Check::private_key) {
     const std::optional<std::size_t> key_end = private_key_end(buffer, found.end, work);
-    if (!key_end) return std::nullopt;
+    if (!key_end) return refused(Refusal::check);
     return TextRange{found.begin, *key_end};
   }
-  if (!boundary_holds(pattern.boundary, buffer, found)) return std::nullopt;
-  if (!passes_checks(pattern, buffer.substr(found.begin, found.end - found.begin))) return std::nullopt;
+  if (!boundary_holds(pattern.boundary, buffer, found)) return refused(Refusal::boundary);
+  const Refusal failed = failed_check(pattern, buffer.substr(found.begin, found.end - found.begin));
+  if (failed != Refusal::none) return refused(failed);
   return found;
 }
 
 std::optional<TextRange> Matcher::match_assignment(const CompiledPattern& pattern, std::string_view buffer,
-                                                   TextRange keyword, std::int64_t& work) const {
+                                                   const std::optional<Assignment>& found, std::int64_t& work,
+                                                   Refusal* refusal) const {
+  const auto refused = [refusal](Refusal why) {
+    if (refusal != nullptr) *refusal = why;
+    return std::nullopt;
+  };
   work += look_cost;
-  const std::optional<Assignment> found = assignment_at(buffer, keyword);
-  if (!found || found->value.end <= found->value.begin) return std::nullopt;
+  if (!found || found->value.end <= found->value.begin) return refused(Refusal::no_value);
   work += look_cost + static_cast<std::int64_t>(found->value.end - found->value.begin);
   if (inside_redaction_label(buffer, found->name.begin) || inside_redaction_label(buffer, found->value.begin)) {
-    return std::nullopt;
+    return refused(Refusal::placeholder);
   }
   // What comes before the keyword is looked at too: next_page_token, csrf-token.
   const std::string_view name = buffer.substr(found->name.begin, found->name.end - found->name.begin);
   for (const std::string& word : pattern.not_names) {
-    if (contains_ignoring_case(name, word)) return std::nullopt;
+    if (contains_ignoring_case(name, word)) return refused(Refusal::name);
   }
   const std::string_view value = buffer.substr(found->value.begin, found->value.end - found->value.begin);
   work += check_cost + (pattern.regex != nullptr ? regex_call_cost : 0) + 2 * static_cast<std::int64_t>(value.size());
   if (pattern.check == Check::password_value) {
-    if (!is_password_value(value, found->delimited)) return std::nullopt;
-  } else if (!accepts(pattern, value)) {
-    return std::nullopt;
+    if (!is_password_value(value, found->delimited)) return refused(Refusal::check);
+  } else if (pattern.check == Check::person_name) {
+    if (!found->delimited || !is_person_name(value)) return refused(Refusal::check);
+  } else if (const Refusal why = refusal_of(pattern, value); why != Refusal::none) {
+    return refused(why);
   }
   return found->value;
 }
 
-bool Matcher::accepts(const CompiledPattern& pattern, std::string_view text) const {
-  if (pattern.regex != nullptr &&
-      !pattern.regex->Match(piece(text), 0, text.size(), re2::RE2::ANCHOR_BOTH, nullptr, 0)) {
-    return false;
+std::optional<TextRange> Matcher::value_behind(std::string_view buffer, TextRange keyword, std::int64_t& work) {
+  constexpr std::size_t longest_rest = 24;  // of the name: "_id_value" behind "key"
+  constexpr std::size_t most_separators = 12;
+  constexpr std::size_t shortest_value = 12;
+  constexpr std::size_t longest_value = 1024;
+  const auto is_value = [](char c) {
+    return has_class(c, base64_class | word_punctuation_class) || c == '.' || c == '=' || c == '~';
+  };
+  const auto end_of = [buffer](std::size_t at, std::size_t most, auto belongs) {
+    const std::size_t limit = std::min(buffer.size(), at + most);
+    while (at < limit && belongs(buffer[at])) ++at;
+    return at;
+  };
+  work += look_cost;
+  std::size_t begin = end_of(keyword.end, longest_value, [](char c) { return has_class(c, name_class); });
+  if (begin - keyword.end > longest_rest) {
+    // vendor-key-VALUE: what looks like the rest of the name is the value.
+    begin = keyword.end;
+    while (!is_alnum(buffer[begin])) ++begin;
+    if (begin == keyword.end) return std::nullopt;
+  } else {
+    const std::size_t name_end = begin;
+    bool crossed = false;
+    begin = end_of(begin, most_separators, [&](char c) {
+      return (!is_value(c) || c == '=') && !(c == '\0' && std::exchange(crossed, true));
+    });
+    if (begin == name_end || begin == buffer.size() || !is_value(buffer[begin])) return std::nullopt;
   }
-  return passes_checks(pattern, text);
+  std::size_t end = end_of(begin, longest_value, is_value);
+  work += static_cast<std::int64_t>(end - begin);
+  while (end > begin && buffer[end - 1] == '.') --end;
+  if (end - begin < shortest_value) return std::nullopt;
+  // A word, an identifier: what is random has digits, or both cases.
+  const Kinds kinds = kinds_of(buffer.substr(begin, std::min<std::size_t>(end - begin, 64)));
+  if (kinds.digits == 0 && (kinds.uppers == 0 || kinds.lowers == 0)) return std::nullopt;
+  return TextRange{begin, end};
 }
 
-bool Matcher::passes_checks(const CompiledPattern& pattern, std::string_view text) const {
+// What stands before a value: in its own string of the event and the one before, which names it.
+std::string_view Matcher::context_of(std::string_view buffer, TextRange value) {
+  constexpr std::size_t reach = 80;
+  const std::size_t from = value.begin > reach ? value.begin - reach : 0;
+  const std::string_view before = buffer.substr(from, value.begin - from);
+  std::size_t own = before.rfind('\0');
+  if (own != std::string_view::npos && own > 0) own = before.rfind('\0', own - 1);
+  return own == std::string_view::npos ? before : before.substr(own + 1);
+}
+
+bool Matcher::accepts_named(const CompiledPattern& pattern, std::string_view buffer, TextRange value,
+                            std::int64_t& work) const {
+  const std::string_view text = buffer.substr(value.begin, value.end - value.begin);
+  if (text.size() < pattern.min_length || text.size() > pattern.window) return false;
+  work += regex_call_cost + check_cost + 2 * static_cast<std::int64_t>(text.size());
+  return !inside_redaction_label(buffer, value.begin) && accepts(pattern, text);
+}
+
+Refusal Matcher::refusal_of(const CompiledPattern& pattern, std::string_view text) const {
+  if (pattern.regex != nullptr &&
+      !pattern.regex->Match(piece(text), 0, text.size(), re2::RE2::ANCHOR_BOTH, nullptr, 0)) {
+    return Refusal::regex;
+  }
+  return failed_check(pattern, text);
+}
+
+Refusal Matcher::failed_check(const CompiledPattern& pattern, std::string_view text) const {
   int classes = 0;
   for (const char c : text) classes |= classes_of(c);
-  if ((classes & pattern.required_classes) != pattern.required_classes) return false;
-  if (pattern.min_entropy > 0 && entropy(text) < pattern.min_entropy) return false;
-  if (is_placeholder(text)) return false;
+  if ((classes & pattern.required_classes) != pattern.required_classes) return Refusal::classes;
+  if (pattern.min_entropy > 0 && entropy(text) < pattern.min_entropy) return Refusal::entropy;
+  if (is_placeholder(text)) return Refusal::placeholder;
   bool holds = true;
   switch (pattern.check) {
     case Check::none:
     case Check::private_key:
     case Check::password_value:
+    case Check::person_name:
       break;
     case Check::github_crc32:
       holds = github_checksum_holds(text);
@@ -291,9 +384,43 @@ bool Matcher::passes_checks(const CompiledPattern& pattern, std::string_view tex
       holds = is_secret_value(text);
       break;
   }
-  if (!holds) return false;
-  if (pattern.published.empty()) return true;
-  return std::find(pattern.published.begin(), pattern.published.end(), hash128(text)) == pattern.published.end();
+  if (!holds) return Refusal::check;
+  const bool is_published =
+      !pattern.published.empty() &&
+      std::find(pattern.published.begin(), pattern.published.end(), hash128(text)) != pattern.published.end();
+  return is_published ? Refusal::published : Refusal::none;
+}
+
+std::string_view to_text(Refusal refusal) {
+  switch (refusal) {
+    case Refusal::none:
+      return "it fits";
+    case Refusal::inside_a_word:
+      return "its keyword stands within a longer word";
+    case Refusal::too_short:
+      return "what follows its keyword is too short";
+    case Refusal::regex:
+      return "the text has not its alphabet, length or form";
+    case Refusal::boundary:
+      return "the token goes on before or behind it";
+    case Refusal::classes:
+      return "it lacks digits, capitals or small letters, which the vendor's always have";
+    case Refusal::entropy:
+      return "it is not random enough";
+    case Refusal::placeholder:
+      return "it is a placeholder, or a mark of redaction";
+    case Refusal::check:
+      return "its checksum or structure is wrong";
+    case Refusal::published:
+      return "it is a published example";
+    case Refusal::no_value:
+      return "no value is assigned there";
+    case Refusal::name:
+      return "the name says that it is none";
+    case Refusal::no_vendor:
+      return "no vendor whose keys look so is named before it";
+  }
+  return {};
 }
 
 }  // namespace tocsin

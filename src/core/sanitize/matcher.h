@@ -17,6 +17,7 @@
 #include "core/sanitize/literal_gate.h"
 #include "core/sanitize/pattern_library.h"
 #include "core/sanitize/shapes.h"
+#include "core/sanitize/vendor_names.h"
 
 namespace re2 {
 class RE2;
@@ -24,7 +25,7 @@ class RE2;
 
 namespace tocsin {
 
-enum class Shape : std::uint8_t { regex, email, card, ssn, iban, phone, assignment };
+enum class Shape : std::uint8_t { regex, email, card, ssn, iban, phone, assignment, named, itin, ip };
 enum class Check : std::uint8_t {
   none,
   github_crc32,
@@ -33,8 +34,27 @@ enum class Check : std::uint8_t {
   jwt,
   private_key,
   secret_value,
-  password_value
+  password_value,
+  person_name
 };
+// Why a pattern whose keyword stands in a text finds nothing there: for people who ask.
+enum class Refusal : std::uint8_t {
+  none,
+  inside_a_word,
+  too_short,
+  regex,
+  boundary,
+  classes,
+  entropy,
+  placeholder,
+  check,
+  published,
+  no_value,
+  name,
+  no_vendor
+};
+std::string_view to_text(Refusal refusal);
+
 enum class Boundary : std::uint8_t { alnum, base64, base64url, none };
 
 // In which form a match is fingerprinted.
@@ -49,7 +69,7 @@ struct CompiledPattern {
   CompiledPattern& operator=(CompiledPattern&&) noexcept;
 
   std::uint16_t index = 0;
-  Tier tier = Tier::count;
+  Tier tier = Tier::count;  // count, of what is in shadow
   Shape shape = Shape::regex;
   Check check = Check::none;
   Boundary boundary = Boundary::alnum;
@@ -57,11 +77,14 @@ struct CompiledPattern {
   std::uint32_t window = 256;
   std::uint32_t min_length = 0;
   bool spaces = false;
+  bool only_public = true;   // of addresses
+  bool next_string = false;  // the window may reach into the next string of the event
   bool has_group = false;
   double min_entropy = 0;
   int required_classes = 0;  // of CharacterClass
   std::uint16_t paired_with = no_pattern;
   std::vector<std::string> not_names;  // in lower case
+  std::vector<std::string> names;      // of vendors, in lower case
   std::vector<Hash128> published;
   std::unique_ptr<const re2::RE2> regex;
 };
@@ -84,22 +107,43 @@ class Matcher {
 
   // The match of a regex pattern whose keyword begins at `keyword`, or none. Adds to `work` about as many
   // nanoseconds as the answer takes.
+  // `refusal` learns why there is none.
   std::optional<TextRange> match_regex(const CompiledPattern& pattern, std::string_view buffer, std::size_t keyword,
-                                       std::int64_t& work) const;
+                                       std::int64_t& work, Refusal* refusal = nullptr) const;
 
-  // The value of the assignment whose name ends with `keyword`, or none.
+  // The value of an assignment, where it is one that the pattern is about.
   std::optional<TextRange> match_assignment(const CompiledPattern& pattern, std::string_view buffer,
-                                            TextRange keyword, std::int64_t& work) const;
+                                            const std::optional<Assignment>& found, std::int64_t& work,
+                                            Refusal* refusal = nullptr) const;
+
+  // The value behind the word for a key at `keyword`, if a vendor stands before it of whom `visit(pattern, value)`
+  // then learns, once for each pattern that hits.
+  template <class Visit>
+  void match_named(std::string_view buffer, TextRange keyword, std::int64_t& work, Visit visit) const {
+    const std::optional<TextRange> value = value_behind(buffer, keyword, work);
+    if (!value) return;
+    names_.for_each_in(context_of(buffer, *value), [&](std::uint16_t index) {
+      if (accepts_named(patterns_[index], buffer, *value, work)) visit(patterns_[index], *value);
+    });
+  }
 
   // Whether `text`, whole, is what the pattern's regex describes and passes its checks.
-  bool accepts(const CompiledPattern& pattern, std::string_view text) const;
+  bool accepts(const CompiledPattern& pattern, std::string_view text) const {
+    return refusal_of(pattern, text) == Refusal::none;
+  }
+  Refusal refusal_of(const CompiledPattern& pattern, std::string_view text) const;
 
  private:
-  bool passes_checks(const CompiledPattern& pattern, std::string_view text) const;
+  static std::optional<TextRange> value_behind(std::string_view buffer, TextRange keyword, std::int64_t& work);
+  static std::string_view context_of(std::string_view buffer, TextRange value);
+  bool accepts_named(const CompiledPattern& pattern, std::string_view buffer, TextRange value,
+                     std::int64_t& work) const;
+  Refusal failed_check(const CompiledPattern& pattern, std::string_view text) const;
 
   std::vector<CompiledPattern> patterns_;
   LiteralGate gate_;
-  std::array<std::uint16_t, 8> by_shape_{};
+  VendorNames names_;
+  std::array<std::uint16_t, 10> by_shape_{};
   std::vector<std::uint16_t> paired_;
 };
 

@@ -20,9 +20,18 @@ std::string_view to_text(Tier tier) {
   return "count";
 }
 
-PatternLibrary::PatternLibrary(std::vector<Pattern> patterns, std::string version,
+PatternLibrary::PatternLibrary(std::vector<Pattern> patterns, std::vector<FieldRule> field_rules,
+                               std::vector<Allowance> allowances, std::string version,
                                std::unique_ptr<const Matcher> matcher)
-    : patterns_(std::move(patterns)), version_(std::move(version)), matcher_(std::move(matcher)) {}
+    : patterns_(std::move(patterns)),
+      field_rules_(std::move(field_rules)),
+      allowances_(std::move(allowances)),
+      version_(std::move(version)),
+      matcher_(std::move(matcher)) {
+  for (const Allowance& allowance : allowances_) {
+    allows_fingerprints_ = allows_fingerprints_ || !allowance.fingerprint.empty();
+  }
+}
 
 PatternLibrary::~PatternLibrary() = default;
 

@@ -14,6 +14,8 @@
 
 #include "base/diagnostic.h"
 #include "base/named_text.h"
+#include "base/units.h"
+#include "core/event/event_fields.h"
 
 namespace tocsin {
 
@@ -28,6 +30,26 @@ struct Pattern {
   Tier tier = Tier::count;  //
   std::string description;  // for people, in pages and in `tocsin scan`
   std::string short_name;   // what stands in redacted text: the id without "pii."
+  std::string rotate;       // where its holder revokes it, for the page; may be empty
+  bool is_shadow = false;   // on trial: what it finds is redacted and counted, and neither halts nor pages
+};
+
+// What a deployment wants of a field besides: its keyed hash in its place, nothing at all, or the field as it came,
+// whatever is found in it. What is found is a finding all the same.
+enum class FieldAction : std::uint8_t { hash, drop, keep };
+
+struct FieldRule {
+  StringField field{};
+  FieldAction action = FieldAction::hash;
+};
+
+// A finding that somebody vouches for, for a while: it is redacted and counted, and neither halts nor pages.
+struct Allowance {
+  std::string fingerprint;  // 16 hexadecimal digits; empty: any
+  std::string pattern;      // the id; empty: any
+  std::string place;        // as place_of() says it; empty: any
+  RecordTime until;
+  std::string reason;
 };
 
 class Matcher;
@@ -35,13 +57,19 @@ class Matcher;
 // Thread: immutable, so any number of threads may share one.
 class PatternLibrary {
  public:
-  PatternLibrary(std::vector<Pattern> patterns, std::string version, std::unique_ptr<const Matcher> matcher);
+  PatternLibrary(std::vector<Pattern> patterns, std::vector<FieldRule> field_rules, std::vector<Allowance> allowances,
+                 std::string version, std::unique_ptr<const Matcher> matcher);
   ~PatternLibrary();
   PatternLibrary(const PatternLibrary&) = delete;
   PatternLibrary& operator=(const PatternLibrary&) = delete;
 
   // Match::pattern is an index into this list.
   std::span<const Pattern> patterns() const { return patterns_; }
+
+  std::span<const FieldRule> field_rules() const { return field_rules_; }
+
+  std::span<const Allowance> allowances() const { return allowances_; }
+  bool allows_fingerprints() const { return allows_fingerprints_; }
 
   // Changes with every change of the files: "1-" and 16 hexadecimal digits, 1 being the version they state.
   std::string version() const { return version_; }
@@ -51,6 +79,9 @@ class PatternLibrary {
 
  private:
   std::vector<Pattern> patterns_;
+  std::vector<FieldRule> field_rules_;
+  std::vector<Allowance> allowances_;
+  bool allows_fingerprints_ = false;
   std::string version_;
   std::unique_ptr<const Matcher> matcher_;
 };
@@ -59,6 +90,8 @@ class PatternLibrary {
 // line and column; after an error the answer is null. The keys of a pattern:
 //
 //   id, tier, description
+//   rotate        where its holder revokes or rotates it, for the page
+//   shadow        true: on trial; a find is redacted and counted under its own name, whatever the tier
 //   keywords      literals, one of which stands in every match; without one in the text a pattern costs nothing
 //   ignore_case   of the keywords; the regex says (?i) itself
 //   regex         RE2; it starts at the keyword unless `before` says otherwise. With a group, the group is the match
@@ -70,14 +103,23 @@ class PatternLibrary {
 //   shape         instead of a regex: email, card, ssn, iban, phone (all recognized by code); or `assignment`:
 //                 a keyword ends a name, and the match is the value after =, : or the next string, whole, and
 //                 hits `regex`
+//                 or `named`: what is only known by its vendor's name. One of `names` stands up to 80 bytes before
+//                 the value, a word for a key (key, token, secret, ...) right before it, and `regex` hits it whole
+//   names         of the vendor, in lower case; those of three or four letters must be words of their own
 //   not_names     for assignments: words that a name must not hold
 //   check         none, github_crc32, not_github_crc32, aws_key_id, jwt, private_key, secret_value, password_value
 //   min_entropy   Shannon entropy of the match in bits a character
 //   classes       all of these stand in the match: upper, lower, digit
 //   paired_with   id of a pattern; a run of base64 characters that hits `regex` within 200 bytes of a match of it
 //                 is a match as well, and `part_of` that one
-//   published     hashes (XXH3-128, hexadecimal) of public example values, which are no secrets
 //   examples, near_misses   texts; a list is joined, so that a file holds no string that looks like a secret
+//   published     hashes (XXH3-128, hexadecimal) of public example values, which are no secrets
+// Beside `patterns` a file may have, in the map `sanitize`,
+//
+//   fields        {field, do}: hash, drop or keep a field of every event. Those by which events are known can't be
+//   allow         {fingerprint, pattern, place, until, reason}: what is found and vouched for. One of the first
+//   three, a
+//                 day (2026-12-31) or time until when, and why
 std::shared_ptr<const PatternLibrary> load_patterns(std::span<const NamedText> files, Diagnostics& diagnostics);
 
 }  // namespace tocsin

@@ -15,23 +15,13 @@ void append_until(std::string& out, std::string_view buffer, std::size_t end, st
   std::size_t copied = 0;
   for (const Match& match : matches) {
     out.append(buffer.substr(copied, match.begin - copied));
-    out += redaction_label(library.patterns()[match.pattern], fingerprinter.of(buffer, match, library));
+    out += fingerprinter.label(match, library);
     copied = match.end;
   }
   out.append(buffer.substr(copied, end - copied));
 }
 
 }  // namespace
-
-std::string redaction_label(const Pattern& pattern, std::string_view fingerprint) {
-  constexpr std::size_t shown_digits = 8;
-  std::string label = "[";
-  label += pattern.short_name;
-  label += ':';
-  label += fingerprint.substr(0, shown_digits);
-  label += ']';
-  return label;
-}
 
 void append_redacted(std::string& out, std::string_view buffer, std::span<const Match> matches,
                      const PatternLibrary& library, const Fingerprinter& fingerprinter) {

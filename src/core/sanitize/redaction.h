@@ -13,9 +13,6 @@
 
 namespace tocsin {
 
-// `[short name:first 8 digits of the fingerprint]`.
-std::string redaction_label(const Pattern& pattern, std::string_view fingerprint);
-
 // Stands for text that a scan did not reach within its budget.
 inline constexpr std::string_view unscanned_label = "[unscanned]";
 

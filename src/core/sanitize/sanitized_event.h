@@ -25,11 +25,16 @@ struct Finding {
   TextPlace place = TextPlace::unknown;
   std::optional<StringField> field;  // where place is `field`
   std::uint32_t times = 1;           // in this event
+  // Its fingerprints under former keys, where an allowance may name one. Not in the wire form.
+  std::vector<std::string> former;
 };
 
 // "content", "arguments", the name of a field: where a finding stood, for people; and what such a word says.
 std::string place_of(const Finding& finding);
 void set_place(Finding& finding, std::string_view word);
+
+// Whether somebody vouches for the finding at `now`, by its fingerprint, pattern or place.
+bool is_allowed(const Finding& finding, std::span<const Allowance> allowances, RecordTime now);
 
 // What stands for content that was not kept: whether two are the same can be told, what they say can not.
 struct ContentReference {

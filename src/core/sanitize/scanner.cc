@@ -3,17 +3,20 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <tuple>
 #include <utility>
 
 #include "core/sanitize/checks.h"
+#include "core/sanitize/decoded_text.h"
 #include "core/sanitize/matcher.h"
 
 namespace tocsin {
 
 namespace {
 
-// What a scan may spend beyond the gate. Two purses, so that a flood of addresses and numbers cannot hide a key.
-constexpr std::int64_t nanoseconds_per_byte = 14;  // each purse: about 15 ms per MiB
+// What a scan may spend beyond the gate. Three purses, for the shapes that halt, for what pages and for the rest, so
+// that a flood of addresses, numbers and passwords cannot hide a key.
+constexpr std::int64_t nanoseconds_per_byte = 10;  // each purse: about 10 ms per MiB
 constexpr std::int64_t least_budget = 200'000;     // a short event full of real finds is still read to its end
 
 // How far a pair's halves stand apart: one object, one file of credentials.
@@ -22,10 +25,10 @@ constexpr std::size_t pair_reach = 200;
 // Costs in nanoseconds, roughly, as in matcher.cc.
 constexpr std::int64_t shape_cost = 40;
 constexpr std::int64_t accept_cost = 800;
+constexpr std::int64_t decoding_cost = 100;
+constexpr std::int64_t decoded_byte_cost = 4;
 
-bool is_secret(Tier tier) {
-  return tier == Tier::halt || tier == Tier::page;
-}
+constexpr std::size_t blocks_at_once = 16;  // masks of 1 KiB stay in the first cache
 
 // Ones come in from above: a run that leaves the block is looked at rather than missed.
 std::uint64_t shifted(std::uint64_t mask, int by) {
@@ -34,29 +37,40 @@ std::uint64_t shifted(std::uint64_t mask, int by) {
 
 }  // namespace
 
-Scanner::Scanner(std::shared_ptr<const PatternLibrary> library) : library_(std::move(library)) {}
+Scanner::Scanner(std::shared_ptr<const PatternLibrary> library)
+    : library_(std::move(library)), hidden_(std::make_unique<DecodedText>()) {}
 Scanner::~Scanner() = default;
 Scanner::Scanner(Scanner&&) noexcept = default;
 Scanner& Scanner::operator=(Scanner&&) noexcept = default;
 
 std::span<const Match> Scanner::scan(std::string_view buffer) {
-  constexpr std::size_t block = LiteralGate::block_size;
-  constexpr std::size_t blocks_at_once = 16;  // masks of 1 KiB stay in the first cache
-  constexpr std::size_t overlap = LiteralGate::fingerprint_length - 1;
-
   found_.clear();
   kept_.clear();
+  decoded_.clear();
   cut_at_.reset();
-  left_for_secrets_ = left_for_the_rest_ =
-      std::max(least_budget, nanoseconds_per_byte * static_cast<std::int64_t>(buffer.size()));
-  digit_before_ = false;
+  left_.fill(std::max(least_budget, nanoseconds_per_byte * static_cast<std::int64_t>(buffer.size())));
+  decoded_until_ = 0;
+  scan_layer(buffer);
+  if (found_.empty()) return {};
+  keep_the_gravest();
+  join_pairs();
+  return kept_;
+}
 
+void Scanner::scan_layer(std::string_view buffer) {
+  constexpr std::size_t block = LiteralGate::block_size;
+  constexpr std::size_t overlap = LiteralGate::fingerprint_length - 1;
+
+  digit_before_ = false;
+  alnum_before_ = long_before_ = escapes_before_ = 0;
+  const std::size_t first = found_.size();
   const LiteralGate& gate = library_->matcher().gate();
   std::array<BlockMasks, blocks_at_once> masks;
   std::size_t base = 0;
   while (buffer.size() - base >= block + overlap) {
     const std::size_t count = std::min(blocks_at_once, (buffer.size() - base - overlap) / block);
     gate.classify(buffer.data() + base, masks.data(), count);
+    look_for_keywords(buffer, base, buffer.data() + base, {masks.data(), count}, false);
     for (std::size_t i = 0; i < count; ++i) look_at(buffer, base + i * block, masks[i]);
     base += count * block;
   }
@@ -65,23 +79,72 @@ std::span<const Match> Scanner::scan(std::string_view buffer) {
     const std::size_t size = std::min(block, buffer.size() - base);
     std::memcpy(tail.data(), buffer.data() + base, std::min(tail.size(), buffer.size() - base));
     gate.classify(tail.data(), masks.data(), 1);
+    look_for_keywords(buffer, base, tail.data(), {masks.data(), 1}, buffer.size() - base <= block);
     look_at(buffer, base, masks[0]);
     base += size;
   }
-  if (found_.empty()) return {};
-  add_pairs(buffer);
-  keep_the_gravest();
-  join_pairs();
-  return kept_;
+  if (found_.size() > first) add_pairs(buffer, first);
+}
+
+// What is hidden costs a decoding and a scan of its own, so only what may hold a secret is decoded.
+void Scanner::look_for_hidden(std::string_view buffer, std::size_t base, const BlockMasks& masks) {
+  for (unsigned half = 0; half < 2; ++half) {
+    const std::size_t at = base + std::size_t{32} * half;
+    if (((masks.solid >> half) & 1) == 0 || at < decoded_until_) continue;
+    if (!afford(Tier::page, at)) return;
+    charge(Tier::page, decoding_cost);
+    if (base64_text_at(buffer, at, decoded_until_, *hidden_))
+      scan_hidden(buffer);
+    else
+      decoded_until_ = at + 32;
+  }
+  std::uint64_t escapes = masks.escape;
+  while (escapes != 0) {
+    const std::size_t at = base + static_cast<std::size_t>(__builtin_ctzll(escapes));
+    escapes &= escapes - 1;
+    if (at < decoded_until_ || at >= buffer.size() || !hides_a_token_byte(buffer, at)) continue;
+    if (!afford(Tier::page, at)) return;
+    charge(Tier::page, decoding_cost);
+    unescaped_text_at(buffer, at, *hidden_);
+    scan_hidden(buffer);
+  }
+}
+
+void Scanner::scan_hidden(std::string_view buffer) {
+  const DecodedText& decoded = *hidden_;
+  decoded_until_ = decoded.source.end;
+  charge(Tier::page, decoded_byte_cost * static_cast<std::int64_t>(decoded.text.size()));
+  const auto before = std::tuple(digit_before_, alnum_before_, long_before_, escapes_before_);
+  const std::size_t first = found_.size();
+  const auto cut_at = cut_at_;
+  const std::string_view text = decoded.text;
+  is_hidden_ = true;
+  scan_layer(text);
+  is_hidden_ = false;
+  std::tie(digit_before_, alnum_before_, long_before_, escapes_before_) = before;
+  if (cut_at_ != cut_at) {
+    cut_at_ = std::min(cut_at.value_or(Match::whole), static_cast<std::uint32_t>(decoded.source.begin));
+  }
+  std::size_t kept = first;
+  for (std::size_t i = first; i < found_.size(); ++i) {
+    Match match = found_[i];
+    const TextRange origin = decoded.origin_of(match.begin, match.end);
+    // What stands there as it is, is found without this.
+    if (buffer.substr(origin.begin, origin.end - origin.begin) == text.substr(match.begin, match.end - match.begin)) {
+      continue;
+    }
+    if (kept == first) decoded_.emplace_back(text);
+    match.identity = std::string_view(decoded_.back()).substr(match.begin, match.end - match.begin);
+    match.begin = static_cast<std::uint32_t>(origin.begin);
+    match.end = static_cast<std::uint32_t>(origin.end);
+    found_[kept++] = match;
+  }
+  found_.resize(kept);
 }
 
 void Scanner::look_at(std::string_view buffer, std::size_t base, const BlockMasks& masks) {
-  std::uint64_t literals = masks.literal;
-  while (literals != 0) {
-    const std::size_t at = base + static_cast<std::size_t>(__builtin_ctzll(literals));
-    literals &= literals - 1;
-    if (at < buffer.size()) look_at_literals(buffer, at);
-  }
+  if ((masks.escape != 0 || masks.solid != 0) && !is_hidden_) look_for_hidden(buffer, base, masks);
+  if (masks.dot != 0 || masks.colon != 0) look_at_addresses(buffer, base, masks);
 
   const Matcher& matcher = library_->matcher();
   const std::uint64_t digit = masks.digit;
@@ -107,8 +170,18 @@ void Scanner::look_at(std::string_view buffer, std::size_t base, const BlockMask
     if (!afford(Tier::pii, at)) break;
     charge(Tier::pii, shape_cost);
     if (at + 1 < buffer.size() && has_class(buffer[at + 1], upper_class)) {
-      if (const auto range = iban_at(buffer, at)) add(iban, range->begin, range->end);
+      if (const auto range = iban_at(buffer, at)) add(buffer, matcher.pattern(iban), range->begin, range->end);
     }
+  }
+
+  std::uint64_t at_signs = masks.at_sign;
+  const std::uint16_t email = matcher.of_shape(Shape::email);
+  while (at_signs != 0 && email != no_pattern) {
+    const std::size_t at = base + static_cast<std::size_t>(__builtin_ctzll(at_signs));
+    at_signs &= at_signs - 1;
+    if (!afford(Tier::pii, at)) break;
+    charge(Tier::pii, shape_cost);
+    if (const auto range = email_at(buffer, at)) add(buffer, matcher.pattern(email), range->begin, range->end);
   }
 
   std::uint64_t pluses = masks.plus & shifted(digit, 1);
@@ -118,42 +191,154 @@ void Scanner::look_at(std::string_view buffer, std::size_t base, const BlockMask
     pluses &= pluses - 1;
     if (!afford(Tier::pii, at)) break;
     charge(Tier::pii, shape_cost);
-    if (const auto range = international_phone_at(buffer, at)) add(phone, range->begin, range->end);
+    if (const auto range = international_phone_at(buffer, at))
+      add(buffer, matcher.pattern(phone), range->begin, range->end);
   }
 }
 
-void Scanner::look_at_literals(std::string_view buffer, std::size_t at) {
+void Scanner::look_at_addresses(std::string_view buffer, std::size_t base, const BlockMasks& masks) {
   const Matcher& matcher = library_->matcher();
-  // Nearly every place is a false hit: the look at it is inlined above, what a true one takes is not (70 ns an
-  // event).
-  const auto visit = [&](const Keyword& keyword, std::size_t begin) __attribute__((noinline)) {
-    for (const std::uint16_t index : keyword.patterns) {
-      const CompiledPattern& pattern = matcher.pattern(index);
-      if (!afford(pattern.tier, begin)) continue;
-      std::int64_t work = 0;
-      std::optional<TextRange> range;
-      switch (pattern.shape) {
-        case Shape::regex:
-          range = matcher.match_regex(pattern, buffer, begin, work);
-          break;
-        case Shape::assignment:
-          range = matcher.match_assignment(pattern, buffer, {begin, begin + keyword.text.size()}, work);
-          break;
-        case Shape::email:
-          work = shape_cost;
-          range = email_at(buffer, begin);
-          break;
-        case Shape::card:
-        case Shape::ssn:
-        case Shape::iban:
-        case Shape::phone:
-          break;  // digits lead to these, not keywords
-      }
-      charge(pattern.tier, work);
-      if (range) add(index, range->begin, range->end);
+  const std::uint16_t index = matcher.of_shape(Shape::ip);
+  if (index == no_pattern) return;
+  const CompiledPattern& pattern = matcher.pattern(index);
+  const auto look = [&](std::uint64_t places, auto address_at) {
+    while (places != 0) {
+      const std::size_t at = base + static_cast<std::size_t>(__builtin_ctzll(places));
+      places &= places - 1;
+      if (at >= buffer.size()) return;
+      if (!afford(Tier::pii, at)) return;
+      charge(Tier::pii, shape_cost);
+      if (const auto range = address_at(at)) add(buffer, pattern, range->begin, range->end);
     }
   };
-  matcher.gate().for_each_keyword_at(buffer, at, visit);
+  const std::uint64_t digit_before = (masks.digit << 1) | static_cast<std::uint64_t>(digit_before_);
+  const std::uint64_t dots = masks.dot & digit_before & shifted(masks.digit, 1);
+  // Another dot after one, two or three digits: fractions have none.
+  const std::uint64_t dotted = dots & (shifted(masks.dot, 2) | shifted(masks.dot, 3) | shifted(masks.dot, 4));
+  look(dotted, [&](std::size_t at) { return ipv4_at(buffer, at, pattern.only_public); });
+  std::uint64_t colons = masks.colon & (shifted(masks.colon, 1) | shifted(masks.colon, 2) | shifted(masks.colon, 3) |
+                                        shifted(masks.colon, 4) | shifted(masks.colon, 5));
+  // Of those in JSON and in times nearly all have something else beside them.
+  const auto is_inside = [&](std::size_t at) {
+    const auto is_part = [](char c) { return is_digit(c) || (to_lower(c) >= 'a' && to_lower(c) <= 'f') || c == ':'; };
+    return at > 0 && at + 1 < buffer.size() && is_part(buffer[at - 1]) && is_part(buffer[at + 1]) &&
+           buffer[at - 1] != ':';
+  };
+  std::uint64_t addresses = 0;
+  while (colons != 0) {
+    const int bit = __builtin_ctzll(colons);
+    colons &= colons - 1;
+    if (is_inside(base + static_cast<std::size_t>(bit))) addresses |= std::uint64_t{1} << bit;
+  }
+  look(addresses, [&](std::size_t at) { return ipv6_at(buffer, at, pattern.only_public); });
+}
+
+// What the patterns of a keyword make of it. Nearly every place is a false hit: the look at it is inlined, what a
+// true one takes is not (70 ns an event).
+__attribute__((noinline)) void Scanner::try_keyword(std::string_view buffer, const Keyword& keyword,
+                                                    std::size_t begin) {
+  const Matcher& matcher = library_->matcher();
+  std::optional<std::optional<Assignment>> assignment;  // looked for once for all patterns
+  for (const std::uint16_t index : keyword.patterns) {
+    const CompiledPattern& pattern = matcher.pattern(index);
+    if (!afford(pattern.tier, begin)) continue;
+    std::int64_t work = 0;
+    std::optional<TextRange> range;
+    switch (pattern.shape) {
+      case Shape::regex:
+        range = matcher.match_regex(pattern, buffer, begin, work);
+        break;
+      case Shape::assignment:
+        if (!assignment) assignment = assignment_at(buffer, {begin, begin + keyword.text.size()});
+        range = matcher.match_assignment(pattern, buffer, *assignment, work);
+        break;
+      case Shape::named:
+        matcher.match_named(
+            buffer, {begin, begin + keyword.text.size()}, work,
+            [&](const CompiledPattern& named, TextRange value) { add(buffer, named, value.begin, value.end); });
+        break;
+      case Shape::email:
+      case Shape::card:
+      case Shape::ssn:
+      case Shape::iban:
+      case Shape::phone:
+      case Shape::itin:
+      case Shape::ip:
+        break;  // single characters lead to these, not keywords
+    }
+    charge(pattern.tier, work);
+    if (range) add(buffer, pattern, range->begin, range->end);
+  }
+}
+
+// The first bytes of tokens: a letter or digit behind none, or behind what may be the end of an escape.
+std::uint64_t Scanner::starts_of(const BlockMasks& masks) {
+  const auto behind_escape = [&](int by) { return (masks.escape << by) | (escapes_before_ >> (64 - by)); };
+  std::uint64_t starts = ~((masks.alnum << 1) | (alnum_before_ >> 63));
+  if ((masks.escape | escapes_before_) != 0) {
+    starts |= behind_escape(2) | behind_escape(3) | behind_escape(4) | behind_escape(6);
+  }
+  alnum_before_ = masks.alnum;
+  escapes_before_ = masks.escape;
+  return starts & masks.alnum;
+}
+
+namespace {
+
+__extension__ using Bits128 = unsigned __int128;
+
+// The bytes from which on so many are of tokens that a secret may begin there.
+std::uint64_t long_from(std::uint64_t tokens, std::uint64_t tokens_behind) {
+  static_assert(LiteralGate::long_token == 12);
+  Bits128 run = (Bits128{tokens_behind} << 64) | tokens;
+  run &= run >> 1;
+  run &= run >> 2;
+  run &= run >> 4;
+  run &= run >> 4;
+  return static_cast<std::uint64_t>(run);
+}
+
+// The bytes that are in such a run.
+std::uint64_t in_long(std::uint64_t long_tokens, std::uint64_t long_tokens_before) {
+  Bits128 run = (Bits128{long_tokens} << 64) | long_tokens_before;
+  run |= run << 1;
+  run |= run << 2;
+  run |= run << 4;
+  run |= run << 4;
+  return static_cast<std::uint64_t>(run >> 64);
+}
+
+}  // namespace
+
+// `bytes` are those of the buffer from `base` on; what follows these blocks may be anything unless they are the last.
+void Scanner::look_for_keywords(std::string_view buffer, std::size_t base, const char* bytes,
+                                std::span<const BlockMasks> masks, bool is_last) {
+  std::array<std::uint64_t, blocks_at_once> literals;
+  std::array<std::uint64_t, blocks_at_once> in_tokens;
+  std::array<std::uint64_t, blocks_at_once> starts;
+  for (std::size_t i = 0; i < masks.size(); ++i) {
+    const std::uint64_t behind = i + 1 < masks.size() ? masks[i + 1].token : is_last ? 0 : ~std::uint64_t{0};
+    const std::uint64_t long_tokens = long_from(masks[i].token, behind);
+    literals[i] = masks[i].literal;
+    in_tokens[i] = masks[i].literal_in_token & in_long(long_tokens, long_before_);
+    starts[i] = starts_of(masks[i]) & long_tokens;
+    long_before_ = long_tokens;
+  }
+  const LiteralGate& gate = library_->matcher().gate();
+  std::array<std::uint32_t, 2 * LiteralGate::most_places(blocks_at_once)> places;
+  const auto visit = [&](const Keyword& keyword, std::size_t begin) { try_keyword(buffer, keyword, begin); };
+  std::size_t count = gate.places_anywhere(bytes, literals.data(), masks.size(), places.data());
+  for (std::size_t i = 0; i < count && base + places[i] < buffer.size(); ++i) {
+    gate.for_each_keyword_at(buffer, base + places[i], Keyword::Where::anywhere, visit);
+  }
+  count = gate.places_in_token(bytes, in_tokens.data(), masks.size(), places.data());
+  for (std::size_t i = 0; i < count && base + places[i] < buffer.size(); ++i) {
+    gate.for_each_keyword_at(buffer, base + places[i], Keyword::Where::in_long_token, visit);
+  }
+  count = gate.places_at_start(bytes, starts.data(), masks.size(), places.data());
+  for (std::size_t i = 0; i < count && base + places[i] < buffer.size(); ++i) {
+    gate.for_each_keyword_from(buffer, base + places[i], visit);
+  }
 }
 
 void Scanner::look_at_digits(std::string_view buffer, std::size_t begin) {
@@ -175,25 +360,30 @@ void Scanner::look_at_digits(std::string_view buffer, std::size_t begin) {
   const Matcher& matcher = library_->matcher();
   const TextRange digits{begin, end};
   if (card && matcher.of_shape(Shape::card) != no_pattern) {
-    if (const auto range = card_from(buffer, digits)) add(matcher.of_shape(Shape::card), range->begin, range->end);
+    if (const auto range = card_from(buffer, digits))
+      add(buffer, matcher.pattern(matcher.of_shape(Shape::card)), range->begin, range->end);
   }
   if ((grouped || size == 9) && matcher.of_shape(Shape::ssn) != no_pattern) {
     if (const auto range = ssn_ending_with(buffer, digits))
-      add(matcher.of_shape(Shape::ssn), range->begin, range->end);
+      add(buffer, matcher.pattern(matcher.of_shape(Shape::ssn)), range->begin, range->end);
+  }
+  if ((grouped || size == 9) && matcher.of_shape(Shape::itin) != no_pattern) {
+    if (const auto range = itin_ending_with(buffer, digits))
+      add(buffer, matcher.pattern(matcher.of_shape(Shape::itin)), range->begin, range->end);
   }
   if ((grouped || size == 10) && matcher.of_shape(Shape::phone) != no_pattern) {
     if (const auto range = us_phone_ending_with(buffer, digits)) {
-      add(matcher.of_shape(Shape::phone), range->begin, range->end);
+      add(buffer, matcher.pattern(matcher.of_shape(Shape::phone)), range->begin, range->end);
     }
   }
 }
 
-void Scanner::add_pairs(std::string_view buffer) {
+void Scanner::add_pairs(std::string_view buffer, std::size_t first) {
   const Matcher& matcher = library_->matcher();
   const std::size_t first_halves = found_.size();
   for (const std::uint16_t index : matcher.paired()) {
     const CompiledPattern& pattern = matcher.pattern(index);
-    for (std::size_t i = 0; i < first_halves; ++i) {
+    for (std::size_t i = first; i < first_halves; ++i) {
       if (found_[i].pattern != pattern.paired_with) continue;
       if (!afford(pattern.tier, found_[i].begin)) return;
       const std::size_t from = found_[i].begin > pair_reach ? found_[i].begin - pair_reach : 0;
@@ -212,7 +402,7 @@ void Scanner::add_pairs(std::string_view buffer) {
         constexpr std::size_t shortest_half = 16;
         if (!cut_off && !padded && end - at >= shortest_half) {
           charge(pattern.tier, accept_cost);
-          if (matcher.accepts(pattern, buffer.substr(at, end - at))) add(index, at, end);
+          if (matcher.accepts(pattern, buffer.substr(at, end - at))) add(buffer, pattern, at, end);
         }
         at = end + 1;
       }
@@ -220,29 +410,31 @@ void Scanner::add_pairs(std::string_view buffer) {
   }
 }
 
-void Scanner::add(std::uint16_t pattern, std::size_t begin, std::size_t end) {
+void Scanner::add(std::string_view buffer, const CompiledPattern& pattern, std::size_t begin, std::size_t end) {
   Match match;
-  match.begin = match.identity_begin = static_cast<std::uint32_t>(begin);
-  match.end = match.identity_end = static_cast<std::uint32_t>(end);
-  match.pattern = pattern;
+  match.begin = static_cast<std::uint32_t>(begin);
+  match.end = static_cast<std::uint32_t>(end);
+  match.identity = buffer.substr(begin, end - begin);
+  match.pattern = pattern.index;
+  match.tier = pattern.tier;
+  if (pattern.tier == Tier::halt && holds_typed_run(match.identity)) match.tier = Tier::page;
   found_.push_back(match);
 }
 
 bool Scanner::afford(Tier tier, std::size_t at) {
-  if ((is_secret(tier) ? left_for_secrets_ : left_for_the_rest_) > 0) return true;
+  if (left_[purse_of(tier)] > 0) return true;
   cut_at_ = std::min(cut_at_.value_or(Match::whole), static_cast<std::uint32_t>(at));
   return false;
 }
 
 void Scanner::charge(Tier tier, std::int64_t work) {
-  (is_secret(tier) ? left_for_secrets_ : left_for_the_rest_) -= work;
+  left_[purse_of(tier)] -= work;
 }
 
 void Scanner::keep_the_gravest() {
-  const auto patterns = library_->patterns();
-  const auto graver = [&](const Match& a, const Match& b) {
+  const auto graver = [](const Match& a, const Match& b) {
     // Counting and personal data rank alike: of a password that holds an address, the password is the find.
-    const auto rank = [&](const Match& m) { return std::min(patterns[m.pattern].tier, Tier::count); };
+    const auto rank = [](const Match& m) { return std::min(m.tier, Tier::count); };
     if (rank(a) != rank(b)) return rank(a) < rank(b);
     const std::uint32_t a_size = a.end - a.begin;
     const std::uint32_t b_size = b.end - b.begin;
@@ -280,8 +472,7 @@ void Scanner::join_pairs() {
         if (match.part_of != Match::whole && distance(match, kept_[match.part_of]) <= distance(match, other))
           continue;
         match.part_of = static_cast<std::uint32_t>(nearest);
-        match.identity_begin = other.begin;
-        match.identity_end = other.end;
+        match.identity = other.identity;
       }
     }
   };

@@ -10,11 +10,15 @@
 
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -28,14 +32,16 @@ struct Match {
   std::uint32_t begin = 0;
   std::uint32_t end = 0;      // exclusive
   std::uint16_t pattern = 0;  // index into PatternLibrary::patterns()
+  // The pattern's, but for what somebody typed: that is not random enough to stop an agent for, and pages.
+  Tier tier = Tier::count;
 
   // One key, one finding: the second half of a key pair names its first half here, as an index into the same
   // list of matches. It is redacted like any match and reported by none: the first half speaks for both.
   std::uint32_t part_of = whole;
 
-  // What identifies the secret, hence what to fingerprint: the match, or for a part of a pair the key id.
-  std::uint32_t identity_begin = 0;
-  std::uint32_t identity_end = 0;
+  // What identifies the secret, hence what to fingerprint: the match, as plain text where it was hidden in an
+  // encoding; for a part of a pair the key id. Valid as long as the matches.
+  std::string_view identity;
 
   friend bool operator==(const Match&, const Match&) = default;
 };
@@ -58,16 +64,26 @@ class Scanner {
   bool last_scan_was_cut() const { return cut_at_.has_value(); }
   std::optional<std::uint32_t> cut_at() const { return cut_at_; }
 
+  // What every pattern of the last scan claimed for itself, before the gravest were kept.
+  std::span<const Match> claims() const { return found_; }
+
   const PatternLibrary& library() const { return *library_; }
 
  private:
   struct Work;
 
-  void look_at_literals(std::string_view buffer, std::size_t at);
+  void scan_layer(std::string_view buffer);
+  void look_for_hidden(std::string_view buffer, std::size_t base, const struct BlockMasks& masks);
+  void scan_hidden(std::string_view buffer);
+  void look_at_addresses(std::string_view buffer, std::size_t base, const struct BlockMasks& masks);
+  std::uint64_t starts_of(const struct BlockMasks& masks);
+  void look_for_keywords(std::string_view buffer, std::size_t base, const char* bytes,
+                         std::span<const struct BlockMasks> masks, bool is_last);
+  void try_keyword(std::string_view buffer, const struct Keyword& keyword, std::size_t begin);
   void look_at_digits(std::string_view buffer, std::size_t begin);
   void look_at(std::string_view buffer, std::size_t base, const struct BlockMasks& masks);
-  void add_pairs(std::string_view buffer);
-  void add(std::uint16_t pattern, std::size_t begin, std::size_t end);
+  void add_pairs(std::string_view buffer, std::size_t first);
+  void add(std::string_view buffer, const struct CompiledPattern& pattern, std::size_t begin, std::size_t end);
   bool afford(Tier tier, std::size_t at);
   void charge(Tier tier, std::int64_t work);
   void keep_the_gravest();
@@ -77,9 +93,14 @@ class Scanner {
   std::vector<Match> found_;
   std::vector<Match> kept_;
   std::optional<std::uint32_t> cut_at_;
-  std::int64_t left_for_secrets_ = 0;  // nanoseconds, roughly
-  std::int64_t left_for_the_rest_ = 0;
-  bool digit_before_ = false;  // the last byte of the block before
+  static std::size_t purse_of(Tier tier) { return std::min<std::size_t>(static_cast<std::size_t>(tier), 2); }
+  std::array<std::int64_t, 3> left_{};  // nanoseconds, roughly: of halt, of page, and of the other tiers together
+  bool digit_before_ = false;           // the last byte of the block before
+  std::uint64_t alnum_before_ = 0, long_before_ = 0, escapes_before_ = 0;  // masks of the block before
+  bool is_hidden_ = false;         // the text at hand was hidden in an encoding: there is no second layer
+  std::size_t decoded_until_ = 0;  // where the last text that was decoded ends
+  std::unique_ptr<struct DecodedText> hidden_;  // reused
+  std::deque<std::string> decoded_;             // what identities point into
 };
 
 }  // namespace tocsin

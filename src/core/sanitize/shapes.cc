@@ -232,7 +232,13 @@ std::optional<TextRange> card_from(std::string_view buffer, TextRange digits) {
   return TextRange{digits.begin, end};
 }
 
-std::optional<TextRange> ssn_ending_with(std::string_view buffer, TextRange digits) {
+namespace {
+
+// Nine digits, printed ddd-dd-dddd, or named by one of `names` where nothing separates them.
+template <class IsIssued>
+std::optional<TextRange> nine_digits_ending_with(std::string_view buffer, TextRange digits,
+                                                 std::initializer_list<std::string_view> names,
+                                                 std::initializer_list<std::string_view> words, IsIssued is_issued) {
   constexpr std::size_t printed_length = 11;  // ddd-dd-dddd
   const std::size_t size = digits.end - digits.begin;
   std::array<char, 9> number{};
@@ -241,7 +247,7 @@ std::optional<TextRange> ssn_ending_with(std::string_view buffer, TextRange digi
     // Nine digits are a number like any other unless they are called one.
     begin = digits.begin;
     const std::string_view name = name_before(buffer, begin);
-    if (!context_says(name, {"ssn", "social_security", "socialsecurity"})) return std::nullopt;
+    if (!context_says(name, names)) return std::nullopt;
     std::copy_n(buffer.data() + begin, 9, number.data());
   } else {
     if (size != 4 || digits.end < printed_length) return std::nullopt;
@@ -254,11 +260,104 @@ std::optional<TextRange> ssn_ending_with(std::string_view buffer, TextRange digi
       if (!is_digit(buffer[begin + i])) return std::nullopt;
       number[count++] = buffer[begin + i];
     }
-    if (separator == ' ' && !context_says(context_before(buffer, begin), {"ssn", "social"})) return std::nullopt;
+    if (separator == ' ' && !context_says(context_before(buffer, begin), words)) return std::nullopt;
   }
   if (part_of_longer_before(buffer, begin) || part_of_longer_after(buffer, digits.end)) return std::nullopt;
-  if (!is_ssn({number.data(), number.size()})) return std::nullopt;
+  if (!is_issued(std::string_view(number.data(), number.size()))) return std::nullopt;
   return TextRange{begin, digits.end};
+}
+
+bool is_public_ipv4(const std::array<int, 4>& parts) {
+  const int a = parts[0];
+  const int b = parts[1];
+  if (a == 0 || a == 10 || a == 127 || a >= 224) return false;
+  if (a == 100 && b >= 64 && b < 128) return false;                                               // RFC 6598
+  if (a == 169 && b == 254) return false;                                                         // RFC 3927
+  if ((a == 172 && b >= 16 && b < 32) || (a == 192 && b == 168)) return false;                    // RFC 1918
+  if (a == 198 && (b == 18 || b == 19)) return false;                                             // RFC 2544
+  if (a == 192 && b == 0 && (parts[2] == 0 || parts[2] == 2)) return false;                       // RFC 6890, 5737
+  return !((a == 198 && b == 51 && parts[2] == 100) || (a == 203 && b == 0 && parts[2] == 113));  // RFC 5737
+}
+
+}  // namespace
+
+std::optional<TextRange> ssn_ending_with(std::string_view buffer, TextRange digits) {
+  return nine_digits_ending_with(buffer, digits, {"ssn", "social_security", "socialsecurity"}, {"ssn", "social"},
+                                 is_ssn);
+}
+
+std::optional<TextRange> itin_ending_with(std::string_view buffer, TextRange digits) {
+  return nine_digits_ending_with(buffer, digits, {"itin", "taxpayer", "tax_id"}, {"itin", "taxpayer"}, is_itin);
+}
+
+std::optional<TextRange> ipv4_at(std::string_view buffer, std::size_t at, bool only_public) {
+  std::size_t begin = at;
+  while (begin > 0 && at - begin < 4 && is_digit(buffer[begin - 1])) --begin;
+  std::array<int, 4> parts{};
+  std::size_t end = begin;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    if (i > 0 && byte_at(buffer, end++) != '.') return std::nullopt;
+    const std::size_t part = end;
+    while (end < buffer.size() && end - part < 4 && is_digit(buffer[end]))
+      parts[i] = parts[i] * 10 + (buffer[end++] - '0');
+    if (end == part || end - part > 3 || parts[i] > 255 || (end - part > 1 && buffer[part] == '0'))
+      return std::nullopt;
+  }
+  const char before = byte_before(buffer, begin);
+  const char after = byte_at(buffer, end);
+  if (is_alnum(before) ? escape_before(buffer, begin) == 0 : before == '.' || before == '_' || before == '-') {
+    return std::nullopt;
+  }
+  // Chrome/120.0.0.0 is a version.
+  if (before == '/' && begin >= 2 && is_alnum(buffer[begin - 2])) return std::nullopt;
+  if (is_alnum(after) || after == '_' || (after == '.' && is_alnum(byte_at(buffer, end + 1)))) return std::nullopt;
+  if (context_says(context_before(buffer, begin), {"version", "release", "section", "chapter"})) return std::nullopt;
+  if (only_public && !is_public_ipv4(parts)) return std::nullopt;
+  return TextRange{begin, end};
+}
+
+std::optional<TextRange> ipv6_at(std::string_view buffer, std::size_t at, bool only_public) {
+  constexpr std::size_t all_groups = 8;
+  std::size_t begin = at;
+  while (begin > 0 && at - begin < 5 && is_hex_digit(buffer[begin - 1])) --begin;
+  const char before = byte_before(buffer, begin);
+  if ((is_alnum(before) && escape_before(buffer, begin) == 0) || before == ':' || before == '_' || before == '.') {
+    return std::nullopt;
+  }
+  std::size_t groups = 0;
+  std::size_t end = begin;
+  bool is_shortened = false;
+  bool has_digit = false;
+  std::size_t longest = 0;
+  while (groups < all_groups) {
+    const std::size_t group = end;
+    while (end < buffer.size() && is_hex_digit(buffer[end]) && end - group < 5) has_digit |= is_digit(buffer[end++]);
+    if (end - group > 4) return std::nullopt;
+    longest = std::max(longest, end - group);
+    if (end > group) ++groups;
+    if (byte_at(buffer, end) != ':') break;
+    if (byte_at(buffer, end + 1) == ':') {
+      if (is_shortened) return std::nullopt;
+      is_shortened = true;
+      end += 2;
+      if (!is_hex_digit(byte_at(buffer, end))) break;
+    } else if (is_hex_digit(byte_at(buffer, end + 1)) && groups < all_groups) {
+      ++end;
+    } else {
+      break;
+    }
+  }
+  // Times, ports and names of code have colons too: an address has eight groups, or a gap and a number in it.
+  if (is_shortened ? groups < 2 || groups >= all_groups || longest < 3 : groups != all_groups) return std::nullopt;
+  const char after = byte_at(buffer, end);
+  if (!has_digit || is_alnum(after) || after == '_' || (after == ':' && is_alnum(byte_at(buffer, end + 1))))
+    return std::nullopt;
+  if (only_public) {
+    const std::string_view text = buffer.substr(begin, end - begin);
+    const bool is_global = (text[0] == '2' || text[0] == '3') && text.find(':') == 4;  // 2000::/3, RFC 4291
+    if (!is_global || equals_ignoring_case(text.substr(0, 9), "2001:db8:")) return std::nullopt;
+  }
+  return TextRange{begin, end};
 }
 
 std::optional<TextRange> us_phone_ending_with(std::string_view buffer, TextRange digits) {
@@ -375,6 +474,12 @@ std::optional<Assignment> assignment_at(std::string_view buffer, TextRange keywo
 
   // The name goes on after the keyword only as password2, secret_key, tokenValue.
   std::size_t end = keyword.end;
+  // Of the words that go on behind it nearly all do so with a letter that no suffix begins with: tokens, tokenizer.
+  const char next = to_lower(byte_at(buffer, end));
+  if (next >= 'a' && next <= 'z' && next != 'k' && next != 'v' &&
+      !(next == 's' && to_lower(byte_at(buffer, end + 1)) == 't')) {
+    return std::nullopt;
+  }
   std::size_t rest_end = end;
   while (rest_end < buffer.size() && rest_end < end + longest_name && has_class(buffer[rest_end], name_class))
     ++rest_end;

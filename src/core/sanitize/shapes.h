@@ -27,6 +27,8 @@ std::optional<TextRange> email_at(std::string_view buffer, std::size_t at);
 // Requires: a run of digits begins at `at`, `end` is its end.
 std::optional<TextRange> card_from(std::string_view buffer, TextRange digits);
 std::optional<TextRange> ssn_ending_with(std::string_view buffer, TextRange digits);
+// Of an individual taxpayer identification number, which only the middle digits tell from the others.
+std::optional<TextRange> itin_ending_with(std::string_view buffer, TextRange digits);
 std::optional<TextRange> us_phone_ending_with(std::string_view buffer, TextRange digits);
 
 // Requires: buffer[at] == '+'.
@@ -34,6 +36,11 @@ std::optional<TextRange> international_phone_at(std::string_view buffer, std::si
 
 // Requires: two capitals stand at `at`.
 std::optional<TextRange> iban_at(std::string_view buffer, std::size_t at);
+
+// Addresses of the Internet protocol; `only_public` leaves out what no person can be known by: private, local and
+// documentation's networks. Requires: buffer[at] is the first dot, or the first colon, of what may be one.
+std::optional<TextRange> ipv4_at(std::string_view buffer, std::size_t at, bool only_public);
+std::optional<TextRange> ipv6_at(std::string_view buffer, std::size_t at, bool only_public);
 
 struct Assignment {
   TextRange name;

@@ -664,6 +664,10 @@ struct IngestPartition::State {
   void look_at_findings(const SanitizedEvent& event, IngestOutput& out) {
     for (const Finding& finding : event.findings()) {
       if (finding.tier != Tier::halt && finding.tier != Tier::page) continue;
+      if (is_allowed(finding, sanitizer.library().allowances(), now)) {
+        ++totals.findings_allowed;
+        continue;
+      }
       const FindingFields asked{finding.pattern, to_text(finding.tier)};
       for (const std::uint32_t index : finding_rules) {
         const Rule& rule = rules->rules[index];

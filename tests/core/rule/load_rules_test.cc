@@ -537,7 +537,7 @@ TEST(LoadRules, NamesAreUniqueOverAllFiles) {
 TEST(LoadRules, TheShippedRulesLoad) {
   const auto rules = test::rules_from({{"agents.yaml", test::file_text("rules/agents.yaml")},
                                        {"demo.yaml", test::file_text("rules/specs/demo.yaml")},
-                                       {"secrets.yaml", test::file_text("rules/sanitize/secrets.yaml")}});
+                                       {"auth.yaml", test::file_text("rules/sanitize/auth.yaml")}});
   ASSERT_EQ(rules->rules.size(), 7u);
   EXPECT_EQ(rules->specs.size(), 6u);
   const Rule* cost = rules->find("CostSpike");

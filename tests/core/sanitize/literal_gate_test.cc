@@ -10,8 +10,7 @@ namespace {
 using Instructions = LiteralGate::Instructions;
 
 TEST(LiteralGate, AnswersAlikeWithEveryInstructionSet) {
-  const std::vector<Keyword> keywords = {
-      {"AKIA", false, {0}}, {"ghp_", false, {1}}, {"@", false, {2}}, {"token", true, {3}}};
+  const std::vector<Keyword> keywords = {{"AKIA", false, {0}}, {"ghp_", false, {1}}, {"token", true, {3}}};
   std::mt19937 random(7);
   std::string text(64 * 40 + 3, ' ');
   for (char& c : text) c = static_cast<char>(random() % 256);
@@ -41,7 +40,8 @@ TEST(LiteralGate, FindsAKeywordOfAnyCaseByItsRarestBytes) {
   const std::string text = "AWS_SECRET_ACCESS_KEY sk-" + std::string(128, ' ');
   std::vector<std::size_t> begins;
   for (std::size_t at = 0; at < 64; ++at) {
-    gate.for_each_keyword_at(text, at, [&](const Keyword&, std::size_t begin) { begins.push_back(begin); });
+    gate.for_each_keyword_at(text, at, Keyword::Where::anywhere,
+                             [&](const Keyword&, std::size_t begin) { begins.push_back(begin); });
   }
   EXPECT_EQ(begins, (std::vector<std::size_t>{4, 22}));
 }

@@ -6,12 +6,11 @@
 
 #include <gtest/gtest.h>
 
-#include <fstream>
-#include <iterator>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "app/shipped_files.h"
 #include "core/sanitize/pattern_library.h"
 #include "core/sanitize/scanner.h"
 
@@ -19,13 +18,8 @@ namespace tocsin::test {
 
 inline std::shared_ptr<const PatternLibrary> shipped_patterns() {
   static const std::shared_ptr<const PatternLibrary> library = [] {
-    std::vector<NamedText> files;
-    for (const std::string name : {"secrets.yaml", "pii.yaml"}) {
-      std::ifstream in(std::string(PROJECT_ROOT) + "/rules/sanitize/" + name);
-      files.push_back({name, {std::istreambuf_iterator<char>(in), {}}});
-    }
     Diagnostics diagnostics;
-    auto loaded = load_patterns(files, diagnostics);
+    auto loaded = load_patterns(tocsin::shipped_patterns(), diagnostics);
     for (const Diagnostic& diagnostic : diagnostics.all()) ADD_FAILURE() << to_text(diagnostic);
     return loaded;
   }();
