@@ -22,7 +22,7 @@ bool is_fingerprint(std::string_view text) {
   return text.size() == digits && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 
-const TextPiece* piece_at(const std::vector<TextPiece>& pieces, std::uint32_t offset) {
+const TextPiece* piece_at(std::span<const TextPiece> pieces, std::uint32_t offset) {
   const auto after = std::upper_bound(pieces.begin(), pieces.end(), offset,
                                       [](std::uint32_t at, const TextPiece& piece) { return at < piece.begin; });
   return after == pieces.begin() ? nullptr : &*(after - 1);
@@ -69,7 +69,9 @@ EventSanitizer::EventSanitizer(std::shared_ptr<const PatternLibrary> library, Fi
     : scanner_(std::move(library)), fingerprinter_(std::move(fingerprinter)) {}
 
 void EventSanitizer::know(std::shared_ptr<const PatternLibrary> library) {
-  if (library.get() != &scanner_.library()) scanner_ = Scanner(std::move(library));
+  if (library.get() == &scanner_.library()) return;
+  scanner_ = Scanner(std::move(library));
+  clean_.clear();
 }
 
 SanitizedEvent& EventSanitizer::sanitize(const AgentEvent& event) {
@@ -77,9 +79,12 @@ SanitizedEvent& EventSanitizer::sanitize(const AgentEvent& event) {
   sanitized_.findings_.clear();
   sanitized_.redactions_ = 0;
   sanitized_.cost_is_computed_ = false;
-  const std::span<const Match> matches = scanner_.scan(event.text);
+  redacted_.clear();
+  lay_out(event);
+  const std::span<const Match> matches = scanner_.scan(rest_);
   sanitized_.is_unscanned_ = scanner_.last_scan_was_cut();
-  if (!matches.empty()) redact_fields(event, matches);
+  if (!matches.empty()) redact_fields(rest_, rest_pieces_, matches);
+  if (!short_pieces_.empty()) scan_short_fields();
   if (event.user_is_raw) hash_field(StringField::user_hash);
   for (const FieldRule& rule : library().field_rules()) {
     if (rule.action == FieldAction::hash) hash_field(rule.field);
@@ -128,12 +133,48 @@ void EventSanitizer::take_carried(const AgentEvent& event) {
   }
 }
 
-void EventSanitizer::redact_fields(const AgentEvent& event, std::span<const Match> matches) {
-  redacted_.clear();
+void EventSanitizer::lay_out(const AgentEvent& event) {
+  rest_.clear();
+  rest_pieces_.clear();
+  short_fields_.clear();
+  short_pieces_.clear();
+  const auto add = [](std::string& to, std::vector<TextPiece>& pieces, TextPiece piece, std::string_view text) {
+    piece.begin = static_cast<std::uint32_t>(to.size());
+    to.append(text);
+    piece.end = static_cast<std::uint32_t>(to.size());
+    pieces.push_back(piece);
+    to.push_back('\0');
+  };
+  for (const TextPiece& piece : event.pieces) {
+    const std::string_view text = event.text.substr(piece.begin, piece.end - piece.begin);
+    if (piece.place != TextPlace::field || text.size() > CleanTexts::longest) {
+      add(rest_, rest_pieces_, piece, text);
+    } else if (!clean_.has(text)) {
+      add(short_fields_, short_pieces_, piece, text);
+      short_fields_.push_back('\0');  // an empty string between: none of them names the next
+    }
+  }
+}
+
+void EventSanitizer::scan_short_fields() {
+  const std::span<const Match> matches = scanner_.scan(short_fields_);
+  sanitized_.is_unscanned_ = sanitized_.is_unscanned_ || scanner_.last_scan_was_cut();
+  if (!matches.empty()) redact_fields(short_fields_, short_pieces_, matches);
+  if (scanner_.last_scan_was_cut()) return;
+  std::size_t next = 0;
+  for (const TextPiece& piece : short_pieces_) {
+    while (next < matches.size() && matches[next].begin < piece.begin) ++next;
+    const bool is_clean = next == matches.size() || matches[next].begin >= piece.end;
+    if (is_clean) clean_.add(std::string_view(short_fields_).substr(piece.begin, piece.end - piece.begin));
+  }
+}
+
+void EventSanitizer::redact_fields(std::string_view text, std::span<const TextPiece> pieces,
+                                   std::span<const Match> matches) {
   redacted_.reserve(string_field_count);  // views into them must not move
   for (std::size_t i = 0; i < matches.size(); ++i) {
     const Match& match = matches[i];
-    const TextPiece* piece = piece_at(event.pieces, match.begin);
+    const TextPiece* piece = piece_at(pieces, match.begin);
     if (piece == nullptr) continue;
     if (match.tier == Tier::pii) {
       ++sanitized_.redactions_;
@@ -143,16 +184,16 @@ void EventSanitizer::redact_fields(const AgentEvent& event, std::span<const Matc
     if (piece->place != TextPlace::field || is_kept(static_cast<StringField>(piece->field))) continue;
     // All matches of this field at once, at its first.
     if (i > 0 && matches[i - 1].begin >= piece->begin) continue;
-    std::string text;
+    std::string redacted;
     std::uint32_t at = piece->begin;
     for (std::size_t j = i; j < matches.size() && matches[j].begin < piece->end; ++j) {
       const Match& inner = matches[j];
-      text.append(event.text.substr(at, inner.begin - at));
-      text += fingerprinter_.label(inner, library());
+      redacted.append(text.substr(at, inner.begin - at));
+      redacted += fingerprinter_.label(inner, library());
       at = std::min(inner.end, piece->end);
     }
-    text.append(event.text.substr(at, piece->end - at));
-    redacted_.push_back(std::move(text));
+    redacted.append(text.substr(at, piece->end - at));
+    redacted_.push_back(std::move(redacted));
     sanitized_.fields_.set(static_cast<StringField>(piece->field), redacted_.back());
   }
 }

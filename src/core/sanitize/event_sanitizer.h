@@ -9,6 +9,7 @@
 
 #include "base/hash.h"
 #include "core/event/agent_event.h"
+#include "core/sanitize/clean_texts.h"
 #include "core/sanitize/fingerprint.h"
 #include "core/sanitize/sanitized_event.h"
 #include "core/sanitize/scanner.h"
@@ -37,12 +38,19 @@ class EventSanitizer {
   void hash_field(StringField field);
   bool is_kept(StringField field) const;
   void take_carried(const AgentEvent& event);
-  void redact_fields(const AgentEvent& event, std::span<const Match> matches);
+  void lay_out(const AgentEvent& event);
+  void scan_short_fields();
+  void redact_fields(std::string_view text, std::span<const TextPiece> pieces, std::span<const Match> matches);
   void note_finding(const Match& match, const TextPiece& piece);
 
   Scanner scanner_;
   Fingerprinter fingerprinter_;
   SanitizedEvent sanitized_;
+  // What is scanned of an event: short fields, each by itself and only where it is not known to be clean, and the
+  // rest. What is found does not hang on what is known.
+  CleanTexts clean_;
+  std::string rest_, short_fields_;
+  std::vector<TextPiece> rest_pieces_, short_pieces_;
   std::map<Hash128, std::string> hashes_;  // of users, and of fields that rules want hashed
   std::vector<std::string> redacted_;      // owns the texts of redacted fields until the next event
 };

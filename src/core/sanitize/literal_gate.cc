@@ -61,7 +61,7 @@ const SetTables token_tables(is_token);
 void classify_by_tables(const LiteralGate::AllTables& tables, const char* bytes, BlockMasks* masks,
                         std::size_t count) {
   for (std::size_t block = 0; block < count; ++block, bytes += LiteralGate::block_size) {
-    BlockMasks found;
+    BlockMasks found{};
     for (std::size_t i = 0; i < LiteralGate::block_size; ++i) {
       const std::uint64_t bit = std::uint64_t{1} << i;
       for (std::size_t k = 0; k < LiteralGate::table_count; ++k) {
@@ -95,7 +95,7 @@ __attribute__((target("ssse3"))) void classify_by_ssse3(const LiteralGate::AllTa
                                                         BlockMasks* masks, std::size_t count) {
   const __m128i nibble = _mm_set1_epi8(15);
   for (std::size_t block = 0; block < count; ++block, bytes += LiteralGate::block_size) {
-    BlockMasks found;
+    BlockMasks found{};
     std::array<bool, 4> solid{};
     for (unsigned lane = 0; lane < 4; ++lane) {
       const char* at = bytes + std::size_t{16} * lane;
@@ -153,26 +153,30 @@ __attribute__((target("ssse3"))) void classify_by_ssse3(const LiteralGate::AllTa
   }
 }
 
+// The buckets of a table that let pass what stands at each of 32 bytes.
+__attribute__((target("avx2"))) inline __m256i buckets_at(const Tables& table, const char* at, __m256i nibble) {
+  __m256i buckets = _mm256_set1_epi8(-1);
+  for (std::size_t j = 0; j < LiteralGate::fingerprint_length; ++j) {
+    const __m256i text = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(at + j));
+    const __m256i low = _mm256_shuffle_epi8(_mm256_load_si256(reinterpret_cast<const __m256i*>(table.low[j].data())),
+                                            _mm256_and_si256(text, nibble));
+    const __m256i high =
+        _mm256_shuffle_epi8(_mm256_load_si256(reinterpret_cast<const __m256i*>(table.high[j].data())),
+                            _mm256_and_si256(_mm256_srli_epi16(text, 4), nibble));
+    buckets = _mm256_and_si256(buckets, _mm256_and_si256(low, high));
+  }
+  return buckets;
+}
+
 __attribute__((target("avx2"))) void classify_by_avx2(const LiteralGate::AllTables& tables, const char* bytes,
                                                       BlockMasks* masks, std::size_t count) {
   const __m256i nibble = _mm256_set1_epi8(15);
   for (std::size_t block = 0; block < count; ++block, bytes += LiteralGate::block_size) {
-    BlockMasks found;
+    BlockMasks found{};
     for (unsigned lane = 0; lane < 2; ++lane) {
       const char* at = bytes + std::size_t{32} * lane;
-      __m256i buckets[LiteralGate::table_count] = {_mm256_set1_epi8(-1), _mm256_set1_epi8(-1), _mm256_set1_epi8(-1)};
-      for (std::size_t j = 0; j < LiteralGate::fingerprint_length; ++j) {
-        const __m256i text = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(at + j));
-        const __m256i low_nibbles = _mm256_and_si256(text, nibble);
-        const __m256i high_nibbles = _mm256_and_si256(_mm256_srli_epi16(text, 4), nibble);
-        for (std::size_t k = 0; k < LiteralGate::table_count; ++k) {
-          const __m256i low = _mm256_shuffle_epi8(
-              _mm256_load_si256(reinterpret_cast<const __m256i*>(tables[k].low[j].data())), low_nibbles);
-          const __m256i high = _mm256_shuffle_epi8(
-              _mm256_load_si256(reinterpret_cast<const __m256i*>(tables[k].high[j].data())), high_nibbles);
-          buckets[k] = _mm256_and_si256(buckets[k], _mm256_and_si256(low, high));
-        }
-      }
+      const __m256i anywhere = _mm256_or_si256(buckets_at(tables[0], at, nibble), buckets_at(tables[1], at, nibble));
+      const __m256i in_token = buckets_at(tables[2], at, nibble);
       const __m256i text = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(at));
       const __m256i digits = _mm256_and_si256(_mm256_cmpgt_epi8(text, _mm256_set1_epi8('0' - 1)),
                                               _mm256_cmpgt_epi8(_mm256_set1_epi8('9' + 1), text));
@@ -180,11 +184,8 @@ __attribute__((target("avx2"))) void classify_by_avx2(const LiteralGate::AllTabl
                                               _mm256_cmpgt_epi8(_mm256_set1_epi8('Z' + 1), text));
       const unsigned shift = 32 * lane;
       const __m256i zero = _mm256_setzero_si256();
-      found.literal |=
-          (bits_of(_mm256_movemask_epi8(_mm256_cmpeq_epi8(_mm256_or_si256(buckets[0], buckets[1]), zero))) ^
-           0xffffffffU)
-          << shift;
-      found.literal_in_token |= (bits_of(_mm256_movemask_epi8(_mm256_cmpeq_epi8(buckets[2], zero))) ^ 0xffffffffU)
+      found.literal |= (bits_of(_mm256_movemask_epi8(_mm256_cmpeq_epi8(anywhere, zero))) ^ 0xffffffffU) << shift;
+      found.literal_in_token |= (bits_of(_mm256_movemask_epi8(_mm256_cmpeq_epi8(in_token, zero))) ^ 0xffffffffU)
                                 << shift;
       found.digit |= bits_of(_mm256_movemask_epi8(digits)) << shift;
       found.plus |= bits_of(_mm256_movemask_epi8(_mm256_cmpeq_epi8(text, _mm256_set1_epi8('+')))) << shift;

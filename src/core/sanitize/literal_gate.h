@@ -33,18 +33,18 @@ struct Keyword {
 
 // What stands at each of 64 bytes, byte 0 in the lowest bit.
 struct BlockMasks {
-  std::uint64_t literal = 0;           // the fingerprint of a keyword may start here: false hits, no misses
-  std::uint64_t literal_in_token = 0;  // of a keyword that counts in long tokens
-  std::uint64_t token = 0;             // of token_class
-  std::uint64_t digit = 0;
-  std::uint64_t plus = 0;
-  std::uint64_t at_sign = 0;
-  std::uint64_t upper = 0;
-  std::uint64_t dot = 0;
-  std::uint64_t colon = 0;
-  std::uint64_t escape = 0;  // % and backslash
-  std::uint64_t alnum = 0;
-  std::uint8_t solid = 0;  // bit 0: bytes 0 to 31 are all of base64, either alphabet; bit 1: bytes 32 to 63
+  std::uint64_t literal;           // the fingerprint of a keyword may start here: false hits, no misses
+  std::uint64_t literal_in_token;  // of a keyword that counts in long tokens
+  std::uint64_t token;             // of token_class
+  std::uint64_t digit;
+  std::uint64_t plus;
+  std::uint64_t at_sign;
+  std::uint64_t upper;
+  std::uint64_t dot;
+  std::uint64_t colon;
+  std::uint64_t escape;  // % and backslash
+  std::uint64_t alnum;
+  std::uint8_t solid;  // bit 0: bytes 0 to 31 are all of base64, either alphabet; bit 1: bytes 32 to 63
 };
 
 class LiteralGate {

@@ -387,7 +387,7 @@ class Loader {
       }
       compiled.names.push_back(name);
     }
-    if (compiled.shape == Shape::named && !node["min_entropy"]) compiled.min_entropy = 3;
+    if (compiled.shape == Shape::named && !node["min_entropy"]) compiled.min_entropy = 2.5;
     if (compiled.shape == Shape::named && !node["window"]) compiled.window = 1024;
     if (compiled.shape == Shape::named && (compiled.names.empty() || !node["regex"])) {
       error(node, "missing-key", "what is known by its vendor's name has names and a regex");

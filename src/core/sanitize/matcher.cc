@@ -323,9 +323,12 @@ std::optional<TextRange> Matcher::value_behind(std::string_view buffer, TextRang
   work += static_cast<std::int64_t>(end - begin);
   while (end > begin && buffer[end - 1] == '.') --end;
   if (end - begin < shortest_value) return std::nullopt;
-  // A word, an identifier: what is random has digits, or both cases.
+  // A word, an identifier: what is random has digits, or both cases, but for what is longer than words are.
+  constexpr std::size_t longer_than_words = 24;
   const Kinds kinds = kinds_of(buffer.substr(begin, std::min<std::size_t>(end - begin, 64)));
-  if (kinds.digits == 0 && (kinds.uppers == 0 || kinds.lowers == 0)) return std::nullopt;
+  if (kinds.digits == 0 && (kinds.uppers == 0 || kinds.lowers == 0) && end - begin < longer_than_words) {
+    return std::nullopt;
+  }
   return TextRange{begin, end};
 }
 

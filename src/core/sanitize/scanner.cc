@@ -28,7 +28,7 @@ constexpr std::int64_t accept_cost = 800;
 constexpr std::int64_t decoding_cost = 100;
 constexpr std::int64_t decoded_byte_cost = 4;
 
-constexpr std::size_t blocks_at_once = 16;  // masks of 1 KiB stay in the first cache
+constexpr std::size_t blocks_at_once = 17;  // masks of 1 KiB stay in the first cache
 
 // Ones come in from above: a run that leaves the block is looked at rather than missed.
 std::uint64_t shifted(std::uint64_t mask, int by) {
@@ -66,22 +66,24 @@ void Scanner::scan_layer(std::string_view buffer) {
   const std::size_t first = found_.size();
   const LiteralGate& gate = library_->matcher().gate();
   std::array<BlockMasks, blocks_at_once> masks;
-  std::size_t base = 0;
-  while (buffer.size() - base >= block + overlap) {
-    const std::size_t count = std::min(blocks_at_once, (buffer.size() - base - overlap) / block);
-    gate.classify(buffer.data() + base, masks.data(), count);
-    look_for_keywords(buffer, base, buffer.data() + base, {masks.data(), count}, false);
+  const auto look = [&](std::size_t base, const char* bytes, std::size_t count, bool is_last) {
+    gate.classify(bytes, masks.data(), count);
+    look_for_keywords(buffer, base, bytes, {masks.data(), count}, is_last);
     for (std::size_t i = 0; i < count; ++i) look_at(buffer, base + i * block, masks[i]);
-    base += count * block;
+  };
+  std::size_t base = 0;
+  constexpr std::size_t whole = (blocks_at_once - 1) * block;
+  for (; buffer.size() - base >= whole + overlap; base += whole) {
+    look(base, buffer.data() + base, blocks_at_once - 1, false);
   }
-  while (base < buffer.size()) {
-    std::array<char, 2 * block> tail{};
-    const std::size_t size = std::min(block, buffer.size() - base);
-    std::memcpy(tail.data(), buffer.data() + base, std::min(tail.size(), buffer.size() - base));
-    gate.classify(tail.data(), masks.data(), 1);
-    look_for_keywords(buffer, base, tail.data(), {masks.data(), 1}, buffer.size() - base <= block);
-    look_at(buffer, base, masks[0]);
-    base += size;
+  // The rest, and every short text, with zeros behind it.
+  const std::size_t left = buffer.size() - base;
+  if (left > 0) {
+    std::array<char, blocks_at_once * block + overlap> rest;
+    const std::size_t count = (left + block - 1) / block;
+    std::memcpy(rest.data(), buffer.data() + base, left);
+    std::memset(rest.data() + left, 0, count * block + overlap - left);
+    look(base, rest.data(), count, true);
   }
   if (found_.size() > first) add_pairs(buffer, first);
 }

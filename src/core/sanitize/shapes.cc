@@ -423,8 +423,9 @@ std::optional<TextRange> international_phone_at(std::string_view buffer, std::si
     const std::size_t group_end = digits_end(buffer, end);
     const std::size_t size = group_end - end;
     if (size == 0 || count + size > most_digits) break;
-    // A lone digit belongs to a number only as country code or as the trunk prefix in "(0)".
-    if (size == 1 && groups > 0 && byte_before(buffer, end) != '(') break;
+    // A lone digit belongs to a number only as country code, as an area right behind it (Paris, Tokyo), or as the
+    // trunk prefix in "(0)".
+    if (size == 1 && groups > 1 && byte_before(buffer, end) != '(') break;
     std::copy_n(buffer.data() + end, size, number.data() + count);
     count += size;
     ++groups;
@@ -435,6 +436,8 @@ std::optional<TextRange> international_phone_at(std::string_view buffer, std::si
     end = next;
   }
   while (end > at && !is_digit(buffer[end - 1])) --end;
+  // +48.137154 is a latitude.
+  if (groups == 2 && buffer.substr(at, end - at).find('.') != std::string_view::npos) return std::nullopt;
   const std::string_view digits(number.data(), count);
   const int code = calling_code_length(digits);
   if (code == 0 || count < (groups > 1 ? fewest_separated : fewest_together)) return std::nullopt;
