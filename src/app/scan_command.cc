@@ -255,7 +255,8 @@ class LineScan {
 
   static std::string_view tier_says(const Match& match, const Pattern& pattern) {
     if (pattern.is_shadow) return ": the pattern is on trial (shadow: true)";
-    if (match.tier != pattern.tier) return ", not halt: it holds a run that somebody typed, such as abcdef or 123456";
+    if (match.tier != pattern.tier)
+      return ", not halt: it holds a run that somebody typed, such as abcdefgh or 12345678";
     switch (match.tier) {
       case Tier::halt:
         return ": an exact shape of the vendor's, so the task is halted at once, and somebody paged";

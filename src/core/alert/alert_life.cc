@@ -55,6 +55,11 @@ AlertTransition AlertLife::resolve(RecordTime now, const AlertTiming&) {
   return AlertTransition::resolved;
 }
 
+bool AlertLife::is_whole(const Facts& facts) {
+  const bool needs_open = facts.state == AlertState::pending || (facts.state == AlertState::firing && !facts.learned);
+  return !needs_open || (!facts.exclusions.empty() && facts.exclusions.back().to == open_end);
+}
+
 void AlertLife::begin_exclusion() {
   facts_.exclusions.push_back({facts_.pending_since, open_end});
   ++facts_.version;

@@ -40,6 +40,10 @@ class AlertLife {
     std::uint32_t version = 0;          // of the exclusions
   };
 
+  // Whether facts that were read are those of any alert: what is pending, or fires and is not learned, has an open
+  // exclusion.
+  static bool is_whole(const Facts& facts);
+
   AlertLife() = default;
   explicit AlertLife(Facts facts) : facts_(std::move(facts)) {}
   const Facts& facts() const { return facts_; }

@@ -210,7 +210,7 @@ bool is_placeholder(std::string_view text) {
 }
 
 bool holds_typed_run(std::string_view text) {
-  constexpr std::size_t run_length = 6;
+  constexpr std::size_t run_length = 8;
   constexpr std::string_view rows[] = {"qwertyuiop", "asdfghjkl", "zxcvbnm"};
   std::size_t up = 1;
   std::size_t down = 1;

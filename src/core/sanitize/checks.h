@@ -94,8 +94,8 @@ bool is_placeholder(std::string_view text);
 
 bool is_uuid(std::string_view text);
 
-// True of what somebody typed along the alphabet, the digits or a row of keys: "abcdef", "123456", "qwerty". Of
-// random tokens of 40 characters one in some hundred thousands holds such a run.
+// True of what somebody typed along the alphabet, the digits or a row of keys: "abcdefgh", "12345678",
+// "qwertyui". Random tokens hold no such run.
 bool holds_typed_run(std::string_view text);
 
 }  // namespace tocsin

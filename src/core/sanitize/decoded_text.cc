@@ -117,8 +117,9 @@ bool hides_a_token_byte(std::string_view buffer, std::size_t at) {
   if (!escape) return false;
   if (buffer[at] == '%') return has_class(escape->byte, token_class) && escape->byte != '%';
   // What every JSON text within a text has, \" and \n, the patterns read as they are.
-  return escape->size > 2 ? buffer[at + escape->size - 5] == 'u' && has_class(escape->byte, token_class)
-                          : escape->byte == '/';
+  constexpr std::size_t unicode_escape = 6;
+  const bool is_unicode = escape->size >= unicode_escape && buffer[at + escape->size - 5] == 'u';
+  return is_unicode ? has_class(escape->byte, token_class) : escape->byte == '/';
 }
 
 void unescaped_text_at(std::string_view buffer, std::size_t at, DecodedText& decoded) {

@@ -470,7 +470,7 @@ bool WindowRule::restore(const GroupKey& key, std::string_view value) {
   wire::pass(reader, group.usual_gap);
   wire::pass(reader, group.resolved);
   pass_firing(reader, group.firing);
-  if (!reader.read_all()) return false;
+  if (!reader.read_all() || !AlertLife::is_whole(facts)) return false;
   if (text != shape()) return true;  // another rule of that name
   if (!holds(Safeguard::episodes_stored)) facts.episode = 0;
   group.life = AlertLife(std::move(facts));
