@@ -37,6 +37,7 @@ constexpr Duration unnamed_halt_lasts = std::chrono::minutes{10};
 
 // Beside the types of events, which begin at 2: the span above a call of a model that was counted, and of a tool.
 constexpr std::uint64_t parent_of_a_call = 1'000;
+constexpr std::uint64_t round_calls = 1'002;
 constexpr std::uint64_t parent_of_a_tool_call = 1'001;
 constexpr std::uint64_t a_tool_call = 2 + static_cast<std::uint64_t>(EventType::tool_call);
 
@@ -487,10 +488,13 @@ struct IngestPartition::State {
       return mix(mix(what, hash64(event.get(field))), task);
     };
     const bool is_outer = identities.knows(call(parent_of_a_call, StringField::span_id));
+    // A span round calls of which one was counted is none itself, so the others count too.
+    if (is_outer) identities.seen(call(round_calls, StringField::span_id));
     const std::string_view parent = event.get(StringField::parent_span_id);
     if (parent.empty() || parent == event.get(StringField::span_id)) return is_outer;
     constexpr auto a_call = 2 + static_cast<std::uint64_t>(EventType::step);
-    const bool is_inner = identities.knows(call(a_call, StringField::parent_span_id));
+    const bool is_inner = identities.knows(call(a_call, StringField::parent_span_id)) &&
+                          !identities.knows(call(round_calls, StringField::parent_span_id));
     if (!is_inner) identities.seen(call(parent_of_a_call, StringField::parent_span_id));
     return is_outer || is_inner;
   }

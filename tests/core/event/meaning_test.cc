@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -229,6 +230,21 @@ TEST(Meaning, AnEvaluationOfOpenTelemetrys) {
                 text("gen_ai.evaluation.name", "Relevance") +
                     R"(,{"key":"gen_ai.evaluation.score.value","value":{"doubleValue":0.25}})"));
   EXPECT_TRUE(one.has("eval.result", R"("suite":"Relevance","score":0.25)"));
+}
+
+// The span round two calls says their sum: whichever record comes first, the tokens are the same.
+TEST(Meaning, ASpanRoundCallsCountsOnceWithThemInEveryOrder) {
+  const auto step = [](const std::string& span, const std::string& parent, int tokens) {
+    return R"({"type":"step","time":"2026-01-05T00:00:01Z","correlation_id":"t","agent":"a","span_id":")" + span +
+           R"(","parent_span_id":")" + parent + R"(","tokens_in":)" + std::to_string(tokens) + "}";
+  };
+  std::vector<std::string> records = {step("a", "o", 10), step("b", "o", 20), step("o", "root", 30)};
+  std::sort(records.begin(), records.end());
+  do {
+    Partition one;
+    for (const std::string& record : records) one.apply(record);
+    EXPECT_EQ(one.totals().tokens_in, 30) << records[0];
+  } while (std::next_permutation(records.begin(), records.end()));
 }
 
 TEST(Meaning, AnEndSaysWhatTheCallsOfItsTaskAddUpTo) {
