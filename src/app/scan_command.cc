@@ -32,19 +32,10 @@ std::vector<unsigned char> key_of(const ScanOptions& options) {
   return {trial_key.begin(), trial_key.end()};
 }
 
-std::optional<std::uint32_t> hexadecimal(std::string_view text) {
-  std::uint32_t value = 0;
-  if (text.size() != 4) return std::nullopt;
-  for (const char c : text) {
-    const char lower = to_lower(c);
-    if (is_digit(c))
-      value = value * 16 + static_cast<std::uint32_t>(c - '0');
-    else if (lower >= 'a' && lower <= 'f')
-      value = value * 16 + static_cast<std::uint32_t>(lower - 'a' + 10);
-    else
-      return std::nullopt;
-  }
-  return value;
+// The four hexadecimal digits of a \u escape, or nothing.
+std::optional<std::uint32_t> unit_at(std::string_view text, std::size_t at) {
+  constexpr std::size_t digits = 4;
+  return at + digits <= text.size() ? hexadecimal(text.substr(at, digits)) : std::nullopt;
 }
 
 // Some lines without their JSON escapes, and for each byte where it came from.
@@ -115,10 +106,10 @@ class Unescaped {
       return 2;
     }
     if (raw[i + 1] == 'u') {
-      if (const auto unit = hexadecimal(raw.substr(i + 2, 4))) {
+      if (const auto unit = unit_at(raw, i + 2)) {
         const std::string_view rest = raw.substr(i + 6);
         if (*unit >= 0xd800 && *unit < 0xdc00 && rest.substr(0, 2) == "\\u") {
-          const auto low = hexadecimal(rest.substr(2, 4));
+          const auto low = unit_at(rest, 2);
           if (low && *low >= 0xdc00 && *low < 0xe000) {
             put_utf8(0x10000 + ((*unit - 0xd800) << 10) + (*low - 0xdc00), origin);
             return 12;

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "base/ascii.h"
@@ -54,6 +55,11 @@ inline bool has_class(char c, int classes) {
 inline bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
+inline bool is_hex_digit(char c) {
+  return is_digit(c) || (to_lower(c) >= 'a' && to_lower(c) <= 'f');
+}
+// The number that up to eight hexadecimal digits of either case write, or nothing where there is none.
+std::optional<std::uint32_t> hexadecimal(std::string_view digits);
 inline bool is_alnum(char c) {
   return has_class(c, digit_class | upper_class | lower_class);
 }

@@ -34,20 +34,6 @@ bool is_text(char c) {
   return (c >= ' ' && c < 127) || c == '\n' || c == '\r' || c == '\t';
 }
 
-std::optional<unsigned> hexadecimal(std::string_view digits) {
-  unsigned value = 0;
-  for (const char c : digits) {
-    const char lower = to_lower(c);
-    if (is_digit(c))
-      value = value * 16 + static_cast<unsigned>(c - '0');
-    else if (lower >= 'a' && lower <= 'f')
-      value = value * 16 + static_cast<unsigned>(lower - 'a' + 10);
-    else
-      return std::nullopt;
-  }
-  return value;
-}
-
 // An escape at `at`: how many bytes it takes, and what it stands for.
 struct Escape {
   std::size_t size = 0;

@@ -17,11 +17,6 @@ std::string_view cut(std::string_view text) {
   return text.substr(0, end);
 }
 
-bool is_fingerprint(std::string_view text) {
-  constexpr std::size_t digits = 16;
-  return text.size() == digits && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
-}
-
 const TextPiece* piece_at(std::span<const TextPiece> pieces, std::uint32_t offset) {
   const auto after = std::upper_bound(pieces.begin(), pieces.end(), offset,
                                       [](std::uint32_t at, const TextPiece& piece) { return at < piece.begin; });

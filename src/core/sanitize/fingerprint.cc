@@ -60,6 +60,11 @@ std::string identity_of(const Match& match, const PatternLibrary& library) {
 
 }  // namespace
 
+bool is_fingerprint(std::string_view text) {
+  constexpr std::size_t digits = 16;
+  return text.size() == digits && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
 Fingerprinter::Fingerprinter(std::span<const unsigned char> key)
     : keys_{FingerprintKey{{}, std::string(key.begin(), key.end())}} {}
 

@@ -20,6 +20,9 @@ struct FingerprintKey {
   std::string bytes;  // any number, 32 for full strength
 };
 
+// Whether the text is written as fingerprints are: 16 lower-case hexadecimal digits.
+bool is_fingerprint(std::string_view text);
+
 class Fingerprinter {
  public:
   // `keys`: the first one is in force. The others were before it: by these an allowance is known whose fingerprint is

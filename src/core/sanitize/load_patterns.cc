@@ -12,6 +12,7 @@
 #include "base/hash.h"
 #include "base/time_text.h"
 #include "core/sanitize/checks.h"
+#include "core/sanitize/fingerprint.h"
 #include "core/sanitize/matcher.h"
 #include "core/sanitize/pattern_library.h"
 #include "core/sanitize/scanner.h"
@@ -305,10 +306,7 @@ class Loader {
     allowance.pattern = text_of(node, "pattern");
     allowance.place = text_of(node, "place");
     allowance.reason = text_of(node, "reason");
-    const auto is_hexadecimal = [](char c) { return is_digit(c) || (c >= 'a' && c <= 'f'); };
-    if (!allowance.fingerprint.empty() &&
-        (allowance.fingerprint.size() != 16 ||
-         !std::all_of(allowance.fingerprint.begin(), allowance.fingerprint.end(), is_hexadecimal))) {
+    if (!allowance.fingerprint.empty() && !is_fingerprint(allowance.fingerprint)) {
       error(node["fingerprint"], "fingerprint", "a fingerprint has 16 digits of 0-9 and a-f, as the page says it");
     }
     if (allowance.fingerprint.empty() && allowance.pattern.empty() && allowance.place.empty()) {

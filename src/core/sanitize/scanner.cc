@@ -148,7 +148,6 @@ void Scanner::look_at(std::string_view buffer, std::size_t base, const BlockMask
   if ((masks.escape != 0 || masks.solid != 0) && !is_hidden_) look_for_hidden(buffer, base, masks);
   if (masks.dot != 0 || masks.colon != 0) look_at_addresses(buffer, base, masks);
 
-  const Matcher& matcher = library_->matcher();
   const std::uint64_t digit = masks.digit;
   const std::uint64_t two_digits = digit & shifted(digit, 1);
   const std::uint64_t four_digits = two_digits & shifted(two_digits, 2);
@@ -164,37 +163,27 @@ void Scanner::look_at(std::string_view buffer, std::size_t base, const BlockMask
     look_at_digits(buffer, at);
   }
 
-  std::uint64_t ibans = masks.upper & shifted(masks.upper, 1) & shifted(digit, 2) & shifted(digit, 3);
-  const std::uint16_t iban = matcher.of_shape(Shape::iban);
-  while (ibans != 0 && iban != no_pattern) {
-    const std::size_t at = base + static_cast<std::size_t>(__builtin_ctzll(ibans));
-    ibans &= ibans - 1;
-    if (!afford(Tier::pii, at)) break;
-    charge(Tier::pii, shape_cost);
-    if (at + 1 < buffer.size() && has_class(buffer[at + 1], upper_class)) {
-      if (const auto range = iban_at(buffer, at)) add(buffer, matcher.pattern(iban), range->begin, range->end);
-    }
-  }
+  const std::uint64_t ibans = masks.upper & shifted(masks.upper, 1) & shifted(digit, 2) & shifted(digit, 3);
+  look_for_shape(buffer, base, ibans, Shape::iban, [&](std::size_t at) {
+    const bool is_one = at + 1 < buffer.size() && has_class(buffer[at + 1], upper_class);
+    return is_one ? iban_at(buffer, at) : std::nullopt;
+  });
+  look_for_shape(buffer, base, masks.at_sign, Shape::email, [&](std::size_t at) { return email_at(buffer, at); });
+  look_for_shape(buffer, base, masks.plus & shifted(digit, 1), Shape::phone,
+                 [&](std::size_t at) { return international_phone_at(buffer, at); });
+}
 
-  std::uint64_t at_signs = masks.at_sign;
-  const std::uint16_t email = matcher.of_shape(Shape::email);
-  while (at_signs != 0 && email != no_pattern) {
-    const std::size_t at = base + static_cast<std::size_t>(__builtin_ctzll(at_signs));
-    at_signs &= at_signs - 1;
-    if (!afford(Tier::pii, at)) break;
+template <class RangeAt>
+void Scanner::look_for_shape(std::string_view buffer, std::size_t base, std::uint64_t places, Shape shape,
+                             RangeAt range_at) {
+  const Matcher& matcher = library_->matcher();
+  const std::uint16_t index = matcher.of_shape(shape);
+  while (places != 0 && index != no_pattern) {
+    const std::size_t at = base + static_cast<std::size_t>(__builtin_ctzll(places));
+    places &= places - 1;
+    if (at >= buffer.size() || !afford(Tier::pii, at)) return;
     charge(Tier::pii, shape_cost);
-    if (const auto range = email_at(buffer, at)) add(buffer, matcher.pattern(email), range->begin, range->end);
-  }
-
-  std::uint64_t pluses = masks.plus & shifted(digit, 1);
-  const std::uint16_t phone = matcher.of_shape(Shape::phone);
-  while (pluses != 0 && phone != no_pattern) {
-    const std::size_t at = base + static_cast<std::size_t>(__builtin_ctzll(pluses));
-    pluses &= pluses - 1;
-    if (!afford(Tier::pii, at)) break;
-    charge(Tier::pii, shape_cost);
-    if (const auto range = international_phone_at(buffer, at))
-      add(buffer, matcher.pattern(phone), range->begin, range->end);
+    if (const auto range = range_at(at)) add(buffer, matcher.pattern(index), range->begin, range->end);
   }
 }
 
@@ -203,26 +192,17 @@ void Scanner::look_at_addresses(std::string_view buffer, std::size_t base, const
   const std::uint16_t index = matcher.of_shape(Shape::ip);
   if (index == no_pattern) return;
   const CompiledPattern& pattern = matcher.pattern(index);
-  const auto look = [&](std::uint64_t places, auto address_at) {
-    while (places != 0) {
-      const std::size_t at = base + static_cast<std::size_t>(__builtin_ctzll(places));
-      places &= places - 1;
-      if (at >= buffer.size()) return;
-      if (!afford(Tier::pii, at)) return;
-      charge(Tier::pii, shape_cost);
-      if (const auto range = address_at(at)) add(buffer, pattern, range->begin, range->end);
-    }
-  };
   const std::uint64_t digit_before = (masks.digit << 1) | static_cast<std::uint64_t>(digit_before_);
   const std::uint64_t dots = masks.dot & digit_before & shifted(masks.digit, 1);
   // Another dot after one, two or three digits: fractions have none.
   const std::uint64_t dotted = dots & (shifted(masks.dot, 2) | shifted(masks.dot, 3) | shifted(masks.dot, 4));
-  look(dotted, [&](std::size_t at) { return ipv4_at(buffer, at, pattern.only_public); });
+  look_for_shape(buffer, base, dotted, Shape::ip,
+                 [&](std::size_t at) { return ipv4_at(buffer, at, pattern.only_public); });
   std::uint64_t colons = masks.colon & (shifted(masks.colon, 1) | shifted(masks.colon, 2) | shifted(masks.colon, 3) |
                                         shifted(masks.colon, 4) | shifted(masks.colon, 5));
   // Of those in JSON and in times nearly all have something else beside them.
   const auto is_inside = [&](std::size_t at) {
-    const auto is_part = [](char c) { return is_digit(c) || (to_lower(c) >= 'a' && to_lower(c) <= 'f') || c == ':'; };
+    const auto is_part = [](char c) { return is_hex_digit(c) || c == ':'; };
     return at > 0 && at + 1 < buffer.size() && is_part(buffer[at - 1]) && is_part(buffer[at + 1]) &&
            buffer[at - 1] != ':';
   };
@@ -232,7 +212,8 @@ void Scanner::look_at_addresses(std::string_view buffer, std::size_t base, const
     colons &= colons - 1;
     if (is_inside(base + static_cast<std::size_t>(bit))) addresses |= std::uint64_t{1} << bit;
   }
-  look(addresses, [&](std::size_t at) { return ipv6_at(buffer, at, pattern.only_public); });
+  look_for_shape(buffer, base, addresses, Shape::ip,
+                 [&](std::size_t at) { return ipv6_at(buffer, at, pattern.only_public); });
 }
 
 // What the patterns of a keyword make of it. Nearly every place is a false hit: the look at it is inlined, what a

@@ -26,6 +26,8 @@
 
 namespace tocsin {
 
+enum class Shape : std::uint8_t;
+
 struct Match {
   static constexpr std::uint32_t whole = 0xffffffff;
 
@@ -75,6 +77,9 @@ class Scanner {
   void scan_layer(std::string_view buffer);
   void look_for_hidden(std::string_view buffer, std::size_t base, const struct BlockMasks& masks);
   void scan_hidden(std::string_view buffer);
+  // Where the bits of `places` are, `range_at` says whether the shape is.
+  template <class RangeAt>
+  void look_for_shape(std::string_view buffer, std::size_t base, std::uint64_t places, Shape shape, RangeAt range_at);
   void look_at_addresses(std::string_view buffer, std::size_t base, const struct BlockMasks& masks);
   std::uint64_t starts_of(const struct BlockMasks& masks);
   void look_for_keywords(std::string_view buffer, std::size_t base, const char* bytes,

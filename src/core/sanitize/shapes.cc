@@ -17,10 +17,6 @@ char byte_before(std::string_view buffer, std::size_t at) {
   return at > 0 ? buffer[at - 1] : '\0';
 }
 
-bool is_hex_digit(char c) {
-  return is_digit(c) || (to_lower(c) >= 'a' && to_lower(c) <= 'f');
-}
-
 // The length of an escape sequence that ends right before `at`; 0 when there is none.
 std::size_t escape_before(std::string_view buffer, std::size_t at) {
   const auto hexadecimal = [&](std::size_t count) {

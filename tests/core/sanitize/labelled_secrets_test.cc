@@ -9,28 +9,12 @@
 #include <map>
 
 #include "core/sanitize/shipped_patterns.h"
+#include "edge/http/base64.h"
 
 namespace tocsin {
 namespace {
 
 const std::filesystem::path data = std::filesystem::path(PROJECT_ROOT) / "../shared/data";
-
-std::string from_base64(std::string_view text) {
-  constexpr std::string_view digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  std::uint32_t bits = 0;
-  int count = 0;
-  for (const char c : text) {
-    const std::size_t value = digits.find(c);
-    if (value == std::string_view::npos) break;
-    bits = (bits << 6) | static_cast<std::uint32_t>(value);
-    count += 6;
-    if (count < 8) continue;
-    count -= 8;
-    out += static_cast<char>(bits >> count);
-  }
-  return out;
-}
 
 struct Kind {
   int samples = 0;
@@ -46,7 +30,7 @@ TEST(LabelledSecrets, NothingThatIsNoneHaltsAndOfTheKindsThatAreKnownNearlyAllAr
     std::ifstream in(entry.path());
     for (std::string line; std::getline(in, line);) {
       const auto sample = nlohmann::json::parse(line);
-      const std::string text = from_base64(sample["b64"].get<std::string>());
+      const std::string text = from_base64(sample["b64"].get<std::string>()).value();
       Tier gravest = Tier::pii;
       for (const Match& match : scanner.scan(text)) gravest = std::min(gravest, match.tier);
       if (sample["expect"] == "miss") {
