@@ -4,7 +4,7 @@
 set -euo pipefail
 
 packages=(g++ cmake ninja-build ccache pkg-config
-  libboost-dev libfmt-dev libspdlog-dev libsimdjson-dev libprotozero-dev libyaml-cpp-dev libre2-dev libssl-dev libxxhash-dev zlib1g-dev libzstd-dev libmsgpack-cxx-dev
+  libboost-dev libfmt-dev libspdlog-dev libsimdjson-dev libprotozero-dev libyaml-cpp-dev libre2-dev libhyperscan-dev libssl-dev libxxhash-dev zlib1g-dev libzstd-dev libmsgpack-cxx-dev
   nlohmann-json3-dev libcli11-dev prometheus-cpp-dev librdkafka-dev ca-certificates)
 if [[ "${1:-}" == "--tests" ]]; then
   packages+=(openjdk-17-jdk-headless maven libgtest-dev libbenchmark-dev libprotobuf-dev protobuf-compiler python3 python3-confluent-kafka openssl

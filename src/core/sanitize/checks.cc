@@ -251,4 +251,19 @@ bool is_uuid(std::string_view text) {
   return true;
 }
 
+bool is_plain_id(std::string_view text) {
+  constexpr std::size_t span_id = 16;
+  constexpr std::size_t trace_id = 32;
+  constexpr std::size_t uuid = 36;
+  if (text.size() != span_id && text.size() != trace_id && text.size() != uuid) return false;
+  bool has_letter = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const bool is_letter = text[i] >= 'a' && text[i] <= 'f';
+    const bool is_hyphen = text.size() == uuid && (i == 8 || i == 13 || i == 18 || i == 23);
+    if (is_hyphen ? text[i] != '-' : !is_letter && !is_digit(text[i])) return false;
+    has_letter = has_letter || is_letter;
+  }
+  return has_letter;
+}
+
 }  // namespace tocsin

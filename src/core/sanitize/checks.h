@@ -100,6 +100,9 @@ bool is_placeholder(std::string_view text);
 
 bool is_uuid(std::string_view text);
 
+// A W3C trace or span id, or a UUID, in small letters and with one at least: the name of something, nobody's number.
+bool is_plain_id(std::string_view text);
+
 // True of what somebody typed along the alphabet, the digits or a row of keys: "abcdefgh", "12345678",
 // "qwertyui". Random tokens hold no such run.
 bool holds_typed_run(std::string_view text);

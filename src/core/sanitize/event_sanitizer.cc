@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/sanitize/checks.h"
+#include "core/sanitize/matcher.h"
+
 namespace tocsin {
 
 namespace {
@@ -144,6 +147,8 @@ void EventSanitizer::lay_out(const AgentEvent& event) {
     const std::string_view text = event.text.substr(piece.begin, piece.end - piece.begin);
     if (piece.place != TextPlace::field || text.size() > CleanTexts::longest) {
       add(rest_, rest_pieces_, piece, text);
+    } else if (is_plain_id(text) && !library().matcher().has_keyword_in_id(text)) {
+      continue;  // nearly every event brings a new one, and no pattern finds anything in it
     } else if (!clean_.has(text)) {
       add(short_fields_, short_pieces_, piece, text);
       short_fields_.push_back('\0');  // an empty string between: none of them names the next

@@ -75,7 +75,7 @@ Keyword::Where where_it_counts(const CompiledPattern& pattern, std::string_view 
   const bool is_of_token =
       std::all_of(keyword.begin(), keyword.end(), [](char c) { return has_class(c, token_class); });
   if (pattern.shape != Shape::regex || pattern.spaces || pattern.next_string || !is_of_token ||
-      pattern.min_length < LiteralGate::long_token) {
+      pattern.min_length < KeywordGate::long_token) {
     return Keyword::Where::anywhere;
   }
   const bool begins_token = pattern.before == 0 && pattern.boundary != Boundary::none && is_alnum(keyword.front());

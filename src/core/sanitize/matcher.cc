@@ -185,6 +185,12 @@ CompiledPattern& CompiledPattern::operator=(CompiledPattern&&) noexcept = defaul
 Matcher::Matcher(std::vector<CompiledPattern> patterns, std::vector<Keyword> keywords)
     : patterns_(std::move(patterns)), gate_(std::move(keywords)) {
   by_shape_.fill(no_pattern);
+  const auto is_of_id = [](char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || c == '-'; };
+  for (const Keyword& keyword : gate_.keywords()) {
+    if (keyword.where == Keyword::Where::at_long_token_start) continue;
+    if (std::all_of(keyword.text.begin(), keyword.text.end(), is_of_id))
+      hexadecimal_keywords_.push_back(keyword.text);
+  }
   for (const CompiledPattern& pattern : patterns_) {
     for (const std::string& name : pattern.names) names_.add(name, pattern.index);
     if (pattern.shape != Shape::regex && pattern.shape != Shape::assignment && pattern.shape != Shape::named) {
@@ -192,6 +198,15 @@ Matcher::Matcher(std::vector<CompiledPattern> patterns, std::vector<Keyword> key
     }
     if (pattern.paired_with != no_pattern) paired_.push_back(pattern.index);
   }
+}
+
+bool Matcher::has_keyword_in_id(std::string_view id) const {
+  bool found = false;
+  for (std::size_t at = 0; at < id.size(); at = std::min(id.find('-', at), id.size() - 1) + 1) {
+    gate_.for_each_from(id, at, [&](const Keyword&, std::size_t) { found = true; });
+  }
+  return found || std::any_of(hexadecimal_keywords_.begin(), hexadecimal_keywords_.end(),
+                              [id](const std::string& text) { return id.find(text) != std::string_view::npos; });
 }
 
 IdentityForm Matcher::identity_of(std::uint16_t index) const {

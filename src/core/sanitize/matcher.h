@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "base/hash.h"
-#include "core/sanitize/literal_gate.h"
+#include "core/sanitize/keyword_gate.h"
 #include "core/sanitize/pattern_library.h"
 #include "core/sanitize/shapes.h"
 #include "core/sanitize/vendor_names.h"
@@ -93,9 +93,12 @@ class Matcher {
  public:
   Matcher(std::vector<CompiledPattern> patterns, std::vector<Keyword> keywords);
 
-  const LiteralGate& gate() const { return gate_; }
+  const KeywordGate& gate() const { return gate_; }
   const CompiledPattern& pattern(std::uint16_t index) const { return patterns_[index]; }
   std::size_t size() const { return patterns_.size(); }
+
+  // Whether a keyword stands in an id (is_plain_id in checks.h): in nearly all there is none.
+  bool has_keyword_in_id(std::string_view id) const;
 
   // The pattern of a shape that code recognizes; no_pattern where the library has none.
   std::uint16_t of_shape(Shape shape) const { return by_shape_[static_cast<std::size_t>(shape)]; }
@@ -141,8 +144,9 @@ class Matcher {
   Refusal failed_check(const CompiledPattern& pattern, std::string_view text) const;
 
   std::vector<CompiledPattern> patterns_;
-  LiteralGate gate_;
+  KeywordGate gate_;
   VendorNames names_;
+  std::vector<std::string> hexadecimal_keywords_;  // but for those that begin a token
   std::array<std::uint16_t, 10> by_shape_{};
   std::vector<std::uint16_t> paired_;
 };

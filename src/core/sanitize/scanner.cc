@@ -6,6 +6,7 @@
 #include <tuple>
 #include <utility>
 
+#include "core/sanitize/byte_masks.h"
 #include "core/sanitize/checks.h"
 #include "core/sanitize/decoded_text.h"
 #include "core/sanitize/matcher.h"
@@ -28,7 +29,7 @@ constexpr std::int64_t accept_cost = 800;
 constexpr std::int64_t decoding_cost = 100;
 constexpr std::int64_t decoded_byte_cost = 4;
 
-constexpr std::size_t blocks_at_once = 17;  // masks of 1 KiB stay in the first cache
+constexpr std::size_t blocks_at_once = 16;  // masks of 1 KiB stay in the first cache
 
 // Ones come in from above: a run that leaves the block is looked at rather than missed.
 std::uint64_t shifted(std::uint64_t mask, int by) {
@@ -38,7 +39,9 @@ std::uint64_t shifted(std::uint64_t mask, int by) {
 }  // namespace
 
 Scanner::Scanner(std::shared_ptr<const PatternLibrary> library)
-    : library_(std::move(library)), hidden_(std::make_unique<DecodedText>()) {}
+    : library_(std::move(library)),
+      search_(library_->matcher().gate().search()),
+      hidden_(std::make_unique<DecodedText>()) {}
 Scanner::~Scanner() = default;
 Scanner::Scanner(Scanner&&) noexcept = default;
 Scanner& Scanner::operator=(Scanner&&) noexcept = default;
@@ -58,38 +61,46 @@ std::span<const Match> Scanner::scan(std::string_view buffer) {
 }
 
 void Scanner::scan_layer(std::string_view buffer) {
-  constexpr std::size_t block = LiteralGate::block_size;
-  constexpr std::size_t overlap = LiteralGate::fingerprint_length - 1;
+  constexpr std::size_t block = ByteMasks::block_size;
 
   digit_before_ = false;
-  alnum_before_ = long_before_ = escapes_before_ = 0;
+  alnum_before_ = escapes_before_ = 0;
   const std::size_t first = found_.size();
-  const LiteralGate& gate = library_->matcher().gate();
-  std::array<BlockMasks, blocks_at_once> masks;
-  const auto look = [&](std::size_t base, const char* bytes, std::size_t count, bool is_last) {
-    gate.classify(bytes, masks.data(), count);
-    look_for_keywords(buffer, base, bytes, {masks.data(), count}, is_last);
-    for (std::size_t i = 0; i < count; ++i) look_at(buffer, base + i * block, masks[i]);
+  const KeywordGate& gate = library_->matcher().gate();
+  for (const KeywordGate::Hit& hit : gate.find(buffer, search_)) {
+    try_keyword(buffer, gate.keywords()[hit.keyword], hit.begin);
+  }
+  std::array<ByteMasks, blocks_at_once> masks;
+  const auto look = [&](std::size_t base, std::size_t count, bool is_last) {
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::uint64_t behind = i + 1 < count ? masks[i + 1].token : is_last ? 0 : ~std::uint64_t{0};
+      look_at_starts(buffer, base + i * block, masks[i], behind);
+      look_at(buffer, base + i * block, masks[i]);
+    }
   };
   std::size_t base = 0;
-  constexpr std::size_t whole = (blocks_at_once - 1) * block;
-  for (; buffer.size() - base >= whole + overlap; base += whole) {
-    look(base, buffer.data() + base, blocks_at_once - 1, false);
+  constexpr std::size_t whole = blocks_at_once * block;
+  for (; buffer.size() - base > whole; base += whole) {
+    classify(buffer.data() + base, masks.data(), blocks_at_once);
+    look(base, blocks_at_once, false);
   }
-  // The rest, and every short text, with zeros behind it.
+  // The rest, and every short text: its last block with zeros behind it.
   const std::size_t left = buffer.size() - base;
-  if (left > 0) {
-    std::array<char, blocks_at_once * block + overlap> rest;
-    const std::size_t count = (left + block - 1) / block;
-    std::memcpy(rest.data(), buffer.data() + base, left);
-    std::memset(rest.data() + left, 0, count * block + overlap - left);
-    look(base, rest.data(), count, true);
+  const std::size_t full = left / block;
+  classify(buffer.data() + base, masks.data(), full);
+  std::size_t count = full;
+  if (left % block != 0) {
+    std::array<char, block> rest{};
+    std::memcpy(rest.data(), buffer.data() + base + full * block, left % block);
+    classify(rest.data(), masks.data() + full, 1);
+    ++count;
   }
+  look(base, count, true);
   if (found_.size() > first) add_pairs(buffer, first);
 }
 
 // What is hidden costs a decoding and a scan of its own, so only what may hold a secret is decoded.
-void Scanner::look_for_hidden(std::string_view buffer, std::size_t base, const BlockMasks& masks) {
+void Scanner::look_for_hidden(std::string_view buffer, std::size_t base, const ByteMasks& masks) {
   for (unsigned half = 0; half < 2; ++half) {
     const std::size_t at = base + std::size_t{32} * half;
     if (((masks.solid >> half) & 1) == 0 || at < decoded_until_) continue;
@@ -116,14 +127,14 @@ void Scanner::scan_hidden(std::string_view buffer) {
   const DecodedText& decoded = *hidden_;
   decoded_until_ = decoded.source.end;
   charge(Tier::page, decoded_byte_cost * static_cast<std::int64_t>(decoded.text.size()));
-  const auto before = std::tuple(digit_before_, alnum_before_, long_before_, escapes_before_);
+  const auto before = std::tuple(digit_before_, alnum_before_, escapes_before_);
   const std::size_t first = found_.size();
   const auto cut_at = cut_at_;
   const std::string_view text = decoded.text;
   is_hidden_ = true;
   scan_layer(text);
   is_hidden_ = false;
-  std::tie(digit_before_, alnum_before_, long_before_, escapes_before_) = before;
+  std::tie(digit_before_, alnum_before_, escapes_before_) = before;
   if (cut_at_ != cut_at) {
     cut_at_ = std::min(cut_at.value_or(Match::whole), static_cast<std::uint32_t>(decoded.source.begin));
   }
@@ -144,7 +155,7 @@ void Scanner::scan_hidden(std::string_view buffer) {
   found_.resize(kept);
 }
 
-void Scanner::look_at(std::string_view buffer, std::size_t base, const BlockMasks& masks) {
+void Scanner::look_at(std::string_view buffer, std::size_t base, const ByteMasks& masks) {
   if ((masks.escape != 0 || masks.solid != 0) && !is_hidden_) look_for_hidden(buffer, base, masks);
   if (masks.dot != 0 || masks.colon != 0) look_at_addresses(buffer, base, masks);
 
@@ -187,7 +198,7 @@ void Scanner::look_for_shape(std::string_view buffer, std::size_t base, std::uin
   }
 }
 
-void Scanner::look_at_addresses(std::string_view buffer, std::size_t base, const BlockMasks& masks) {
+void Scanner::look_at_addresses(std::string_view buffer, std::size_t base, const ByteMasks& masks) {
   const Matcher& matcher = library_->matcher();
   const std::uint16_t index = matcher.of_shape(Shape::ip);
   if (index == no_pattern) return;
@@ -255,7 +266,7 @@ __attribute__((noinline)) void Scanner::try_keyword(std::string_view buffer, con
 }
 
 // The first bytes of tokens: a letter or digit behind none, or behind what may be the end of an escape.
-std::uint64_t Scanner::starts_of(const BlockMasks& masks) {
+std::uint64_t Scanner::starts_of(const ByteMasks& masks) {
   const auto behind_escape = [&](int by) { return (masks.escape << by) | (escapes_before_ >> (64 - by)); };
   std::uint64_t starts = ~((masks.alnum << 1) | (alnum_before_ >> 63));
   if ((masks.escape | escapes_before_) != 0) {
@@ -272,7 +283,7 @@ __extension__ using Bits128 = unsigned __int128;
 
 // The bytes from which on so many are of tokens that a secret may begin there.
 std::uint64_t long_from(std::uint64_t tokens, std::uint64_t tokens_behind) {
-  static_assert(LiteralGate::long_token == 12);
+  static_assert(KeywordGate::long_token == 12);
   Bits128 run = (Bits128{tokens_behind} << 64) | tokens;
   run &= run >> 1;
   run &= run >> 2;
@@ -281,46 +292,17 @@ std::uint64_t long_from(std::uint64_t tokens, std::uint64_t tokens_behind) {
   return static_cast<std::uint64_t>(run);
 }
 
-// The bytes that are in such a run.
-std::uint64_t in_long(std::uint64_t long_tokens, std::uint64_t long_tokens_before) {
-  Bits128 run = (Bits128{long_tokens} << 64) | long_tokens_before;
-  run |= run << 1;
-  run |= run << 2;
-  run |= run << 4;
-  run |= run << 4;
-  return static_cast<std::uint64_t>(run >> 64);
-}
-
 }  // namespace
 
-// `bytes` are those of the buffer from `base` on; what follows these blocks may be anything unless they are the last.
-void Scanner::look_for_keywords(std::string_view buffer, std::size_t base, const char* bytes,
-                                std::span<const BlockMasks> masks, bool is_last) {
-  std::array<std::uint64_t, blocks_at_once> literals;
-  std::array<std::uint64_t, blocks_at_once> in_tokens;
-  std::array<std::uint64_t, blocks_at_once> starts;
-  for (std::size_t i = 0; i < masks.size(); ++i) {
-    const std::uint64_t behind = i + 1 < masks.size() ? masks[i + 1].token : is_last ? 0 : ~std::uint64_t{0};
-    const std::uint64_t long_tokens = long_from(masks[i].token, behind);
-    literals[i] = masks[i].literal;
-    in_tokens[i] = masks[i].literal_in_token & in_long(long_tokens, long_before_);
-    starts[i] = starts_of(masks[i]) & long_tokens;
-    long_before_ = long_tokens;
-  }
-  const LiteralGate& gate = library_->matcher().gate();
-  std::array<std::uint32_t, 2 * LiteralGate::most_places(blocks_at_once)> places;
-  const auto visit = [&](const Keyword& keyword, std::size_t begin) { try_keyword(buffer, keyword, begin); };
-  std::size_t count = gate.places_anywhere(bytes, literals.data(), masks.size(), places.data());
-  for (std::size_t i = 0; i < count && base + places[i] < buffer.size(); ++i) {
-    gate.for_each_keyword_at(buffer, base + places[i], Keyword::Where::anywhere, visit);
-  }
-  count = gate.places_in_token(bytes, in_tokens.data(), masks.size(), places.data());
-  for (std::size_t i = 0; i < count && base + places[i] < buffer.size(); ++i) {
-    gate.for_each_keyword_at(buffer, base + places[i], Keyword::Where::in_long_token, visit);
-  }
-  count = gate.places_at_start(bytes, starts.data(), masks.size(), places.data());
-  for (std::size_t i = 0; i < count && base + places[i] < buffer.size(); ++i) {
-    gate.for_each_keyword_from(buffer, base + places[i], visit);
+// `tokens_behind`: of the block behind.
+void Scanner::look_at_starts(std::string_view buffer, std::size_t base, const ByteMasks& masks,
+                             std::uint64_t tokens_behind) {
+  std::uint64_t starts = starts_of(masks) & long_from(masks.token, tokens_behind);
+  while (starts != 0) {
+    const std::size_t at = base + static_cast<std::size_t>(__builtin_ctzll(starts));
+    starts &= starts - 1;
+    library_->matcher().gate().for_each_from(
+        buffer, at, [&](const Keyword& keyword, std::size_t begin) { try_keyword(buffer, keyword, begin); });
   }
 }
 

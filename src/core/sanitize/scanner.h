@@ -4,9 +4,9 @@
 // before its value. No match crosses a '\0'; a name and its value may stand on either side of one. Decoded,
 // because in escaped bytes \u0041 hides an A.
 //
-// Clean text costs about a nanosecond a byte (bench/scan_bench.cc) and no allocation: a gate (LiteralGate) finds the
-// places worth a look, and only there do shapes and regular expressions run, each over a window. A budget bounds the
-// rest.
+// Clean text costs about a nanosecond a byte (bench/scan_bench.cc) and no allocation: a gate (KeywordGate, ByteMasks)
+// finds the places worth a look, and only there do shapes and regular expressions run, each over a window. A budget
+// bounds the rest.
 
 #pragma once
 
@@ -22,6 +22,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/sanitize/keyword_gate.h"
 #include "core/sanitize/pattern_library.h"
 
 namespace tocsin {
@@ -75,18 +76,18 @@ class Scanner {
   struct Work;
 
   void scan_layer(std::string_view buffer);
-  void look_for_hidden(std::string_view buffer, std::size_t base, const struct BlockMasks& masks);
+  void look_for_hidden(std::string_view buffer, std::size_t base, const struct ByteMasks& masks);
   void scan_hidden(std::string_view buffer);
   // Where the bits of `places` are, `range_at` says whether the shape is.
   template <class RangeAt>
   void look_for_shape(std::string_view buffer, std::size_t base, std::uint64_t places, Shape shape, RangeAt range_at);
-  void look_at_addresses(std::string_view buffer, std::size_t base, const struct BlockMasks& masks);
-  std::uint64_t starts_of(const struct BlockMasks& masks);
-  void look_for_keywords(std::string_view buffer, std::size_t base, const char* bytes,
-                         std::span<const struct BlockMasks> masks, bool is_last);
+  void look_at_addresses(std::string_view buffer, std::size_t base, const struct ByteMasks& masks);
+  std::uint64_t starts_of(const struct ByteMasks& masks);
+  void look_at_starts(std::string_view buffer, std::size_t base, const struct ByteMasks& masks,
+                      std::uint64_t tokens_behind);
   void try_keyword(std::string_view buffer, const struct Keyword& keyword, std::size_t begin);
   void look_at_digits(std::string_view buffer, std::size_t begin);
-  void look_at(std::string_view buffer, std::size_t base, const struct BlockMasks& masks);
+  void look_at(std::string_view buffer, std::size_t base, const struct ByteMasks& masks);
   void add_pairs(std::string_view buffer, std::size_t first);
   void add(std::string_view buffer, const struct CompiledPattern& pattern, std::size_t begin, std::size_t end);
   bool afford(Tier tier, std::size_t at);
@@ -95,13 +96,14 @@ class Scanner {
   void join_pairs();
 
   std::shared_ptr<const PatternLibrary> library_;
+  KeywordGate::Search search_;
   std::vector<Match> found_;
   std::vector<Match> kept_;
   std::optional<std::uint32_t> cut_at_;
   static std::size_t purse_of(Tier tier) { return std::min<std::size_t>(static_cast<std::size_t>(tier), 2); }
   std::array<std::int64_t, 3> left_{};  // nanoseconds, roughly: of halt, of page, and of the other tiers together
   bool digit_before_ = false;           // the last byte of the block before
-  std::uint64_t alnum_before_ = 0, long_before_ = 0, escapes_before_ = 0;  // masks of the block before
+  std::uint64_t alnum_before_ = 0, escapes_before_ = 0;  // masks of the block before
   bool is_hidden_ = false;         // the text at hand was hidden in an encoding: there is no second layer
   std::size_t decoded_until_ = 0;  // where the last text that was decoded ends
   std::unique_ptr<struct DecodedText> hidden_;  // reused
