@@ -7,6 +7,7 @@
 
 #include "app/check_command.h"
 #include "app/client_commands.h"
+#include "app/core_dumps.h"
 #include "app/demo_command.h"
 #include "app/files.h"
 #include "app/inspect_command.h"
@@ -41,6 +42,7 @@ int scan(const std::vector<std::string>& patterns, const std::vector<std::string
 }  // namespace
 
 int run_command_line(int argc, char** argv) {
+  forbid_core_dumps();
   CLI::App app{"Tocsin: alerts and halts from the telemetry of AI agents", "tocsin"};
   app.set_version_flag("--version", std::string("tocsin ") + TOCSIN_VERSION);
   app.require_subcommand(1);

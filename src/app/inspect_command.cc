@@ -158,11 +158,11 @@ class Inspection {
     record.value = value;
     record.offset = offset_++;
     ingest_.apply(record, out_);
-    for (const std::string& published : out_.published) {
-      const Json event = Json::parse(published, nullptr, false);
+    for (const PublishedEvent& published : out_.published) {
+      const Json event = Json::parse(published.value, nullptr, false);
       if (!event.is_object()) continue;
       seen_.add(event);
-      if (number_ <= most_) fmt::print("  -> {}\n", published);
+      if (number_ <= most_) fmt::print("  -> {}\n", published.value);
     }
     if (number_ <= most_ && out_.published.empty() && out_.dead_letters.empty()) fmt::print("  -> no event\n");
     for (const DeadLetter& letter : out_.dead_letters) refused(letter.reason);

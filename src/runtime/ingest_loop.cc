@@ -123,7 +123,9 @@ void IngestLoop::commit(const Owned& owned) {
   for (const DeadLetter& letter : out_.dead_letters) {
     records.push_back({Topic::dead_letters, 0, {}, dead_letter_json("source", owned.number, letter)});
   }
-  for (std::string& event : out_.published) records.push_back({Topic::events, 0, {}, std::move(event)});
+  for (PublishedEvent& event : out_.published) {
+    records.push_back({Topic::events, 0, std::move(event.key), std::move(event.value)});
+  }
   log_.commit(std::move(records), {{"ingest", Topic::source, owned.number, owned.next_offset}});
 }
 

@@ -331,12 +331,12 @@ void IngestWorker::read_record(Owned& owned, const BusRecord& record, RecordTime
         {Topic::dead_letters, by_key, {}, dead_letter_json(owned.topic, owned.number_in_topic, letter)});
   }
   out_.dead_letters.clear();
-  for (std::string& event : out_.published) {
-    bus_.send_later({Topic::events, by_key, std::string(record.key), std::move(event)}, filling_->in_flight);
+  for (PublishedEvent& event : out_.published) {
+    bus_.send_later({Topic::events, by_key, std::move(event.key), std::move(event.value)}, filling_->in_flight);
   }
   out_.published.clear();
-  for (std::string& span : out_.spans) {
-    bus_.send_later({Topic::spans, by_key, std::string(record.key), std::move(span)}, filling_->in_flight);
+  for (PublishedEvent& span : out_.spans) {
+    bus_.send_later({Topic::spans, by_key, std::move(span.key), std::move(span.value)}, filling_->in_flight);
   }
   out_.spans.clear();
 }

@@ -134,7 +134,7 @@ TEST(SharedData, TheAirlineRunsGiveTheSameSanitizedEvents) {
       record.value = line->value;
       record.offset = line->number;
       ingest.apply(record, out);
-      list.insert(list.end(), out.published.begin(), out.published.end());
+      for (const PublishedEvent& one : out.published) list.push_back(one.value);
       out.clear();
     }
     return list;

@@ -129,9 +129,12 @@ class Setup:
     def logs(self):
         return b"\n".join(path.read_bytes() for path in self.path.glob("*.log"))
 
-    def close(self):
+    def close_processes(self):
         for process in self.processes:
             process.stop()
+
+    def close(self):
+        self.close_processes()
         self.folder.cleanup()
 
 

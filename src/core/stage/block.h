@@ -104,6 +104,8 @@ struct UrgentFinding {
   std::optional<HaltRecord> halt;  // the order that went out before it
   bool is_repeat = false;          // of a halt or finding that went out before
   Notice notice = Notice::none;    // else `rule` and `group` mean nothing
+  std::string rotate;              // where the holder revokes what was found
+  std::string record;              // which holds it: partition and offset of the telemetry that was read
 };
 
 // `place`: what it is about.

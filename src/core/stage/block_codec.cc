@@ -26,6 +26,13 @@ void pass_past(Coder& coder, std::int64_t& owes_past_of, Past& past) {
   wire::pass(coder, past);
 }
 
+// The third, and the first of a finding of its own: what pages and investigations say beside it.
+template <class Coder>
+void pass_pointers(Coder& coder, UrgentFinding& finding) {
+  wire::pass(coder, finding.rotate);
+  wire::pass(coder, finding.record);
+}
+
 }  // namespace
 
 std::string encode(const Block& block) {
@@ -41,6 +48,9 @@ std::string encode(const Block& block) {
   Past past = block.past;
   pass_past(pasts, owes_past_of, past);
   wire::append_section(sections, pasts.take());
+  wire::Writer pointers;
+  for (UrgentFinding finding : block.findings) pass_pointers(pointers, finding);
+  wire::append_section(sections, pointers.take());
   return wire::join(record, sections);
 }
 
@@ -56,16 +66,29 @@ std::optional<Block> decode_block(std::string_view bytes) {
   wire::Reader pasts(*wire::next_section(parts->sections));
   pass_past(pasts, block.owes_past_of, block.past);
   if (!pasts.read_all()) return std::nullopt;
+  if (parts->sections.empty()) return block;
+  wire::Reader pointers(*wire::next_section(parts->sections));
+  for (UrgentFinding& finding : block.findings) pass_pointers(pointers, finding);
+  if (!pointers.read_all()) return std::nullopt;
   return block;
 }
 
 std::string encode(const UrgentFinding& finding) {
-  return wire::write(finding, finding_version, wire::describe);
+  wire::Writer pointers;
+  UrgentFinding copy = finding;
+  pass_pointers(pointers, copy);
+  std::string sections;
+  wire::append_section(sections, pointers.take());
+  return wire::join(wire::write(finding, finding_version, wire::describe), sections);
 }
 std::optional<UrgentFinding> decode_finding(std::string_view bytes) {
-  const auto parts = wire::parts_of(bytes);
+  auto parts = wire::parts_of(bytes);
   UrgentFinding finding;
   if (!parts || !wire::read(parts->record, finding_version, finding, wire::describe)) return std::nullopt;
+  if (parts->sections.empty()) return finding;
+  wire::Reader pointers(*wire::next_section(parts->sections));
+  pass_pointers(pointers, finding);
+  if (!pointers.read_all()) return std::nullopt;
   return finding;
 }
 

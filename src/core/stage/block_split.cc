@@ -150,7 +150,8 @@ std::vector<Block> in_parts(Block block, std::size_t most_bytes) {
   add(sightings_of, [](const Sighting& one) { return 20 + one.agent.size() + one.value.size(); });
   add(tasks_of, [](const TaskNews& news) { return 80 + news.group.size(); });
   add(findings_of, [](const UrgentFinding& finding) {
-    const std::size_t own = 200 + finding.group.size() + finding.correlation_id.size() + finding.place.size();
+    const std::size_t own =
+        200 + finding.group.size() + finding.correlation_id.size() + finding.place.size() + finding.rotate.size();
     return finding.halt ? own * 3 + finding.halt->reason.size() : own;
   });
   add(past_of, [](const PastSeries& one) { return 20 + one.group.size() + one.state.size(); });

@@ -294,6 +294,17 @@ AlertChange EventAlerts::change_of(const Rule& rule, const UrgentFinding& findin
   };
   const auto number = [](const Variable&) { return unknown_number; };
   for (const auto& [name, text] : rule.annotations) change.annotations.emplace_back(name, text.render(label, number));
+  const auto annotate = [&](std::string_view name, const std::string& text) {
+    const auto is_there = [name](const auto& known) { return known.first == name; };
+    if (!text.empty() && std::none_of(change.annotations.begin(), change.annotations.end(), is_there)) {
+      change.annotations.emplace_back(name, text);
+    }
+  };
+  annotate("pattern", finding.pattern);
+  annotate("place", finding.place);
+  annotate("fingerprint", finding.fingerprint);
+  annotate("record", finding.record);
+  annotate("rotate", finding.rotate);
   if (!finding.correlation_id.empty()) {
     AlertExample example{finding.correlation_id, {}};
     for (const auto& [name, text] : rule.links) {

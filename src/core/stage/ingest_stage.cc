@@ -345,15 +345,16 @@ struct IngestPartition::State {
     count(event, note, agent);
     note_versions(event.fields(), agent);
     if (!note.repeated) totals.groups_skipped += slice.add(event.fields());
-    if (!event.findings().empty()) look_at_findings(event, out);
+    if (!event.findings().empty()) look_at_findings(event, record, out);
     if (!event_rules.empty()) look_at_event(event, record, number, out);
+    const std::string_view key = event.fields().get(StringField::correlation_id);
     if (options.publish_events) {
-      out.published.push_back(to_json(event, sanitizer.reference(raw, TextPlace::content),
-                                      sanitizer.reference(raw, TextPlace::argument)));
+      out.published.push_back({std::string(key), to_json(event, sanitizer.reference(raw, TextPlace::content),
+                                                         sanitizer.reference(raw, TextPlace::argument))});
     }
     if (options.publish_spans) {
       std::string span = to_otlp(event, note.task != nullptr ? std::optional(note.task->started) : std::nullopt);
-      if (!span.empty()) out.spans.push_back(std::move(span));
+      if (!span.empty()) out.spans.push_back({std::string(key), std::move(span)});
     }
   }
 
@@ -665,7 +666,19 @@ struct IngestPartition::State {
     return urgent;
   }
 
-  void look_at_findings(const SanitizedEvent& event, IngestOutput& out) {
+  // Where it lies, for those who look into it later: what Tocsin keeps has no content.
+  std::string pointer_to(const RawRecord& record) const {
+    return "partition " + std::to_string(options.partition) + ", offset " + std::to_string(record.offset);
+  }
+
+  std::string rotate_of(std::string_view pattern) const {
+    for (const Pattern& known : sanitizer.library().patterns()) {
+      if (known.id == pattern) return known.rotate;
+    }
+    return {};
+  }
+
+  void look_at_findings(const SanitizedEvent& event, const RawRecord& record, IngestOutput& out) {
     for (const Finding& finding : event.findings()) {
       if (finding.tier != Tier::halt && finding.tier != Tier::page) continue;
       if (is_allowed(finding, sanitizer.library().allowances(), now)) {
@@ -678,6 +691,8 @@ struct IngestPartition::State {
         if (!rule.from_any && rule.from != event.fields().type) continue;
         if (!rule.where.holds(event.fields(), &asked)) continue;
         UrgentFinding urgent = urgent_of(index, event.fields(), &finding, finding.fingerprint);
+        urgent.rotate = rotate_of(finding.pattern);
+        urgent.record = pointer_to(record);
         if (finding.tier == Tier::halt) order_halt(rule, event.fields(), urgent, out);
         give_out(std::move(urgent), out);
       }
@@ -692,6 +707,7 @@ struct IngestPartition::State {
       std::string identity = std::to_string(options.partition) + ":" + std::to_string(record.offset);
       if (number > 0) identity += ":" + std::to_string(number);
       UrgentFinding urgent = urgent_of(index, event.fields(), nullptr, identity);
+      urgent.record = pointer_to(record);
       order_halt(rule, event.fields(), urgent, out);
       give_out(std::move(urgent), out);
     }

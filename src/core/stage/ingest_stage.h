@@ -56,14 +56,20 @@ struct Cut {
   std::shared_ptr<const RuleSet> rules;  // that it was counted by
 };
 
+// The key is the correlation id as it may be seen: a record's own key holds whatever a producer put there.
+struct PublishedEvent {
+  std::string key;
+  std::string value;
+};
+
 // What one call gives. In this order: cuts belong before the record that caused them, halts before findings.
 struct IngestOutput {
   std::vector<Cut> cuts;
   std::vector<HaltRecord> halts;
   std::vector<UrgentFinding> findings;
   std::vector<DeadLetter> dead_letters;
-  std::vector<std::string> published;  // sanitized events as JSON, where IngestOptions::publish_events says so
-  std::vector<std::string> spans;      // and as spans, in OTLP, where publish_spans does
+  std::vector<PublishedEvent> published;  // sanitized, as JSON, where IngestOptions::publish_events says so
+  std::vector<PublishedEvent> spans;      // and as spans, in OTLP, where publish_spans does
 
   void clear();
 };

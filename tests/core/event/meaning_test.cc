@@ -92,7 +92,7 @@ class Partition {
   // Of events of a type, as they were published.
   std::vector<std::string> published(const std::string& type) const {
     std::vector<std::string> list;
-    for (const std::string& one : out_.published) {
+    for (const auto& [key, one] : out_.published) {
       if (one.find("\"type\":\"" + type + "\"") != std::string::npos) list.push_back(one);
     }
     return list;

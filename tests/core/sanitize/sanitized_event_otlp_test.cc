@@ -72,7 +72,7 @@ groups:
   EXPECT_EQ(totals.surfaces, 1);
   EXPECT_EQ(totals.tasks, 1) << "they are of one task";
   bool refused = false, latency = false, began = false;
-  for (const std::string& one : out.published) {
+  for (const auto& [key, one] : out.published) {
     refused = refused || one.find(R"("authz":"refused")") != std::string::npos;
     latency = latency || one.find(R"("latency_ms":1500)") != std::string::npos;
     began = began || one.find(R"("type":"task.started","time":"2026-01-05T00:00:00.000Z")") != std::string::npos;

@@ -248,11 +248,23 @@ TEST(IngestStage, PublishedEventsHoldReferencesInPlaceOfContent) {
   partition.apply(1s, event("step", "t1", 1s,
                             R"("model":"m","content":{"text":"hello ann"},"surface_reason":"mail ann@example.org")"));
   ASSERT_EQ(partition.out.published.size(), 1u);
-  const std::string& json = partition.out.published[0];
+  const std::string& json = partition.out.published[0].value;
   EXPECT_EQ(json.find("hello"), std::string::npos);
   EXPECT_EQ(json.find("ann@"), std::string::npos);
   EXPECT_NE(json.find("content_ref"), std::string::npos);
   EXPECT_NE(json.find(R"("model":"m")"), std::string::npos);
+}
+
+TEST(IngestStage, PublishedEventsAreKeyedByWhatMayBeSeen) {
+  IngestOptions options;
+  options.publish_events = true;
+  Partition partition(rules_text, options);
+  partition.apply(1s, event("step", "t1", 1s), test::aws_key);
+  ASSERT_EQ(partition.out.published.size(), 1u);
+  EXPECT_EQ(partition.out.published[0].key, "t1");
+  partition.apply(2s, event("step", test::aws_key, 2s));
+  ASSERT_EQ(partition.out.published.size(), 1u);
+  EXPECT_TRUE(partition.out.published[0].key.starts_with("[aws.access_key:")) << partition.out.published[0].key;
 }
 
 TEST(IngestStage, ATaskThatRunsTooLongIsNewsInTheBlockOfItsGridTime) {
