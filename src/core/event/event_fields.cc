@@ -62,13 +62,15 @@ constexpr std::array<std::string_view, number_field_count> number_names{"tokens_
                                                                         "cost_cached",
                                                                         "cost_output"};
 
-constexpr std::array<std::string_view, enum_field_count> enum_names{"outcome", "step_type", "authz"};
+constexpr std::array<std::string_view, enum_field_count> enum_names{"outcome", "step_type", "authz", "scan"};
 
 constexpr std::array<std::string_view, 6> outcome_words{"", "completed", "surfaced", "errored", "timed_out", "other"};
 constexpr std::array<std::string_view, 7> step_words{"",      "prompt",  "tool_call", "tool_result",
                                                      "final", "surface", "other"};
 constexpr std::array<std::string_view, 6> authz_words{"",       "passed", "refused", "refused_with_reason",
                                                       "absent", "other"};
+
+constexpr std::array<std::string_view, 2> scan_words{"", "cut"};
 
 template <std::size_t count>
 std::optional<std::size_t> index_of(const std::array<std::string_view, count>& names, std::string_view name) {
@@ -93,6 +95,8 @@ std::span<const std::string_view> words_of(EnumField field) {
       return step_words;
     case EnumField::authz:
       return authz_words;
+    case EnumField::scan:
+      return scan_words;
   }
   return {};
 }

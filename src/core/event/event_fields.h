@@ -90,13 +90,16 @@ enum class NumberField : std::uint8_t {
 inline constexpr std::size_t number_field_count = 22;
 
 // Closed sets of words. `absent` (0) is what is not there; `other` a word that the format does not know.
-enum class EnumField : std::uint8_t { outcome, step_type, authz };
-inline constexpr std::size_t enum_field_count = 3;
+enum class EnumField : std::uint8_t { outcome, step_type, authz, scan };
+inline constexpr std::size_t enum_field_count = 4;
 
 enum class Outcome : std::uint8_t { absent, completed, surfaced, errored, timed_out, other };
 enum class StepType : std::uint8_t { absent, prompt, tool_call, tool_result, final, surface, other };
 // `none` is the wire's "absent": the tool layer made no check, which is not the same as saying nothing.
 enum class Authz : std::uint8_t { absent, passed, refused, refused_with_reason, none, other };
+
+// Set by the sanitizer alone: some of the event is unscanned, which is not clean.
+enum class Scan : std::uint8_t { absent, cut };
 
 struct EventFields {
   EventType type = EventType::step;

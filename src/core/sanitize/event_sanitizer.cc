@@ -92,6 +92,7 @@ SanitizedEvent& EventSanitizer::sanitize(const AgentEvent& event) {
   for (std::string_view& text : sanitized_.fields_.strings) {
     if (text.size() > longest_field) text = cut(text);
   }
+  if (sanitized_.is_unscanned_) sanitized_.fields_.set(EnumField::scan, static_cast<std::uint8_t>(Scan::cut));
   return sanitized_;
 }
 

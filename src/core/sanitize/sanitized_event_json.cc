@@ -109,6 +109,7 @@ std::string write(const SanitizedEvent& event, const std::optional<ContentRefere
   }
   for (std::size_t i = 0; i < enum_field_count; ++i) {
     const auto field = static_cast<EnumField>(i);
+    if (field == EnumField::scan) continue;  // the flag "unscanned" says it
     if (fields.enums[i] != 0) json.member(name_of(field), enum_word(field, fields.enums[i]));
   }
   for (const WireNumber& number : wire_numbers) add_number(json, number.name, fields, number.field, number.decimals);

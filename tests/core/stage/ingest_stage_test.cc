@@ -255,6 +255,23 @@ TEST(IngestStage, PublishedEventsHoldReferencesInPlaceOfContent) {
   EXPECT_NE(json.find(R"("model":"m")"), std::string::npos);
 }
 
+TEST(IngestStage, WhatCouldNotBeScannedCanPage) {
+  Partition partition(R"(
+groups:
+- name: g
+  rules:
+  - {alert: Unscanned, mode: event, where: scan == "cut", group_by: [env, agent], actions: [page]}
+)");
+  std::string text;
+  while (text.size() < 600'000) text += "-----BEGIN PRIVATE KEY-----";
+  partition.apply(1s, event("step", "t1", 1s, R"("content":{"output":"a short text"})"));
+  EXPECT_TRUE(partition.out.findings.empty());
+  partition.apply(2s, event("step", "t2", 2s, R"("content":{"output":")" + text + "\"}"));
+  ASSERT_EQ(partition.out.findings.size(), 1u);
+  EXPECT_EQ(partition.out.findings[0].rule_name, "Unscanned");
+  EXPECT_EQ(partition.out.findings[0].record, "partition 0, offset 101");
+}
+
 TEST(IngestStage, PublishedEventsAreKeyedByWhatMayBeSeen) {
   IngestOptions options;
   options.publish_events = true;
