@@ -324,8 +324,8 @@ std::optional<TextRange> Matcher::value_behind(std::string_view buffer, TextRang
   if (begin - keyword.end > longest_rest) {
     // vendor-key-VALUE: what looks like the rest of the name is the value.
     begin = keyword.end;
-    while (!is_alnum(buffer[begin])) ++begin;
-    if (begin == keyword.end) return std::nullopt;
+    while (begin < buffer.size() && !is_alnum(buffer[begin])) ++begin;
+    if (begin == keyword.end || begin == buffer.size()) return std::nullopt;
   } else {
     const std::size_t name_end = begin;
     bool crossed = false;

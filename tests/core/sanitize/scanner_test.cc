@@ -72,6 +72,17 @@ TEST(Scanner, FindsNothingInIdsThatHoldNoKeyword) {
   EXPECT_FALSE(is_plain_id("4111-111111111111"));
 }
 
+// Found by the fuzzer: it read on behind the text.
+TEST(Scanner, ANameThatGoesOnToTheEndHasNoValueBehindIt) {
+  for (const std::string name : {"algolia api_key", "algolia token"}) {
+    const std::string text = name + std::string(100, '-');
+    const std::unique_ptr<char[]> exact(new char[text.size()]);
+    std::copy(text.begin(), text.end(), exact.get());
+    Scanner scanner(test::shipped_patterns());
+    EXPECT_TRUE(scanner.scan({exact.get(), text.size()}).empty());
+  }
+}
+
 TEST(Scanner, DoesNotFindATokenInsideALongerRun) {
   EXPECT_EQ(found_in("x" + aws_key), Found{});
   EXPECT_EQ(found_in(aws_key + "x"), Found{});
