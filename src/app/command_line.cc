@@ -9,11 +9,13 @@
 #include "app/client_commands.h"
 #include "app/core_dumps.h"
 #include "app/demo_command.h"
+#include "app/expand_command.h"
 #include "app/files.h"
 #include "app/inspect_command.h"
 #include "app/replay_command.h"
 #include "app/run_command.h"
 #include "app/scan_command.h"
+#include "app/test_command.h"
 #include "app/topics_command.h"
 
 namespace tocsin {
@@ -107,6 +109,20 @@ int run_command_line(int argc, char** argv) {
   command->add_flag("--strict", check.strict, "exit status 1 for warnings as well");
   command->add_option("PATH", check.paths, "files and folders")->required();
   command->callback([&] { status = run_check(check); });
+
+  ExpandOptions expand;
+  command = app.add_subcommand("expand", "rules as they are in force, with what presets and defaults add");
+  CLI::Option* presets = command->add_flag("--presets", expand.presets, "print the presets that there are");
+  command->add_option("PATH", expand.paths, "rule files and folders")->excludes(presets);
+  command->callback([&] { status = run_expand(expand); });
+
+  TestOptions test;
+  command =
+      app.add_subcommand("test", "unit tests of rules: events in shorthand, and the alerts that must come of them");
+  command->add_option("--only", test.only, "tests whose name holds this text");
+  add_output(*command, test.output);
+  command->add_option("PATH", test.paths, "test files and folders")->required();
+  command->callback([&] { status = run_tests(test); });
 
   std::vector<std::string> scan_patterns, scan_inputs;
   std::string scan_output = "text";

@@ -79,6 +79,7 @@ std::string kind_of(const NamedText& file) {
   for (const char* key : {"groups", "specs", "prices", "names"}) {
     if (root->find(key) != nullptr) return "rules";
   }
+  if (root->find("tests") != nullptr) return "tests";
   return "config";
 }
 

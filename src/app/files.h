@@ -17,7 +17,8 @@ namespace tocsin {
 // file once. What can't be read is reported.
 std::vector<NamedText> read_yaml_files(const std::vector<std::string>& paths, Diagnostics& diagnostics);
 
-// Which kind of file this is, by its top-level keys: "rules", "sanitize" or "config"; empty where none fits.
+// Which kind of file this is, by its top-level keys: "rules" (with tests or without), "tests", "sanitize" or
+// "config"; empty where none fits.
 std::string kind_of(const NamedText& file);
 
 // Rules, specs and patterns as files and as what they mean.

@@ -130,7 +130,9 @@ std::shared_ptr<const RuleSet> load_rules(std::span<const NamedText> files, Diag
     const YamlNode* specs = reader.find("specs");
     const YamlNode* prices = reader.find("prices");
     const YamlNode* own_names = reader.find("names");
-    if (groups == nullptr && specs == nullptr && prices == nullptr && own_names == nullptr && root->keys.empty()) {
+    const YamlNode* tests = reader.find("tests");  // of these rules; `tocsin test` reads them
+    if (groups == nullptr && specs == nullptr && prices == nullptr && own_names == nullptr && tests == nullptr &&
+        root->keys.empty()) {
       diagnostics.error(file.file, {1, 1}, "empty-file",
                         "this file has neither 'groups' (rules) nor 'specs' nor 'prices' nor 'names'");
     }

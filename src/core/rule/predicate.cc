@@ -1,5 +1,7 @@
 #include "core/rule/predicate.h"
 
+#include <re2/re2.h>
+
 #include <algorithm>
 #include <cmath>
 #include <optional>
@@ -145,8 +147,65 @@ class Predicate::Compiler {
     return add(node);
   }
 
+  // starts_with(tool, "db."), or as CEL spells it: tool.startsWith("db.").
+  std::optional<std::uint16_t> text_test(const Expression& e) {
+    struct Spelling {
+      std::string_view function, method;
+      TextTest test;
+    };
+    constexpr Spelling spellings[] = {{"starts_with", ".startsWith", TextTest::starts_with},
+                                      {"ends_with", ".endsWith", TextTest::ends_with},
+                                      {"contains", ".contains", TextTest::contains},
+                                      {"matches", ".matches", TextTest::matches}};
+    for (const Spelling& spelling : spellings) {
+      const bool is_method = e.text.ends_with(spelling.method);
+      if (!is_method && e.text != spelling.function) continue;
+      const std::string function(spelling.function);
+      if (e.children.size() != (is_method ? 1 : 2)) {
+        return fail(e, function + "() takes a field and a text, such as " + function + "(tool, \"db.\")");
+      }
+      std::string field_name =
+          is_method ? e.text.substr(0, e.text.size() - spelling.method.size()) : e.children[0].text;
+      const auto field = string_field_named(field_name);
+      if (!field || (!is_method && e.children[0].kind != Kind::name)) {
+        std::vector<std::string_view> names;
+        for (std::size_t i = 0; i < string_field_count; ++i) names.push_back(name_of(static_cast<StringField>(i)));
+        return fail(is_method ? e : e.children[0],
+                    function + "() takes the name of a text field" + did_you_mean(field_name, names));
+      }
+      return text_test(*field, spelling.test, e.children.back());
+    }
+    std::vector<std::string_view> known{"has"};
+    for (const Spelling& spelling : spellings) known.push_back(spelling.function);
+    return fail(e, "'" + e.text +
+                       "' is no function of a condition on events; has(field), starts_with, ends_with, contains and "
+                       "matches are" +
+                       did_you_mean(e.text, known));
+  }
+
+  std::optional<std::uint16_t> text_test(StringField field, TextTest test, const Expression& text) {
+    if (text.kind != Kind::text) return fail(text, "a text in quotes is needed here");
+    Node node;
+    node.op = Op::string_test;
+    node.field = static_cast<std::uint8_t>(field);
+    node.number = static_cast<std::int64_t>(test);
+    node.left = static_cast<std::uint16_t>(out_.words_.size());
+    if (test == TextTest::matches) {
+      re2::RE2::Options options;
+      options.set_log_errors(false);
+      options.set_max_mem(1 << 20);
+      options.set_never_capture(true);
+      auto regex = std::make_shared<const re2::RE2>(text.text, options);
+      if (!regex->ok()) return fail(text, "no regular expression of RE2: " + regex->error());
+      node.right = static_cast<std::uint16_t>(out_.regexes_.size());
+      out_.regexes_.push_back(std::move(regex));
+    }
+    out_.words_.push_back(text.text);
+    return add(node);
+  }
+
   std::optional<std::uint16_t> has(const Expression& e) {
-    if (e.text != "has") return fail(e, "'" + e.text + "' is no function of a condition on events; has(field) is");
+    if (e.text != "has") return text_test(e);
     if (e.children.size() != 1 || e.children[0].kind != Kind::name) {
       return fail(e, "has() takes the name of one field");
     }
@@ -289,6 +348,22 @@ bool Predicate::compile(const Expression& expression, bool with_finding, Predica
   return true;
 }
 
+bool Predicate::passes(const Node& node, std::string_view text) const {
+  const std::string_view word = words_[node.left];
+  switch (static_cast<TextTest>(node.number)) {
+    case TextTest::starts_with:
+      return text.starts_with(word);
+    case TextTest::ends_with:
+      return text.ends_with(word);
+    case TextTest::contains:
+      return text.find(word) != std::string_view::npos;
+    case TextTest::matches:
+      return regexes_[node.right]->Match({text.data(), text.size()}, 0, text.size(), re2::RE2::UNANCHORED, nullptr,
+                                         0);
+  }
+  return false;
+}
+
 Truth Predicate::evaluate(std::uint16_t index, const EventFields& event, const FindingFields* finding) const {
   const Node& node = nodes_[index];
   const auto truth = [](bool holds) { return holds ? Truth::yes : Truth::no; };
@@ -335,6 +410,10 @@ Truth Predicate::evaluate(std::uint16_t index, const EventFields& event, const F
       const auto first = words_.begin() + node.left;
       const auto end = words_.begin() + node.right;
       return truth((std::find(first, end, text) != end) != node.negated);
+    }
+    case Op::string_test: {
+      const auto field = static_cast<StringField>(node.field);
+      return event.has(field) ? truth(passes(node, event.get(field))) : Truth::unknown;
     }
     case Op::number_compare: {
       const auto value = event.get(static_cast<NumberField>(node.field));
@@ -395,7 +474,7 @@ void Predicate::note_reads() {
     if (node.op == Op::and_ || node.op == Op::or_) open.push_back(node.right);
     if (node.op == Op::and_ || node.op == Op::or_ || node.op == Op::not_) {
       open.push_back(node.left);
-    } else if (node.op == Op::string_in || node.op == Op::has_string) {
+    } else if (node.op == Op::string_in || node.op == Op::has_string || node.op == Op::string_test) {
       strings_read_ |= 1U << node.field;
     } else {
       reads_only_strings_ = false;
@@ -424,6 +503,9 @@ std::string Predicate::spell(std::uint16_t index) const {
       for (const std::string& word : sorted) text += std::to_string(word.size()) + ":" + word;
       return text;
     }
+    case Op::string_test:
+      return "t" + std::to_string(node.field) + "." + std::to_string(node.number) + "." +
+             std::to_string(words_[node.left].size()) + ":" + words_[node.left];
     default:
       return std::to_string(static_cast<int>(node.op)) + "." + std::to_string(node.field) + "." +
              std::to_string(static_cast<int>(node.comparison)) + "." + std::to_string(node.negated ? 1 : 0) + "." +

@@ -6,12 +6,17 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "core/event/event_fields.h"
 #include "core/rule/expression.h"
+
+namespace re2 {
+class RE2;
+}
 
 namespace tocsin {
 
@@ -62,6 +67,7 @@ class Predicate {
     string_in,
     enum_in,
     finding_in,
+    string_test,
     number_compare,
     constant
   };
@@ -74,8 +80,11 @@ class Predicate {
     std::uint32_t words_mask = 0;       // of enumerations
     std::int64_t number = 0;
   };
+  // What starts_with() and its like ask of a text; in Node::number.
+  enum class TextTest : std::uint8_t { starts_with, ends_with, contains, matches };
   class Compiler;
 
+  bool passes(const Node& node, std::string_view text) const;
   Truth evaluate(std::uint16_t index, const EventFields& event, const FindingFields* finding) const;
   Predicate part(std::uint16_t root) const;
   void note_reads();
@@ -83,6 +92,7 @@ class Predicate {
 
   std::vector<Node> nodes_;
   std::vector<std::string> words_;
+  std::vector<std::shared_ptr<const re2::RE2>> regexes_;  // of matches(), shared by copies
   std::uint16_t root_ = 0;
   std::uint32_t strings_read_ = 0;
   std::uint32_t numbers_read_ = 0;

@@ -60,12 +60,13 @@ struct Aggregate {
 
 // How a window's sum becomes the number that the condition sees.
 struct NamedValue {
-  enum class View : std::uint8_t { total, rate, ratio, distinct };
+  enum class View : std::uint8_t { total, rate, ratio, distinct, mean };
   std::string name;
   std::uint32_t aggregate = 0;
   View view = View::total;
   Duration per{};  // of rates
   Unit unit = Unit::plain;
+  bool in_millionths = false;  // what is added up, where no unit says so: scores
 };
 
 struct Baseline {

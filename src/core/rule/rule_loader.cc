@@ -4,6 +4,7 @@
 #include <array>
 
 #include "base/time_text.h"
+#include "core/rule/presets.h"
 
 namespace tocsin {
 
@@ -19,6 +20,7 @@ struct RuleKey {
 };
 constexpr RuleKey rule_keys[] = {
     {"alert"},
+    {"preset"},
     {"mode"},
     {"group_by"},
     {"labels"},
@@ -68,31 +70,66 @@ std::vector<std::string_view> string_field_names() {
   return names;
 }
 
-YamlNode with_defaults(const YamlNode& rule, const YamlNode* defaults, RuleMode mode) {
-  YamlNode merged = rule;
-  if (defaults == nullptr) return merged;
-  for (std::size_t i = 0; i < defaults->keys.size(); ++i) {
-    const std::string& key = defaults->keys[i].scalar;
+// Adds to `map` the entries of `more` that it has not.
+void add_missing(YamlNode& map, const YamlNode& more) {
+  for (std::size_t i = 0; i < more.keys.size(); ++i) {
+    if (map.find(more.keys[i].scalar) != nullptr) continue;
+    map.keys.push_back(more.keys[i]);
+    map.items.push_back(more.items[i]);
+  }
+}
+
+// Takes over the keys of `from` that a rule of this mode may have and has not; the entries of maps one by one where
+// their key is in `shared`.
+void inherit(YamlNode& rule, const YamlNode& from, RuleMode mode, const std::vector<std::string_view>& shared) {
+  YamlNode wanted = from;
+  wanted.keys.clear();
+  wanted.items.clear();
+  for (std::size_t i = 0; i < from.keys.size(); ++i) {
+    const std::string& key = from.keys[i].scalar;
     const auto known = std::find_if(std::begin(rule_keys), std::end(rule_keys),
                                     [&](const RuleKey& candidate) { return candidate.name == key; });
     if (known == std::end(rule_keys) || !has_key(*known, mode)) continue;
-    const YamlNode* own = rule.find(key);
-    if (own == nullptr) {
-      merged.keys.push_back(defaults->keys[i]);
-      merged.items.push_back(defaults->items[i]);
-    } else if (key == "labels" && own->is_map() && defaults->items[i].is_map()) {
-      // Labels are inherited one by one.
-      for (std::size_t k = 0; k < merged.keys.size(); ++k) {
-        if (merged.keys[k].scalar != key) continue;
-        for (std::size_t j = 0; j < defaults->items[i].keys.size(); ++j) {
-          if (own->find(defaults->items[i].keys[j].scalar) != nullptr) continue;
-          merged.items[k].keys.push_back(defaults->items[i].keys[j]);
-          merged.items[k].items.push_back(defaults->items[i].items[j]);
-        }
-      }
+    for (std::size_t k = 0; k < rule.keys.size(); ++k) {
+      const bool is_shared = std::find(shared.begin(), shared.end(), key) != shared.end();
+      if (is_shared && rule.keys[k].scalar == key && rule.items[k].is_map() && from.items[i].is_map())
+        add_missing(rule.items[k], from.items[i]);
     }
+    wanted.keys.push_back(from.keys[i]);
+    wanted.items.push_back(from.items[i]);
   }
-  return merged;
+  add_missing(rule, wanted);
+}
+
+void place_at(YamlNode& node, SourcePosition at) {
+  node.at = at;
+  for (YamlNode& key : node.keys) place_at(key, at);
+  for (YamlNode& item : node.items) place_at(item, at);
+}
+
+// The rule's own preset, standing where the rule names it; nothing (with a report) where there is none of that name.
+std::optional<YamlNode> preset_of(const YamlNode& rule, const std::string& file, Diagnostics& diagnostics) {
+  const YamlNode& name = *rule.find("preset");
+  const YamlNode* const known = preset_named(name.scalar);
+  if (known == nullptr) {
+    diagnostics.error(file, name.at, "unknown-preset",
+                      "there is no preset '" + name.scalar + "'" + did_you_mean(name.scalar, preset_names()) +
+                          "; `tocsin expand --presets` prints them all");
+    return std::nullopt;
+  }
+  YamlNode preset = *known;
+  place_at(preset, name.at);
+  // Of two ways to say the same, the rule's own counts.
+  const auto drop = [&](std::string_view key) {
+    for (std::size_t i = 0; i < preset.keys.size(); ++i) {
+      if (preset.keys[i].scalar != key) continue;
+      preset.keys.erase(preset.keys.begin() + static_cast<std::ptrdiff_t>(i));
+      preset.items.erase(preset.items.begin() + static_cast<std::ptrdiff_t>(i));
+    }
+  };
+  if (rule.find("value") != nullptr) drop("values");
+  if (rule.find("values") != nullptr) drop("value");
+  return preset;
 }
 
 class RuleLoader {
@@ -110,6 +147,7 @@ class RuleLoader {
     rule_.file = file_;
     rule_.at = node_.at;
     reader_.find("mode");
+    reader_.find("preset");
     reader_.require("alert");
     rule_.name = reader_.text("alert").value_or("");
     check_name();
@@ -368,8 +406,8 @@ class RuleLoader {
   void load_value(const std::string& name, const YamlNode& node) {
     const auto parsed = expression(node);
     if (!parsed) return;
-    static const std::vector<std::string_view> functions{"count",    "sum",     "rate",  "per_minute",
-                                                         "per_hour", "per_day", "ratio", "distinct"};
+    static const std::vector<std::string_view> functions{"count",   "sum",   "rate",     "per_minute", "per_hour",
+                                                         "per_day", "ratio", "distinct", "avg"};
     const auto fail = [&](std::uint32_t offset, std::string message) {
       report(node, {offset, std::move(message)}, "bad-value");
     };
@@ -431,17 +469,29 @@ class RuleLoader {
       measured.aggregate.kind = Aggregate::Kind::sum;
       measured.aggregate.number = *field;
       if (name_of(*field).starts_with("cost")) measured.value.unit = Unit::money;
+      measured.value.in_millionths = *field == NumberField::score;
       if (*field == NumberField::latency || *field == NumberField::ttft || *field == NumberField::generation) {
         measured.value.unit = Unit::duration;
       }
     }
     if (function == "sum") return true;
+    if (function == "avg") {
+      measured.value.view = NamedValue::View::mean;
+      return !counts || report_mean_of_count(argument, node);
+    }
     measured.value.view = NamedValue::View::rate;
     measured.value.per = 1s;
     if (function == "per_minute") measured.value.per = 1min;
     if (function == "per_hour") measured.value.per = 1h;
     if (function == "per_day") measured.value.per = 24h;
     return true;
+  }
+
+  bool report_mean_of_count(const Expression& argument, const YamlNode& node) {
+    report(node,
+           {argument.offset, "avg() takes the name of a number field; of how many per time, use per_minute(count())"},
+           "bad-value");
+    return false;
   }
 
   void load_windows() {
@@ -601,12 +651,29 @@ std::optional<Rule> load_rule(const YamlNode& node, const YamlNode* defaults, co
     return std::nullopt;
   }
   const std::size_t errors_before = diagnostics.error_count();
-  RuleMode mode = RuleMode::window;
-  if (const YamlNode* word = node.find("mode")) {
+  const auto expanded = expanded_rule(node, defaults, file, diagnostics);
+  if (!expanded) return std::nullopt;
+  std::optional<Rule> rule =
+      RuleLoader(expanded->node, expanded->has_group_by, file, set, diagnostics).load(expanded->mode);
+  if (diagnostics.error_count() > errors_before) rule.reset();
+  return rule;
+}
+
+std::optional<ExpandedRule> expanded_rule(const YamlNode& node, const YamlNode* defaults, const std::string& file,
+                                          Diagnostics& diagnostics) {
+  ExpandedRule rule{node, RuleMode::window, true};
+  std::optional<YamlNode> preset;
+  if (node.find("preset") != nullptr) {
+    preset = preset_of(node, file, diagnostics);
+    if (!preset) return std::nullopt;
+  }
+  const YamlNode* word = node.find("mode");
+  if (word == nullptr && preset) word = preset->find("mode");
+  if (word != nullptr) {
     if (word->scalar == "event") {
-      mode = RuleMode::event;
+      rule.mode = RuleMode::event;
     } else if (word->scalar == "task") {
-      mode = RuleMode::task;
+      rule.mode = RuleMode::task;
     } else if (word->scalar != "window") {
       diagnostics.error(
           file, word->at, "unknown-word",
@@ -614,9 +681,9 @@ std::optional<Rule> load_rule(const YamlNode& node, const YamlNode* defaults, co
       return std::nullopt;
     }
   }
-  const YamlNode merged = with_defaults(node, defaults, mode);
-  std::optional<Rule> rule = RuleLoader(merged, node.find("group_by") != nullptr, file, set, diagnostics).load(mode);
-  if (diagnostics.error_count() > errors_before) rule.reset();
+  if (preset) inherit(rule.node, *preset, rule.mode, {"labels", "annotations"});
+  rule.has_group_by = rule.node.find("group_by") != nullptr;
+  if (defaults != nullptr) inherit(rule.node, *defaults, rule.mode, {"labels"});
   return rule;
 }
 

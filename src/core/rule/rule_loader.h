@@ -15,6 +15,16 @@ namespace tocsin {
 std::optional<Rule> load_rule(const YamlNode& node, const YamlNode* defaults, const std::string& file, RuleSet& set,
                               Diagnostics& diagnostics);
 
+// A rule as it is in force: with what its preset and its group's defaults add.
+struct ExpandedRule {
+  YamlNode node;
+  RuleMode mode = RuleMode::window;
+  bool has_group_by = false;  // of its own or of its preset's
+};
+// Nothing (with a report) where its mode or preset does not exist. Requires: `node` is a map.
+std::optional<ExpandedRule> expanded_rule(const YamlNode& node, const YamlNode* defaults, const std::string& file,
+                                          Diagnostics& diagnostics);
+
 // Names the keys of `defaults` that no rule has.
 void check_defaults(const YamlNode& defaults, const std::string& file, Diagnostics& diagnostics);
 

@@ -14,7 +14,12 @@ double as_double(Duration duration) {
 // Sums of money and durations are kept in millionths of a dollar or second.
 double scaled(const NamedValue& value, std::int64_t sum) {
   const auto number = static_cast<double>(sum);
-  return value.unit == Unit::plain ? number : number / static_cast<double>(micros_per_unit);
+  return value.unit == Unit::plain && !value.in_millionths ? number : number / static_cast<double>(micros_per_unit);
+}
+
+// What is a figure of each sample, not of time.
+bool is_pooled(const NamedValue& value) {
+  return value.view == NamedValue::View::ratio || value.view == NamedValue::View::mean;
 }
 
 bool is_excluded(RecordTime begin, Duration length, std::span<const Exclusion> exclusions) {
@@ -70,6 +75,9 @@ double figure_of(const NamedValue& value, Aggregate::Kind kind, Totals totals, D
     case NamedValue::View::ratio:
       if (totals.count <= 0) return unknown_number;
       return static_cast<double>(totals.sum) / static_cast<double>(totals.count);
+    case NamedValue::View::mean:
+      if (totals.count <= 0) return unknown_number;
+      return scaled(value, totals.sum) / static_cast<double>(totals.count);
   }
   return unknown_number;
 }
@@ -121,12 +129,12 @@ BaselineFigures baseline_of(const Baseline& baseline, const NamedValue& value, A
       figures.mean = block_sum / n;
       figures.deviation = std::sqrt(std::max(0.0, block_squares / n - figures.mean * figures.mean));
       // The average of ratios would give an hour with one task the weight of one with a hundred.
-      if (value.view == NamedValue::View::ratio) figures.mean = figure_of(value, kind, all.totals, all.counted);
+      if (is_pooled(value)) figures.mean = figure_of(value, kind, all.totals, all.counted);
     }
   } else {
     figures.mean = figure_over(value, kind, all, zero_counts ? all.counted : all.busy, window);
     // A past that nobody has seen reads as zero where empty counts as zero: the floor then speaks for it.
-    if (zero_counts && all.counted == Duration{} && value.view != NamedValue::View::ratio) figures.mean = 0;
+    if (zero_counts && all.counted == Duration{} && !is_pooled(value)) figures.mean = 0;
     figures.blocks = all.counted > Duration{} ? 1 : 0;
   }
   figures.is_warm = figures.blocks >= (has_blocks ? baseline.min_blocks : 0) &&

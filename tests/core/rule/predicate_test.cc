@@ -41,6 +41,33 @@ TEST(Predicate, ComparesTextsWordsAndNumbers) {
   EXPECT_TRUE(holds("tokens_in >= 10 && tokens_in <= 10 && tokens_in == 10 && !(tokens_in < 10)", event));
 }
 
+TEST(Predicate, LooksIntoTexts) {
+  EventFields event = call();
+  event.set(StringField::tool, "db.query_orders");
+  for (const char* text : {R"(starts_with(tool, "db."))", R"(tool.startsWith("db."))", R"(ends_with(tool, "orders"))",
+                           R"(tool.endsWith("orders"))", R"(contains(tool, "query"))", R"(tool.contains("query"))",
+                           R"(matches(tool, "^db\\.[a-z_]+$"))", R"(tool.matches("query"))",
+                           R"(!starts_with(tool, "x") && has(tool))"}) {
+    EXPECT_TRUE(holds(text, event)) << text;
+  }
+  EXPECT_FALSE(holds(R"(starts_with(tool, "query"))", event));
+  EXPECT_FALSE(holds(R"(matches(tool, "^query"))", event));
+  EXPECT_FALSE(holds(R"(!contains(tool, "x"))", call())) << "an absent field is unknown";
+  std::string message;
+  EXPECT_FALSE(compiled(R"(matches(tool, "("))", false, &message));
+  EXPECT_EQ(message, "14: no regular expression of RE2: missing ): (");
+  EXPECT_FALSE(compiled(R"(starts_with(tol, "x"))", false, &message));
+  EXPECT_EQ(message, "12: starts_with() takes the name of a text field (did you mean 'tool'?)");
+  EXPECT_FALSE(compiled(R"(begins(tool, "x"))", false, &message));
+  EXPECT_FALSE(compiled(R"(starts_with(tool))"));
+  EXPECT_FALSE(compiled(R"(starts_with(latency, "1"))"));
+  const auto a = compiled(R"(contains(tool, "a"))");
+  const auto b = compiled(R"(contains(tool, "b"))");
+  const auto c = compiled(R"(starts_with(tool, "a"))");
+  EXPECT_NE(a->canonical(), b->canonical());
+  EXPECT_NE(a->canonical(), c->canonical()) << "rules that ask other things share no slices";
+}
+
 TEST(Predicate, NumbersHaveTheUnitOfTheirField) {
   const EventFields event = call();
   EXPECT_TRUE(holds("latency > 2s && latency < 2s600ms && latency == 2s500ms", event));
