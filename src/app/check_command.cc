@@ -1,21 +1,61 @@
 #include "app/check_command.h"
 
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
 #include <iostream>
+#include <map>
 
 #include "app/config.h"
 #include "app/files.h"
 #include "app/rule_test/rule_test.h"
+#include "base/ascii.h"
 #include "base/yaml_tree.h"
+#include "core/rule/rule_warnings.h"
 
 namespace tocsin {
+
+namespace {
+
+// The line that a diagnostic speaks of; empty where it speaks of the whole file.
+std::string_view line_at(std::string_view text, std::uint32_t line) {
+  for (std::uint32_t i = 1; i < line && !text.empty(); ++i) {
+    const std::size_t end = text.find('\n');
+    text = end == std::string_view::npos ? std::string_view{} : text.substr(end + 1);
+  }
+  return line == 0 ? std::string_view{} : text.substr(0, text.find_first_of("\r\n"));
+}
+
+// The line with what is meant underlined, as compilers show it.
+std::string excerpt(std::string_view line, SourcePosition at) {
+  constexpr std::size_t widest = 160;
+  if (at.column == 0 || line.empty() || line.size() > widest) return {};
+  const bool is_text =
+      std::all_of(line.begin(), line.end(), [](char c) { return c == '\t' || (c >= ' ' && c != 127); });
+  const std::size_t begin = at.column - 1;
+  if (!is_text || begin > line.size()) return {};
+  const auto is_of_word = [](char c) { return is_alnum(c) || c == '_' || c == '.'; };
+  std::size_t end = begin;
+  while (end < line.size() && is_of_word(line[end])) ++end;
+  std::string pad(line.substr(0, begin));
+  std::replace_if(
+      pad.begin(), pad.end(), [](char c) { return c != '\t'; }, ' ');
+  return fmt::format("{:>6} | {}\n{:>6} | {}{}\n", at.line, line, "", pad,
+                     std::string(std::max<std::size_t>(end - begin, 1), '^'));
+}
+
+}  // namespace
 
 int run_check(const CheckOptions& options) {
   Diagnostics diagnostics;
   std::vector<NamedText> rules, patterns;
+  std::map<std::string, std::string> texts;
   std::size_t configs = 0;
   std::size_t tests = 0;
   for (NamedText& file : read_yaml_files(options.paths, diagnostics)) {
     const std::string kind = kind_of(file);
+    texts[file.file] = file.text;
     if (kind == "sanitize") {
       patterns.push_back(std::move(file));
     } else if (kind == "tests") {
@@ -25,17 +65,52 @@ int run_check(const CheckOptions& options) {
       ++configs;
       load_config(file, diagnostics);
     } else {
+      Diagnostics none;
+      const auto root = parse_yaml(file, none);
+      if (root && root->find("tests") != nullptr) load_rule_tests(file, diagnostics);
       rules.push_back(std::move(file));  // what can't be parsed is reported there
     }
   }
   std::shared_ptr<const RuleSet> set;
   if (!rules.empty()) set = load_rules(rules, diagnostics);
+  if (set) warn_about(*set, diagnostics);
   if (!patterns.empty()) load_patterns(patterns, diagnostics);
-  for (const Diagnostic& diagnostic : diagnostics.sorted()) std::cout << to_text(diagnostic) << '\n';
+  const RuleCost cost = set ? cost_of(*set) : RuleCost{};
+  const std::size_t files = rules.size() + patterns.size() + configs + tests;
+
   const bool failed = diagnostics.has_errors() || (options.strict && diagnostics.warning_count() > 0);
-  std::cerr << rules.size() + patterns.size() + configs + tests << " files";
+  if (options.output == "json") {
+    nlohmann::ordered_json list = nlohmann::ordered_json::array();
+    for (const Diagnostic& one : diagnostics.sorted()) {
+      list.push_back({{"file", one.file},
+                      {"line", one.at.line},
+                      {"column", one.at.column},
+                      {"severity", one.severity == Severity::error ? "error" : "warning"},
+                      {"code", one.code},
+                      {"message", one.message}});
+    }
+    const nlohmann::ordered_json all{{"diagnostics", list},
+                                     {"files", files},
+                                     {"rules", set ? set->rules.size() : 0},
+                                     {"specs", set ? set->specs.size() : 0},
+                                     {"errors", diagnostics.error_count()},
+                                     {"warnings", diagnostics.warning_count()},
+                                     {"most_series", cost.series},
+                                     {"most_bytes", cost.bytes}};
+    std::cout << all.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << '\n';
+    return failed ? 1 : 0;
+  }
+  for (const Diagnostic& diagnostic : diagnostics.sorted()) {
+    std::cout << to_text(diagnostic) << std::endl;  // before its line, which goes to people
+    std::cerr << excerpt(line_at(texts[diagnostic.file], diagnostic.at.line), diagnostic.at);
+  }
+  std::cerr << files << " files";
   if (set) std::cerr << ", " << set->rules.size() << " rules, " << set->specs.size() << " specs";
   if (set && set->prices) std::cerr << ", " << set->prices->size() << " prices";
+  if (cost.series > 0) {
+    std::cerr << fmt::format(", at most {} series in {:.0f} MB (max_series)", cost.series,
+                             static_cast<double>(cost.bytes) / 1e6);
+  }
   std::cerr << ": " << diagnostics.error_count() << " errors, " << diagnostics.warning_count() << " warnings\n";
   return failed ? 1 : 0;
 }

@@ -9,7 +9,8 @@ namespace tocsin {
 
 struct CheckOptions {
   std::vector<std::string> paths;
-  bool strict = false;  // warnings count as mistakes
+  bool strict = false;          // warnings count as mistakes
+  std::string output = "text";  // or json: one object with all diagnostics
 };
 
 int run_check(const CheckOptions& options);

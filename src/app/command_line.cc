@@ -107,6 +107,7 @@ int run_command_line(int argc, char** argv) {
   CheckOptions check;
   command = app.add_subcommand("check", "every mistake of rule, spec, pattern and configuration files");
   command->add_flag("--strict", check.strict, "exit status 1 for warnings as well");
+  add_output(*command, check.output);
   command->add_option("PATH", check.paths, "files and folders")->required();
   command->callback([&] { status = run_check(check); });
 

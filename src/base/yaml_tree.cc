@@ -154,11 +154,20 @@ YamlReader::YamlReader(const YamlNode& node, std::string_view file, std::string_
   if (!is_map_) error_here("wrong-type", what_ + " must be a map of keys and values");
 }
 
+namespace {
+
+std::string with_article(const std::string& what) {
+  constexpr std::string_view vowels = "aeio";
+  return (vowels.find(what.empty() ? 'x' : what.front()) == std::string_view::npos ? "a " : "an ") + what;
+}
+
+}  // namespace
+
 YamlReader::~YamlReader() {
   for (const YamlNode& key : node_.keys) {
     if (std::find(asked_.begin(), asked_.end(), key.scalar) != asked_.end()) continue;
     diagnostics_.error(file_, key.at, "unknown-key",
-                       "'" + key.scalar + "' is no key of a " + what_ + did_you_mean(key.scalar, asked_));
+                       "'" + key.scalar + "' is no key of " + with_article(what_) + did_you_mean(key.scalar, asked_));
   }
 }
 
@@ -177,8 +186,12 @@ void YamlReader::error_here(std::string_view code, std::string message) {
 }
 
 void YamlReader::require(std::string_view key) {
-  if (is_map_ && node_.find(key) == nullptr) {
-    error_here("missing-key", "a " + what_ + " needs '" + std::string(key) + "'");
+  if (!is_map_) return;
+  const YamlNode* const found = node_.find(key);
+  if (found == nullptr) {
+    error_here("missing-key", with_article(what_) + " needs '" + std::string(key) + "'");
+  } else if (found->kind == YamlNode::Kind::null) {
+    error(*found, "missing-value", "'" + std::string(key) + "' has no value; write one behind it");
   }
 }
 

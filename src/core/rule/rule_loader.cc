@@ -148,6 +148,7 @@ class RuleLoader {
     rule_.at = node_.at;
     reader_.find("mode");
     reader_.find("preset");
+    report_keys_of_other_modes();
     reader_.require("alert");
     rule_.name = reader_.text("alert").value_or("");
     check_name();
@@ -192,6 +193,21 @@ class RuleLoader {
     return parsed;
   }
 
+  void report_keys_of_other_modes() {
+    for (const YamlNode& key : node_.keys) {
+      const auto known = std::find_if(std::begin(rule_keys), std::end(rule_keys),
+                                      [&](const RuleKey& candidate) { return candidate.name == key.scalar; });
+      if (known == std::end(rule_keys) || has_key(*known, rule_.mode)) continue;
+      std::string modes;
+      for (const auto& [has, name] :
+           {std::pair(known->window, "window"), std::pair(known->event, "event"), std::pair(known->task, "task")}) {
+        if (has) modes += std::string(modes.empty() ? "" : " and ") + name;
+      }
+      reader_.find(key.scalar);
+      reader_.error(key, "other-mode", "'" + key.scalar + "' exists only in rules with mode: " + modes);
+    }
+  }
+
   void check_name() {
     const bool fits = !rule_.name.empty() && rule_.name.size() <= 100 &&
                       std::all_of(rule_.name.begin(), rule_.name.end(), [](char c) {
@@ -211,6 +227,10 @@ class RuleLoader {
       return list;
     }
     for (const YamlNode& item : node->items) {
+      if (!item.is_scalar()) {
+        reader_.error(item, "wrong-type", "the name of a field is needed here");
+        continue;
+      }
       GroupField field;
       if (item.scalar == "secret.pattern" && rule_.mode == RuleMode::event) {
         // no field of the event
@@ -265,6 +285,8 @@ class RuleLoader {
         YamlReader halt(item, file_, "action", diagnostics_);
         const auto scope = halt.choice("halt", {"task", "agent"});
         if (scope) rule_.actions.halt = *scope == 0 ? HaltScope::task : HaltScope::agent;
+      } else if (!item.is_scalar()) {
+        reader_.error(item, "wrong-type", "an action such as page or {halt: task} is needed here");
       } else if (item.scalar == "page") {
         rule_.actions.page = true;
       } else if (item.scalar == "investigate") {
@@ -388,9 +410,11 @@ class RuleLoader {
   void load_values() {
     const YamlNode* one = reader_.find("value");
     const YamlNode* many = reader_.find("values");
-    if ((one == nullptr) == (many == nullptr)) {
-      reader_.error_here("missing-key", "a rule needs one of 'value' and 'values'");
-      return;
+    if (one == nullptr && many == nullptr) {
+      return reader_.error_here("missing-key", "a rule needs one of 'value' and 'values'");
+    }
+    if (one != nullptr && many != nullptr) {
+      return reader_.error(*many, "repeated-key", "a rule has 'value' or 'values'; keep one");
     }
     if (one != nullptr) {
       load_value("value", *one);

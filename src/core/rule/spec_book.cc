@@ -1,5 +1,7 @@
 #include "core/rule/spec_book.h"
 
+#include <algorithm>
+
 namespace tocsin {
 
 namespace {
@@ -31,6 +33,12 @@ const Spec* SpecBook::find(std::string_view name, std::string_view version) cons
   auto found = specs_.find(std::pair(std::string(name), std::string(version)));
   if (found == specs_.end()) found = specs_.find(std::pair(std::string(name), std::string{}));
   return found == specs_.end() ? nullptr : &found->second;
+}
+
+bool SpecBook::declares(SpecBound bound) const {
+  return std::any_of(specs_.begin(), specs_.end(), [bound](const auto& entry) {
+    return entry.second.bounds[static_cast<std::size_t>(bound)].has_value();
+  });
 }
 
 std::optional<double> SpecBook::bound(std::string_view name, std::string_view version, SpecBound bound) const {

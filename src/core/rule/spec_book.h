@@ -44,6 +44,9 @@ class SpecBook {
 
   std::optional<double> bound(std::string_view name, std::string_view version, SpecBound bound) const;
 
+  // Whether any spec declares it.
+  bool declares(SpecBound bound) const;
+
   std::size_t size() const { return specs_.size(); }
   const std::map<std::pair<std::string, std::string>, Spec>& all() const { return specs_; }
 

@@ -139,7 +139,7 @@ groups: []
       {R"y(groups:
 - name: g
   rules:
-  - {alert: A, from: step, value: avg(cost), window: 5m, when: value > 1}
+  - {alert: A, from: step, value: p95(cost), window: 5m, when: value > 1}
 )y",
        "4:35: bad-value"},
       {R"y(groups:
@@ -465,7 +465,7 @@ groups: []
   rules:
   - {alert: A, mode: task, when: elapsed > 5m, window: 5m}
 )y",
-       "4:48: unknown-key"},
+       "4:48: other-mode"},
       {R"y(groups:
 - name: g
   rules:
@@ -477,7 +477,7 @@ groups: []
   rules:
   - {alert: A, mode: event, when: value > 1}
 )y",
-       "4:29: unknown-key"},
+       "4:29: other-mode"},
       {R"y(groups:
 - name: g
   rules:

@@ -1,0 +1,1112 @@
+// Files with mistakes, each with everything that is said of it. What people write wrong, and what somebody writes
+// on purpose: the text of a message is a part of the program, so a change of one shows here.
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/rule/rule_set.h"
+#include "core/sanitize/pattern_library.h"
+
+namespace tocsin {
+namespace {
+
+struct Broken {
+  std::string name;
+  std::string text;
+  std::string expected;  // one line a mistake, by place
+};
+
+std::string rule(const std::string& keys) {
+  return "groups:\n- name: g\n  rules:\n  - {" + keys + "}\n";
+}
+std::string window_rule_with(const std::string& keys) {
+  return rule("alert: A, from: step, value: count(), window: 5m, when: value > 1, " + keys);
+}
+std::string when(const std::string& condition) {
+  return rule("alert: A, from: step, value: count(), window: 5m, when: '" + condition + "'");
+}
+std::string times(std::size_t count, std::string_view text) {
+  std::string all;
+  for (std::size_t i = 0; i < count; ++i) all += text;
+  return all;
+}
+std::string task_rules(int count) {
+  std::string all = "groups:\n- name: g\n  rules:\n";
+  for (int i = 0; i < count; ++i) all += "  - {alert: T" + std::to_string(i) + ", mode: task, when: elapsed > 5m}\n";
+  return all;
+}
+
+std::string complaints(const std::string& text) {
+  Diagnostics diagnostics;
+  const std::vector<NamedText> files{{"f", text}};
+  const bool is_loaded = text.starts_with("sanitize:") ? load_patterns(files, diagnostics) != nullptr
+                                                       : load_rules(files, diagnostics) != nullptr;
+  EXPECT_FALSE(is_loaded);
+  std::string all;
+  for (const Diagnostic& one : diagnostics.sorted()) {
+    const std::string line = to_text(one);
+    const std::size_t begin = one.at.line > 0 ? std::string_view("f:").size() : std::string_view("f: ").size();
+    all += (all.empty() ? "" : "\n") + line.substr(begin);
+  }
+  return all;
+}
+
+void expect_what_is_said(const std::vector<Broken>& files) {
+  for (const Broken& file : files) EXPECT_EQ(complaints(file.text), file.expected) << file.name;
+}
+
+std::vector<Broken> whole_files() {
+  return {
+      {"empty file", "", "wrong-type: rule file must be a map of keys and values"},
+      {"a comment alone", "# rules, some day\n", "wrong-type: rule file must be a map of keys and values"},
+      {"a text", "page me when it is slow\n", "1:1: wrong-type: rule file must be a map of keys and values"},
+      {"a list", "- alert: A\n", "1:1: wrong-type: rule file must be a map of keys and values"},
+      {"an empty map", "{}\n",
+       "1:1: empty-file: this file has neither 'groups' (rules) nor 'specs' nor 'prices' nor 'names'"},
+      {"null", "~\n", "1:1: wrong-type: rule file must be a map of keys and values"},
+      {"two documents", R"y(groups: []
+---
+groups: []
+)y",
+       "many-documents: one YAML document a file; split this at '---'"},
+      {"misspelt top-level key", "group: []\n",
+       "1:1: unknown-key: 'group' is no key of a rule file (did you mean 'groups'?)"},
+      {"rules without a group", R"y(rules:
+- alert: A
+)y",
+       "1:1: unknown-key: 'rules' is no key of a rule file"},
+      {"groups is a map", "groups: {name: g}\n", "1:9: wrong-type: a list is needed here"},
+      {"a group is a text", R"y(groups:
+- agents
+)y",
+       "2:3: wrong-type: group must be a map of keys and values"},
+      {"a group without name and rules", R"y(groups:
+- {}
+)y",
+       "2:3: missing-key: a group needs 'name'\n"
+       "2:3: missing-key: a group needs 'rules'"},
+      {"a group with keys of Prometheus", R"y(groups:
+- name: g
+  interval: 1m
+  rules: []
+)y",
+       "3:3: unknown-key: 'interval' is no key of a group"},
+      {"rules is a map", R"y(groups:
+- name: g
+  rules: {alert: A}
+)y",
+       "3:10: wrong-type: 'rules' must be a list"},
+      {"a rule is a text", R"y(groups:
+- name: g
+  rules:
+  - CostSpike
+)y",
+       "4:5: wrong-type: a rule must be a map of keys and values"},
+      {"defaults is a list", R"y(groups:
+- name: g
+  defaults: [page]
+  rules: []
+)y",
+       "3:13: wrong-type: 'defaults' must be a map of keys and values"},
+      {"misspelt default", R"y(groups:
+- name: g
+  defaults: {group-by: [agent]}
+  rules: []
+)y",
+       "3:14: unknown-key: 'group-by' is no key of a rule (did you mean 'group_by'?)"},
+      {"repeated keys at the top", R"y(groups: []
+groups: []
+)y",
+       "2:1: repeated-key: 'groups' stands twice in this map; keep one"},
+      {"repeated keys in a rule", R"y(groups:
+- name: g
+  rules:
+  - alert: A
+    from: step
+    value: count()
+    window: 5m
+    when: value > 1
+    window: 10m
+)y",
+       "9:5: repeated-key: 'window' stands twice in this map; keep one"},
+      {"repeated labels", R"y(groups:
+- name: g
+  rules:
+  - alert: A
+    from: step
+    value: count()
+    window: 5m
+    when: value > 1
+    labels: {team: a, team: b}
+)y",
+       "9:23: repeated-key: 'team' stands twice in this map; keep one"},
+  };
+}
+
+std::vector<Broken> hostile_files() {
+  return {
+      {"cut off inside a rule", R"y(groups:
+- name: g
+  rules:
+  - {alert: A, from: step, val)y",
+       "4:1: syntax: end of map flow not found"},
+      {"cut off inside a quote", R"y(groups:
+- name: g
+  rules:
+  - alert: A
+    annotations: {summary: "{{agent}} spe)y",
+       "5:42: syntax: illegal EOF in scalar"},
+      {"cut off after a key", R"y(groups:
+- name: g
+  rules:
+  - alert: A
+    from)y",
+       "4:5: missing-key: a rule needs one of 'value' and 'values'\n"
+       "4:5: missing-key: a rule needs 'window'\n"
+       "4:5: missing-key: a rule needs 'when'\n"
+       "5:5: missing-value: 'from' has no value; write one behind it"},
+      {"an empty condition", "groups:\n- name: g\n  rules:\n  - {alert: A, mode: task, when: }\n",
+       "4:34: missing-value: 'when' has no value; write one behind it"},
+      {"an empty window",
+       "groups:\n- name: g\n  rules:\n  - {alert: A, from: step, value: count(), window: , when: value > 1}\n",
+       "4:52: missing-value: 'window' has no value; write one behind it"},
+      {"tab as indentation", R"y(groups:
+	- name: g
+	  rules: []
+)y",
+       "2:2: syntax: illegal block entry"},
+      {"tab before a key", R"y(groups:
+- name: g
+	rules: []
+)y",
+       "3:1: syntax: illegal tab when looking for indentation"},
+      {"bad indentation", R"y(groups:
+- name: g
+   rules: []
+)y",
+       "3:9: syntax: illegal map value"},
+      {"a colon too many", R"y(groups:
+- name: g
+  rules:
+  - alert: A: B
+)y",
+       "4:13: syntax: illegal map value"},
+      {"binary bytes",
+       std::string("\x00\x01\x02\x7f\x00\x1b"
+                   "ELF\x00\x00",
+                   11),
+       "1:1: wrong-type: rule file must be a map of keys and values"},
+      {"an escape that YAML does not know", R"y(groups:
+- name: "g\q"
+  rules: []
+)y",
+       "2:13: syntax: unknown escape character: q"},
+      {"a NUL in a name", rule(R"y(alert: "A\0B", from: step, value: count(), window: 5m, when: value > 1)y"),
+       "4:13: bad-name: an alert's name has letters, digits and '_' only"},
+      {"an alias bomb", R"y(a: &a [x, x, x, x, x, x, x, x]
+b: &b [*a, *a, *a, *a, *a, *a, *a, *a]
+c: &c [*b, *b, *b, *b, *b, *b, *b, *b]
+groups: [*c, *c, *c]
+)y",
+       "2:8: syntax: aliases are not allowed here; write the value out"},
+      {"a merge key", R"y(groups:
+- name: g
+  rules:
+  - &a {alert: A, from: step, value: count(), window: 5m, when: value > 1}
+  - {<<: *a, alert: B}
+)y",
+       "5:10: syntax: aliases are not allowed here; write the value out"},
+      {"an alias of itself", "groups: &g [*g]\n", "1:13: syntax: aliases are not allowed here; write the value out"},
+      {"20,000 nested lists", "groups: " + std::string(20'000, '['), "1:41: syntax: the file is nested too deeply"},
+      {"20,000 nested maps", times(20'000, "{a: "), "1:253: syntax: the file is nested too deeply"},
+      {"20,000 nested block lists", times(20'000, "- "), "1:129: syntax: the file is nested too deeply"},
+      {"20,000 nested parentheses", when(std::string(20'000, '(') + "value > 1" + std::string(20'000, ')')),
+       "4:63: bad-expression: this expression is longer than 4 KiB"},
+      {"2,000 nested parentheses", when(std::string(2'000, '(') + "value" + std::string(2'000, ')')),
+       "4:127: bad-expression: this expression is nested too deeply"},
+      {"4,000 negations", when(std::string(4'000, '!')),
+       "4:128: bad-expression: this expression is nested too deeply"},
+      {"4,000 minus signs", when(std::string(4'000, '-') + "1"),
+       "4:128: bad-expression: this expression is nested too deeply"},
+      {"1,000 nested calls", when(times(1'000, "min(")),
+       "4:322: bad-expression: this expression is nested too deeply"},
+      {"a number of 400 digits", when("value > " + std::string(400, '9')),
+       "4:71: bad-expression: this is not a number"},
+      {"200,001 values", "groups: [" + times(200'000, "x,") + "x]",
+       "1:400004: syntax: the file holds too many values"},
+      {"more than 4 MiB", std::string((4U << 20) + 1, '#'), "too-large: the file has more than 4 MiB; split it"},
+      {"a key that is a list", "[groups]: 1\n", "1:1: syntax: a key must be a plain word"},
+      {"a key that is a map", R"y(groups:
+- {{name: g}: g}
+)y",
+       "2:4: syntax: a key must be a plain word"},
+      {"a key of 200 letters", std::string(200, 'x') + ": 1",
+       "1:1: unknown-key: '" + std::string(200, 'x') + "' is no key of a rule file"},
+      {"a name of 300 letters",
+       rule("alert: " + std::string(300, 'A') + ", from: step, value: count(), window: 5m, when: value > 1"),
+       "4:13: bad-name: an alert's name has letters, digits and '_' only"},
+      {"33 rules on tasks", task_rules(33),
+       "36:5: too-many: there are 32 rules with mode: task already, which is the limit"},
+  };
+}
+
+std::vector<Broken> names_and_keys() {
+  return {
+      {"no alert", rule("from: step, value: count(), window: 5m, when: value > 1"),
+       "4:5: missing-key: a rule needs 'alert'"},
+      {"no name", rule("alert: '', from: step, value: count(), window: 5m, when: value > 1"),
+       "4:13: bad-name: an alert's name has letters, digits and '_' only"},
+      {"a name with a blank", rule("alert: Cost spike, from: step, value: count(), window: 5m, when: value > 1"),
+       "4:13: bad-name: an alert's name has letters, digits and '_' only"},
+      {"a name with a dot", rule("alert: cost.spike, from: step, value: count(), window: 5m, when: value > 1"),
+       "4:13: bad-name: an alert's name has letters, digits and '_' only"},
+      {"a name that is a list", rule("alert: [A], from: step, value: count(), window: 5m, when: value > 1"),
+       "4:13: wrong-type: 'alert' must be text\n"
+       "4:13: bad-name: an alert's name has letters, digits and '_' only"},
+      {"a repeated name", R"y(groups:
+- name: one
+  rules:
+  - {alert: A, mode: task, when: elapsed > 5m}
+- name: two
+  rules:
+  - {alert: A, mode: event, where: has(error_type)}
+)y",
+       "7:5: repeated-name: alert 'A' exists already (f:4); names are unique over all files"},
+      {"a preset that is none", rule("preset: cost_spkie"),
+       "4:14: unknown-preset: there is no preset 'cost_spkie' (did you mean 'cost_spike'?); `tocsin expand "
+       "--presets` prints them all"},
+      {"a preset with a key of another mode", rule("preset: secret_leak, window: 5m"),
+       "4:27: other-mode: 'window' exists only in rules with mode: window"},
+      {"a preset that is a list", rule("preset: [cost_spike]"),
+       "4:14: unknown-preset: there is no preset ''; `tocsin expand --presets` prints them all"},
+      {"a misspelt mode", rule("alert: A, mode: events, where: has(error_type)"),
+       "4:22: unknown-word: 'mode' must be window, event or task (did you mean 'event'?)"},
+      {"a mode that is a list", rule("alert: A, mode: [event], where: has(error_type)"),
+       "4:22: unknown-word: 'mode' must be window, event or task"},
+      {"a misspelt key", window_rule_with("min_sample: 10"),
+       "4:73: unknown-key: 'min_sample' is no key of a rule (did you mean 'min_samples'?)"},
+      {"a key of Prometheus", window_rule_with("expr: rate(cost) > 5"),
+       "4:73: unknown-key: 'expr' is no key of a rule"},
+      {"a key in camel case", window_rule_with("keepFiringFor: 5m"),
+       "4:73: unknown-key: 'keepFiringFor' is no key of a rule (did you mean 'keep_firing_for'?)"},
+      {"a rule without anything", rule("alert: A"),
+       "4:5: missing-key: a rule needs 'from'\n"
+       "4:5: missing-key: a rule needs one of 'value' and 'values'\n"
+       "4:5: missing-key: a rule needs 'window'\n"
+       "4:5: missing-key: a rule needs 'when'"},
+      {"window in a rule on tasks", rule("alert: A, mode: task, when: elapsed > 5m, window: 5m"),
+       "4:48: other-mode: 'window' exists only in rules with mode: window"},
+      {"where in a rule on tasks", rule(R"y(alert: A, mode: task, when: elapsed > 5m, where: 'agent == "a"')y"),
+       "4:48: other-mode: 'where' exists only in rules with mode: window and event"},
+      {"when in a rule on events", rule("alert: A, mode: event, when: value > 1"),
+       "4:29: other-mode: 'when' exists only in rules with mode: window and task"},
+      {"expire in a window rule", window_rule_with("expire: 1h"),
+       "4:73: other-mode: 'expire' exists only in rules with mode: task"},
+      {"page_by in a window rule", window_rule_with("page_by: [agent]"),
+       "4:73: other-mode: 'page_by' exists only in rules with mode: task"},
+  };
+}
+
+std::vector<Broken> measures() {
+  return {
+      {"no from", rule("alert: A, value: count(), window: 5m, when: value > 1"),
+       "4:5: missing-key: a rule needs 'from'"},
+      {"an event type that is none", rule("alert: A, from: tool_call, value: count(), window: 5m, when: value > 1"),
+       "4:22: unknown-word: 'from' must be task.started, task.heartbeat, task.paused, task.resumed, task.finished, "
+       "step, tool.call, session.started, session.finished, system, review, eval.result or spec.gap (did you mean "
+       "'tool.call'?)"},
+      {"two event types", rule("alert: A, from: [step, tool.call], value: count(), window: 5m, when: value > 1"),
+       "4:22: unknown-word: 'from' must be task.started, task.heartbeat, task.paused, task.resumed, task.finished, "
+       "step, tool.call, session.started, session.finished, system, review, eval.result or spec.gap"},
+      {"neither value nor values", rule("alert: A, from: step, window: 5m, when: value > 1"),
+       "4:5: missing-key: a rule needs one of 'value' and 'values'"},
+      {"both value and values",
+       rule("alert: A, from: step, value: count(), values: {n: count()}, window: 5m, when: value > 1"),
+       "4:52: repeated-key: a rule has 'value' or 'values'; keep one"},
+      {"values without any", rule("alert: A, from: step, values: {}, window: 5m, when: value > 1"),
+       "4:36: wrong-type: 'values' must be a map of one to eight names to what they measure"},
+      {"nine values",
+       rule("alert: A, from: step, values: {a: count(), b: count(), c: count(), d: count(), e: count(), f: count(), "
+            "g: count(), h: count(), i: count()}, window: 5m, when: a > 1"),
+       "4:36: wrong-type: 'values' must be a map of one to eight names to what they measure"},
+      {"a value that is a list", rule("alert: A, from: step, value: [count()], window: 5m, when: value > 1"),
+       "4:35: wrong-type: an expression is needed here"},
+      {"value: a field alone", rule("alert: A, from: step, window: 5m, value: 'cost', when: 'value > 1'"),
+       "4:48: bad-value: a measure is needed here, such as count(), per_hour(cost) or ratio(...)"},
+      {"value: an unknown function",
+       rule("alert: A, from: step, window: 5m, value: 'p95(latency)', when: 'value > 1'"),
+       "4:48: bad-value: 'p95' measures nothing"},
+      {"value: a misspelt function", rule("alert: A, from: step, window: 5m, value: 'cuont()', when: 'value > 1'"),
+       "4:48: bad-value: 'cuont' measures nothing"},
+      {"value: count of a field", rule("alert: A, from: step, window: 5m, value: 'count(cost)', when: 'value > 1'"),
+       "4:48: bad-value: count() takes nothing; use where: to select events"},
+      {"value: sum of two",
+       rule("alert: A, from: step, window: 5m, value: 'sum(cost, tokens_in)', when: 'value > 1'"),
+       "4:48: bad-value: sum() takes one argument"},
+      {"value: sum of a misspelt field",
+       rule("alert: A, from: step, window: 5m, value: 'sum(latancy)', when: 'value > 1'"),
+       "4:52: bad-value: sum() takes the name of a number field (did you mean 'latency'?)"},
+      {"value: sum of a text", rule("alert: A, from: step, window: 5m, value: 'sum(agent)', when: 'value > 1'"),
+       "4:52: bad-value: sum() takes the name of a number field"},
+      {"value: ratio of a word", rule("alert: A, from: step, window: 5m, value: 'ratio(outcome)', when: 'value > 1'"),
+       "4:54: bad-value: 'outcome' is no condition; compare it, or write has(outcome)"},
+      {"value: ratio with a word that outcome has not",
+       rule(R"y(alert: A, from: step, window: 5m, value: 'ratio(outcome == "error")', when: 'value > 1')y"),
+       "4:65: bad-value: 'error' is no value of outcome"},
+      {"value: ratio with a misspelt field",
+       rule(R"y(alert: A, from: step, window: 5m, value: 'ratio(outcom == "errored")', when: 'value > 1')y"),
+       "4:54: bad-value: 'outcom' is no field of an event (did you mean 'outcome'?)"},
+      {"value: distinct of a number",
+       rule("alert: A, from: step, window: 5m, value: 'distinct(cost)', when: 'value > 1'"),
+       "4:57: bad-value: distinct() takes the name of a text field"},
+      {"value: distinct of a misspelt field",
+       rule("alert: A, from: step, window: 5m, value: 'distinct(corelation_id)', when: 'value > 1'"),
+       "4:57: bad-value: distinct() takes the name of a text field (did you mean 'correlation_id'?)"},
+      {"value: the mean of a count",
+       rule("alert: A, from: step, window: 5m, value: 'avg(count())', when: 'value > 1'"),
+       "4:52: bad-value: avg() takes the name of a number field; of how many per time, use per_minute(count())"},
+      {"value: the mean of a text", rule("alert: A, from: step, window: 5m, value: 'avg(tool)', when: 'value > 1'"),
+       "4:52: bad-value: avg() takes the name of a number field"},
+      {"value: a comparison", rule("alert: A, from: step, window: 5m, value: 'count() > 5', when: 'value > 1'"),
+       "4:56: bad-value: a measure is needed here, such as count(), per_hour(cost) or ratio(...)"},
+      {"value: a measure without its bracket",
+       rule("alert: A, from: step, window: 5m, value: 'sum(cost', when: 'value > 1'"),
+       "4:56: bad-expression: ',' or ')' is missing here"},
+      {"distinct over three hours", rule("alert: A, from: step, value: distinct(tool), window: 3h, when: value > 1"),
+       "4:5: long-distinct: distinct(...) is kept for an hour; this rule's window is longer"},
+  };
+}
+
+std::vector<Broken> durations() {
+  return {
+      {"no window", rule("alert: A, from: step, value: count(), when: value > 1"),
+       "4:5: missing-key: a rule needs 'window'"},
+      {"a window without a unit", rule("alert: A, from: step, value: count(), window: 5, when: value > 1"),
+       "4:52: bad-duration: 'window' must be a duration such as 30s, 15m, 1h30m or 7d"},
+      {"a window in words", rule("alert: A, from: step, value: count(), window: 5 minutes, when: value > 1"),
+       "4:52: bad-duration: 'window' must be a duration such as 30s, 15m, 1h30m or 7d"},
+      {"a window of seconds", rule("alert: A, from: step, value: count(), window: 30s, when: value > 1"),
+       "4:52: out-of-range: 'window' must lie between 1m and 1d"},
+      {"a window of a minute and a half", rule("alert: A, from: step, value: count(), window: 90s, when: value > 1"),
+       "4:52: bad-window: a window is a number of whole minutes, above 1h of whole quarters"},
+      {"a window with a fraction", rule("alert: A, from: step, value: count(), window: 1.5h, when: value > 1"),
+       "4:52: bad-duration: 'window' must be a duration such as 30s, 15m, 1h30m or 7d"},
+      {"a window with a capital unit", rule("alert: A, from: step, value: count(), window: 5M, when: value > 1"),
+       "4:52: bad-duration: 'window' must be a duration such as 30s, 15m, 1h30m or 7d"},
+      {"a window of 70 minutes", rule("alert: A, from: step, value: count(), window: 70m, when: value > 1"),
+       "4:52: bad-window: a window is a number of whole minutes, above 1h of whole quarters"},
+      {"a window of ten days", rule("alert: A, from: step, value: count(), window: 10d, when: value > 1"),
+       "4:52: out-of-range: 'window' must lie between 1m and 1d"},
+      {"a window with an open end", rule("alert: A, from: step, value: count(), window: 15m.., when: value > 1"),
+       "4:52: bad-window: a growing window runs between two of 15m 30m 1h 3h 6h 12h 24h, as 15m..24h"},
+      {"a window that grows between odd lengths",
+       rule("alert: A, from: step, value: count(), window: 10m..2h, when: value > 1"),
+       "4:52: bad-window: a growing window runs between two of 15m 30m 1h 3h 6h 12h 24h, as 15m..24h"},
+      {"a window that shrinks", rule("alert: A, from: step, value: count(), window: 24h..15m, when: value > 1"),
+       "4:52: bad-window: a growing window runs between two of 15m 30m 1h 3h 6h 12h 24h, as 15m..24h"},
+      {"for: soon", window_rule_with("for: soon"),
+       "4:78: bad-duration: 'for' must be a duration such as 30s, 15m, 1h30m or 7d"},
+      {"for without a unit", window_rule_with("for: 300"),
+       "4:78: bad-duration: 'for' must be a duration such as 30s, 15m, 1h30m or 7d"},
+      {"for of a year", window_rule_with("for: 365d"), "4:78: out-of-range: 'for' must lie between 0s and 30d"},
+      {"units in the wrong order", window_rule_with("keep_firing_for: 30m1h"),
+       "4:90: bad-duration: 'keep_firing_for' must be a duration such as 30s, 15m, 1h30m or 7d"},
+      {"learn_after of seconds", window_rule_with("learn_after: 5s"),
+       "4:86: out-of-range: 'learn_after' must lie between 1m and 30d"},
+      {"no_data with another word", window_rule_with("no_data: ignore"),
+       "4:82: unknown-word: 'no_data' must be hold, resolve or fire"},
+      {"no_data_after of seconds", window_rule_with("no_data_after: 30s"),
+       "4:88: out-of-range: 'no_data_after' must lie between 1m and 30d"},
+      {"confidence in percent", window_rule_with("confidence: 99"),
+       "4:85: out-of-range: 'confidence' must lie between 0.5 and 0.999999"},
+      {"confidence with a sign", window_rule_with("confidence: 99%"),
+       "4:85: wrong-type: 'confidence' must be a number"},
+      {"max_series with an exponent", window_rule_with("max_series: 1e6"),
+       "4:85: wrong-type: 'max_series' must be a whole number"},
+      {"min_samples with a fraction", window_rule_with("min_samples: 10.5"),
+       "4:86: wrong-type: 'min_samples' must be a whole number"},
+      {"min_samples below nothing", window_rule_with("min_samples: -1"),
+       "4:86: out-of-range: 'min_samples' must lie between 0 and 1000000000"},
+  };
+}
+
+std::vector<Broken> baselines() {
+  return {
+      {"baseline: 24h", window_rule_with("baseline: 24h"),
+       "4:83: wrong-type: baseline must be a map of keys and values"},
+      {"a baseline without range", window_rule_with("baseline: {block: 1h}"),
+       "4:83: missing-key: a baseline needs 'range'"},
+      {"a misspelt key of a baseline", window_rule_with("baseline: {range: 24h, minblocks: 6}"),
+       "4:96: unknown-key: 'minblocks' is no key of a baseline (did you mean 'min_blocks'?)"},
+      {"a block that does not divide the range", window_rule_with("baseline: {range: 24h, block: 7h}"),
+       "4:103: bad-block: a block is whole quarters of an hour, and divides the range"},
+      {"a range of 80 minutes", window_rule_with("baseline: {range: 80m}"),
+       "4:91: bad-range: a range is whole quarters of an hour"},
+      {"a range of a month", window_rule_with("baseline: {range: 30d}"),
+       "4:91: out-of-range: 'range' must lie between 1h and 7d"},
+      {"a statistic that is none", window_rule_with("baseline: {range: 24h, stat: median}"),
+       "4:102: unknown-word: 'stat' must be mean (did you mean 'mean'?)"},
+      {"empty with another word", window_rule_with("baseline: {range: 24h, empty: ignore}"),
+       "4:103: unknown-word: 'empty' must be skip or zero"},
+      {"an unknown declared bound", window_rule_with("baseline: {range: 24h, declared: spec.cost.hourly}"),
+       "4:106: unknown-bound: 'spec.cost.hourly' is no bound of a spec"},
+      {"reset_on with a field that is no version", window_rule_with("baseline: {range: 24h, reset_on: [agent]}"),
+       "4:106: unknown-field: 'agent' can't reset a baseline; use agent_version, spec, spec_version, model or "
+       "model_version"},
+      {"reset_on with a misspelt field", window_rule_with("baseline: {range: 24h, reset_on: [spec_versoin]}"),
+       "4:106: unknown-field: 'spec_versoin' can't reset a baseline; use agent_version, spec, spec_version, model or "
+       "model_version"},
+      {"a floor below nothing", window_rule_with("baseline: {range: 24h, floor: -1}"),
+       "4:103: out-of-range: 'floor' must lie between 0 and 1e+12"},
+      {"no blocks at all", window_rule_with("baseline: {range: 24h, block: 1h, min_blocks: 0}"),
+       "4:119: out-of-range: 'min_blocks' must lie between 1 and 1000"},
+      {"more than a week back",
+       rule("alert: A, from: step, value: count(), window: 24h, when: value > 1, baseline: {range: 168h}"),
+       "4:5: too-far-back: the window and the baseline's range reach back more than a week together"},
+  };
+}
+
+std::vector<Broken> conditions() {
+  return {
+      {"no when", rule("alert: A, from: step, value: count(), window: 5m"), "4:5: missing-key: a rule needs 'when'"},
+      {"when is a map", rule("alert: A, from: step, value: count(), window: 5m, when: {value: 1}"),
+       "4:62: wrong-type: an expression is needed here"},
+      {"when: a misspelt name", rule("alert: A, from: step, window: 5m, value: 'count()', when: 'vale > 1'"),
+       "4:65: bad-when: 'vale' has no meaning here (did you mean 'value'?)"},
+      {"when: nothing after an operator", rule("alert: A, from: step, window: 5m, value: 'count()', when: 'value >'"),
+       "4:72: bad-expression: a value is missing at the end"},
+      {"when: two conditions without a word between",
+       rule("alert: A, from: step, window: 5m, value: 'count()', when: 'value > 1 value < 9'"),
+       "4:75: bad-expression: an operator is missing before this"},
+      {"when: a single equals sign", rule("alert: A, from: step, window: 5m, value: 'count()', when: 'value = 1'"),
+       "4:71: bad-expression: write '==' to compare"},
+      {"when: a single ampersand",
+       rule("alert: A, from: step, window: 5m, value: 'count()', when: 'value > 1 & samples > 2'"),
+       "4:75: bad-expression: '&' has no meaning here"},
+      {"when: a number alone", rule("alert: A, from: step, window: 5m, value: 'count()', when: 'value'"),
+       "4:65: bad-when: a condition is needed here; compare this with <, > or =="},
+      {"when: a condition as a number",
+       rule("alert: A, from: step, window: 5m, value: 'count()', when: '(value > 1) > 2'"),
+       "4:72: bad-when: a number is needed here, not a condition"},
+      {"when: a chain of comparisons",
+       rule("alert: A, from: step, window: 5m, value: 'count()', when: '1 < value < 9'"),
+       "4:75: bad-expression: an operator is missing before this"},
+      {"when: a text", rule(R"y(alert: A, from: step, window: 5m, value: 'count()', when: 'value > "1"')y"),
+       "4:73: bad-when: a number is needed here"},
+      {"when: an open bracket", rule("alert: A, from: step, window: 5m, value: 'count()', when: '(value > 1'"),
+       "4:75: bad-expression: ')' is missing here"},
+      {"when: a bracket too many", rule("alert: A, from: step, window: 5m, value: 'count()', when: 'value > 1)'"),
+       "4:74: bad-expression: an operator is missing before this"},
+      {"when: a unit that is none", rule("alert: A, from: step, window: 5m, value: 'count()', when: 'value > 5x'"),
+       "4:73: bad-expression: '5x' is neither a number nor a duration such as 30m"},
+      {"when: an exponent", rule("alert: A, from: step, window: 5m, value: 'count()', when: 'value > 1e3'"),
+       "4:73: bad-expression: '1e3' is neither a number nor a duration such as 30m"},
+      {"when: a number with two points",
+       rule("alert: A, from: step, window: 5m, value: 'count()', when: 'value > 1.2.3'"),
+       "4:76: bad-expression: '.' has no meaning here"},
+      {"when: a percent sign", rule("alert: A, from: step, window: 5m, value: 'count()', when: 'value > 5%'"),
+       "4:74: bad-expression: '%' has no meaning here"},
+      {"when: a sign that is not ASCII",
+       rule("alert: A, from: step, window: 5m, value: 'count()', when: 'value ≥ 1'"),
+       "4:71: bad-expression: unexpected character"},
+      {"when: a function that is none",
+       rule("alert: A, from: step, window: 5m, value: 'count()', when: 'median(value) > 1'"),
+       "4:65: bad-when: 'median' is no function here"},
+      {"when: min of one", rule("alert: A, from: step, window: 5m, value: 'count()', when: 'min(value) > 1'"),
+       "4:65: bad-when: min() takes two numbers or more"},
+      {"when: a list", rule("alert: A, from: step, window: 5m, value: 'count()', when: 'value in [1, 2]'"),
+       "4:71: bad-when: 'in' belongs into where:, which looks at events; compare numbers here"},
+      {"when: hits without a ratio", rule("alert: A, from: step, window: 5m, value: 'count()', when: 'hits > 3'"),
+       "4:65: bad-when: 'hits' exists only for ratio(...)"},
+      {"when: low of a count", rule("alert: A, from: step, window: 5m, value: 'count()', when: 'low(value) > 0.5'"),
+       "4:69: bad-when: low() is the bound of a ratio(...); 'value' is none"},
+      {"when: low of an expression",
+       rule("alert: A, from: step, window: 5m, value: 'count()', when: 'low(value + 1) > 0.5'"),
+       "4:65: bad-when: low() takes the name of one value"},
+      {"when: a baseline that the rule has not",
+       rule("alert: A, from: step, window: 5m, value: 'count()', when: 'value > 2 * baseline'"),
+       "4:77: bad-when: this rule has no baseline; add one, such as baseline: {range: 24h}"},
+      {"when: a bound that no spec has",
+       rule("alert: A, from: step, window: 5m, value: 'count()', when: 'value > spec.surface_rate'"),
+       "4:73: bad-when: 'surface_rate' is no bound of a spec (did you mean 'surface_rate.min'?)"},
+      {"when: a misspelt bound",
+       rule("alert: A, from: step, window: 5m, value: 'count()', when: 'value > spec.cost.per_houre'"),
+       "4:73: bad-when: 'cost.per_houre' is no bound of a spec (did you mean 'cost.per_hour'?)"},
+      {"when: elapsed in a window rule",
+       rule("alert: A, from: step, window: 5m, value: 'count()', when: 'elapsed > 5m'"),
+       "4:65: bad-when: 'elapsed' exists only in rules with mode: task"},
+      {"when: a duration beside a count",
+       rule("alert: A, from: step, window: 5m, value: 'count()', when: 'value > 5m'"),
+       "4:71: bad-when: a plain number and a duration can't stand on both sides of '>'"},
+      {"when: true", rule("alert: A, from: step, window: 5m, value: 'count()', when: 'true'"),
+       "4:65: bad-when: a number is needed here"},
+      {"when: stdev without blocks",
+       rule("alert: A, from: step, window: 5m, value: 'count()', when: 'value > baseline.stdev', baseline: {range: "
+            "24h}"),
+       "4:73: bad-when: 'baseline.stdev' needs blocks: baseline: {range: 24h, block: 1h}"},
+      {"when: a figure that baselines have not",
+       rule("alert: A, from: step, window: 5m, value: 'count()', when: 'value > baseline.median', baseline: {range: "
+            "24h, block: 1h}"),
+       "4:73: bad-when: 'baseline.median' has no meaning here (did you mean 'baseline.stdev'?)"},
+      {"when: dollars beside a duration",
+       rule("alert: A, from: step, window: 5m, value: 'per_hour(cost)', when: 'value > 2h'"),
+       "4:78: bad-when: dollars and a duration can't stand on both sides of '>'"},
+      {"when: dollars times dollars",
+       rule("alert: A, from: step, window: 5m, value: 'sum(cost)', when: 'value * value > 4'"),
+       "4:73: bad-when: dollars times dollars has no meaning"},
+      {"when: a duration beside a bare number",
+       rule("alert: A, from: step, window: 5m, value: 'sum(latency)', when: 'value > 5'"),
+       "4:76: bad-when: a duration needs a unit beside it: write 30s, 15m or 2h"},
+      {"when: dollars beside a bound of time",
+       rule("alert: A, from: step, window: 5m, value: 'sum(cost)', when: 'value > spec.wall_clock'"),
+       "4:73: bad-when: dollars and a duration can't stand on both sides of '>'"},
+      {"when: the lesser of two units",
+       rule("alert: A, from: step, window: 5m, value: 'count()', when: 'min(value, 5m) > 1'"),
+       "4:65: bad-when: a plain number and a duration can't stand on both sides of ''"},
+      {"when: a bound without its end",
+       rule("alert: A, from: step, window: 5m, value: 'count()', when: 'value > spec.'"),
+       "4:77: bad-expression: '.' has no meaning here"},
+      {"when: value, where the measure has another name",
+       rule("alert: A, from: step, values: {calls: count()}, window: 5m, when: value > 1"),
+       "4:72: bad-when: 'value' has no meaning here"},
+      {"when: over two lines", R"y(groups:
+- name: g
+  rules:
+  - alert: A
+    from: step
+    value: count()
+    window: 5m
+    when: |
+      value > 1 &&
+      vale > 2
+)y",
+       "8:25: bad-when: 'vale' has no meaning here (did you mean 'value'?)"},
+      {"when: behind letters that are not ASCII", R"y(groups:
+- name: g
+  rules:
+  - {labels: {city: "Zürich"}, alert: A, from: step, value: count(), window: 5m, when: vale > 1}
+)y",
+       "4:89: bad-when: 'vale' has no meaning here (did you mean 'value'?)"},
+      {"when of a task: elapsed below", rule("alert: A, mode: task, when: elapsed < 5m"),
+       "4:34: bad-when: a rule on running tasks reads `elapsed > X` or `silent > X`, joined by && where there are "
+       "two"},
+      {"when of a task: a bare number", rule("alert: A, mode: task, when: elapsed > 5"),
+       "4:42: bad-when: a duration needs a unit beside it: write 30s, 15m or 2h"},
+      {"when of a task: or", rule("alert: A, mode: task, when: elapsed > 5m || silent > 5m"),
+       "4:34: bad-when: a rule on running tasks reads `elapsed > X` or `silent > X`, joined by && where there are "
+       "two"},
+      {"when of a task: twice elapsed", rule("alert: A, mode: task, when: elapsed * 2 > 5m"),
+       "4:34: bad-when: a rule on running tasks reads `elapsed > X` or `silent > X`, joined by && where there are "
+       "two"},
+      {"when of a task: a value", rule("alert: A, mode: task, when: value > 1"),
+       "4:34: bad-when: 'value' has no meaning in this rule"},
+      {"when of a task: no time at all", rule("alert: A, mode: task, when: spec.wall_clock > 5m"),
+       "4:34: bad-when: a rule on running tasks reads `elapsed > X` or `silent > X`, joined by && where there are "
+       "two"},
+      {"when of a task: a misspelt name", rule("alert: A, mode: task, when: elapsd > 5m"),
+       "4:34: bad-when: 'elapsd' has no meaning in this rule (did you mean 'elapsed'?)"},
+      {"a task without when", rule("alert: A, mode: task"), "4:5: missing-key: a rule needs 'when'"},
+  };
+}
+
+std::vector<Broken> event_conditions() {
+  return {
+      {"where: a misspelt field", window_rule_with(R"y(where: 'agnt == "a"')y"),
+       "4:81: bad-where: 'agnt' is no field of an event (did you mean 'agent'?)"},
+      {"where: a text without quotes", window_rule_with("where: 'tool == shell'"),
+       "4:89: bad-where: a text in quotes is needed here, as 'tool' is text"},
+      {"where: a text with an order", window_rule_with(R"y(where: 'tool > "a"')y"),
+       "4:86: bad-where: '>' does not compare texts; use ==, != or in"},
+      {"where: no closing quote", window_rule_with(R"y(where: 'tool == "shell')y"),
+       "4:89: bad-expression: this text has no closing quote"},
+      {"where: a field alone", window_rule_with("where: 'agent'"),
+       "4:81: bad-where: 'agent' is no condition; compare it, or write has(agent)"},
+      {"where: a duration without a unit", window_rule_with("where: 'latency > 2'"),
+       "4:91: bad-where: 'latency' is a duration; write its unit, such as 2s or 30m"},
+      {"where: dollars with a unit", window_rule_with("where: 'cost > 5s'"),
+       "4:88: bad-where: a number without a unit is needed here, as 'cost' is dollars"},
+      {"where: a count with a unit", window_rule_with("where: 'tokens_in > 5m'"),
+       "4:93: bad-where: a number without a unit is needed here, as 'tokens_in' is a count"},
+      {"where: a fraction of a count", window_rule_with("where: 'tokens_in > 1.5'"),
+       "4:93: bad-where: 'tokens_in' can't be compared with this number; it holds whole numbers up to 10^15"},
+      {"where: a number beyond all bounds", window_rule_with("where: 'cost > 9999999999999'"),
+       "4:88: bad-where: 'cost' can't be compared with this number; it holds whole millionths up to 10^15"},
+      {"where: a time", window_rule_with("where: 'started_at > 1'"),
+       "4:94: bad-where: a time can't be compared in a rule"},
+      {"where: numbers in a list", window_rule_with("where: 'tokens_in in [1, 2]'"),
+       "4:91: bad-where: 'in' takes texts; compare numbers with ==, < or >"},
+      {"where: the number first", window_rule_with("where: '2s < latency'"),
+       "4:81: bad-where: the left side of a comparison must be the name of a field"},
+      {"where: a word that outcome has not", window_rule_with(R"y(where: 'outcome == "error"')y"),
+       "4:92: bad-where: 'error' is no value of outcome"},
+      {"where: a word that authz has not", window_rule_with(R"y(where: 'authz in ["refused", "denied"]')y"),
+       "4:102: bad-where: 'denied' is no value of authz"},
+      {"where: in without a list", window_rule_with(R"y(where: 'authz in "refused"')y"),
+       "4:90: bad-expression: 'in' needs a list such as [\"errored\", \"timed_out\"]"},
+      {"where: an open list", window_rule_with(R"y(where: 'authz in ["refused"')y"),
+       "4:100: bad-expression: ',' or ']' is missing here"},
+      {"where: has of a text", window_rule_with(R"y(where: 'has("agent")')y"),
+       "4:81: bad-where: has() takes the name of one field"},
+      {"where: has of a misspelt field", window_rule_with("where: 'has(error_typ)'"),
+       "4:85: bad-where: 'error_typ' is no field of an event (did you mean 'error_type'?)"},
+      {"where: a finding in a window rule", window_rule_with("where: 'has(secret.pattern)'"),
+       "4:85: bad-where: 'secret.pattern' exists only in rules with mode: event"},
+      {"where: a function that is none", window_rule_with(R"y(where: 'like(tool, "db.%")')y"),
+       "4:81: bad-where: 'like' is no function of a condition on events; has(field), starts_with, ends_with, "
+       "contains and matches are"},
+      {"where: starts_with of a field alone", window_rule_with("where: 'starts_with(tool)'"),
+       "4:81: bad-where: starts_with() takes a field and a text, such as starts_with(tool, \"db.\")"},
+      {"where: starts_with of a number", window_rule_with(R"y(where: 'starts_with(cost, "1")')y"),
+       "4:93: bad-where: starts_with() takes the name of a text field"},
+      {"where: contains of a field", window_rule_with("where: 'contains(tool, agent)'"),
+       "4:96: bad-where: a text in quotes is needed here"},
+      {"where: matches with a bad expression", window_rule_with(R"y(where: 'matches(tool, "(")')y"),
+       "4:95: bad-where: no regular expression of RE2: missing ): ("},
+      {"where: a method of a misspelt field", window_rule_with(R"y(where: 'tol.startsWith("db.")')y"),
+       "4:81: bad-where: starts_with() takes the name of a text field (did you mean 'tool'?)"},
+      {"where: sums", window_rule_with("where: 'tokens_in + tokens_out > 5'"),
+       "4:91: bad-where: the left side of a comparison must be the name of a field"},
+      {"where: a list", window_rule_with("where: [agent]"), "4:80: wrong-type: an expression is needed here"},
+      {"where: a finding that has no such field", rule("alert: A, mode: event, where: has(secret.value)"),
+       "4:40: bad-where: 'secret.value' is no field of an event"},
+      {"an event rule with another word for resolve",
+       rule("alert: A, mode: event, where: has(error_type), resolve: never"),
+       "4:62: unknown-word: 'resolve' must be manual or auto"},
+  };
+}
+
+std::vector<Broken> groups_and_texts() {
+  return {
+      {"group_by: agent", window_rule_with("group_by: agent"),
+       "4:83: wrong-type: 'group_by' must be a list such as [env, agent]"},
+      {"group_by with a misspelt field", window_rule_with("group_by: [env, agnt]"),
+       "4:89: unknown-field: 'agnt' is no field to group by (did you mean 'agent'?)"},
+      {"group_by with a number field", window_rule_with("group_by: [cost]"),
+       "4:84: unknown-field: 'cost' is no field to group by"},
+      {"group_by with a field twice", window_rule_with("group_by: [agent, agent]"),
+       "4:91: repeated-field: 'agent' stands twice in 'group_by'"},
+      {"group_by with a list in a list", window_rule_with("group_by: [[agent]]"),
+       "4:84: wrong-type: the name of a field is needed here"},
+      {"group_by one task in a window rule", window_rule_with("group_by: [agent, correlation_id]"),
+       "4:83: unbounded-group: a window over one task has no end; use mode: task or mode: event, or group by agent"},
+      {"group_by a finding in a window rule", window_rule_with("group_by: [agent, secret.pattern]"),
+       "4:91: unknown-field: 'secret.pattern' is no field to group by"},
+      {"page_by what is not in group_by", rule("alert: A, mode: task, when: elapsed > 5m, page_by: [env, tool]"),
+       "4:57: page-by: 'tool' is not in group_by"},
+      {"expire of seconds", rule("alert: A, mode: task, when: elapsed > 5m, expire: 10s"),
+       "4:56: out-of-range: 'expire' must lie between 1m and 30d"},
+      {"labels is a list", window_rule_with("labels: [critical]"),
+       "4:81: wrong-type: 'labels' must be a map of names to texts"},
+      {"a label's name with a dash", window_rule_with("labels: {on-call: ann}"),
+       "4:81: bad-label: 'on-call' can't be a label's name (letters, digits, '_')"},
+      {"a label named alertname", window_rule_with("labels: {alertname: B}"),
+       "4:81: bad-label: 'alertname' can't be a label's name (letters, digits, '_')"},
+      {"a label that hides the group's", window_rule_with("labels: {agent: support}"),
+       "4:81: shadowed-label: label 'agent' would hide the group's own 'agent'"},
+      {"a label without a value", window_rule_with("labels: {team: }"),
+       "4:81: wrong-type: 'labels' must be a map of names to texts"},
+      {"actions: page", window_rule_with("actions: page"),
+       "4:82: wrong-type: 'actions' must be a list such as [page, {halt: task}]"},
+      {"a misspelt action", window_rule_with("actions: [page, investigat]"),
+       "4:89: unknown-action: 'investigat' is no action (did you mean 'investigate'?)"},
+      {"halt without its scope", window_rule_with("actions: [halt]"),
+       "4:83: halt-scope: say what to halt: {halt: task} or {halt: agent}"},
+      {"halt of everything", window_rule_with("actions: [{halt: all}]"),
+       "4:90: unknown-word: 'halt' must be task or agent"},
+      {"halt in a window rule", window_rule_with("actions: [{halt: agent}]"),
+       "4:82: halt-mode: only a rule with mode: event can halt: its order goes out at the event"},
+      {"an action with another key", rule("alert: A, mode: event, where: has(error_type), actions: [{stop: task}]"),
+       "4:64: unknown-key: 'stop' is no key of an action"},
+      {"an action in a list", window_rule_with("actions: [[page]]"),
+       "4:83: wrong-type: an action such as page or {halt: task} is needed here"},
+      {"annotations is a text", window_rule_with("annotations: too slow"),
+       "4:86: wrong-type: 'annotations' must be a map of names to texts"},
+      {"a text with an unknown label", window_rule_with(R"y(annotations: {summary: "{{agnt}} is slow"})y"),
+       "4:99: bad-template: 'agnt' has no meaning here (did you mean 'agent'?)"},
+      {"a text with a label that the group has not",
+       window_rule_with(R"y(annotations: {summary: "{{tool}} is slow"})y"),
+       "4:99: bad-template: 'tool' has no meaning here"},
+      {"a text with no end", window_rule_with(R"y(annotations: {summary: "{{value of {{agent}}"})y"),
+       "4:105: bad-template: an operator is missing before this"},
+      {"a text with nothing inside", window_rule_with(R"y(annotations: {summary: "{{}}"})y"),
+       "4:99: bad-template: a value is missing at the end"},
+      {"a text with a filter that is none", window_rule_with(R"y(annotations: {summary: "{{value|eur}}"})y"),
+       "4:97: bad-template: 'eur' is no filter; use usd, x, percent or duration"},
+      {"a text with two filters", window_rule_with(R"y(annotations: {summary: "{{value|usd|x}}"})y"),
+       "4:104: bad-template: '|' has no meaning here"},
+      {"a text with a condition", window_rule_with(R"y(annotations: {summary: "{{value > 1}}"})y"),
+       "4:105: bad-template: a number is needed here, not a condition"},
+      {"a text with labels as Prometheus has them",
+       window_rule_with(R"y(annotations: {summary: "{{ .Labels.agent }}"})y"),
+       "4:100: bad-template: '.' has no meaning here"},
+      {"a text with a baseline that the rule has not",
+       window_rule_with(R"y(annotations: {summary: "{{baseline}}"})y"),
+       "4:99: bad-template: this rule has no baseline; add one, such as baseline: {range: 24h}"},
+      {"a text with a correlation id", window_rule_with(R"y(annotations: {summary: "{{correlation_id}}"})y"),
+       "4:99: bad-template: 'correlation_id' has no meaning here"},
+      {"a link with an unknown label", window_rule_with(R"y(links: {trace: "https://traces.example/{{trace_id}}"})y"),
+       "4:114: bad-template: 'trace_id' has no meaning here"},
+      {"a text with a task's time in an event rule",
+       rule(R"y(alert: A, mode: event, where: has(error_type), annotations: {summary: "{{elapsed}}"})y"),
+       "4:79: bad-template: 'elapsed' exists only in rules with mode: task"},
+  };
+}
+
+std::vector<Broken> several_mistakes() {
+  return {
+      {"a mistake in the defaults, met by two rules", R"y(groups:
+- name: g
+  defaults: {window: 5s}
+  rules:
+  - {alert: A, from: step, value: count(), when: value > 1}
+  - {alert: B, from: step, value: count(), when: value > 2}
+)y",
+       "3:22: out-of-range: 'window' must lie between 1m and 1d\n"
+       "3:22: out-of-range: 'window' must lie between 1m and 1d"},
+      {"a rule with a mistake in every line", R"y(groups:
+- name: g
+  rules:
+  - alert: Slow tool
+    from: toolcall
+    where: tol == "shell"
+    group_by: [env, agnt]
+    value: ratio(latancy > 2s)
+    window: 15
+    min_sample: 20
+    when: low(value) > 25%
+    for: 5
+    label: {severity: warning}
+    actions: [pager]
+    annotations: {summary: "{{tool}} is slow"}
+)y",
+       "4:12: bad-name: an alert's name has letters, digits and '_' only\n"
+       "5:11: unknown-word: 'from' must be task.started, task.heartbeat, task.paused, task.resumed, task.finished, "
+       "step, tool.call, session.started, session.finished, system, review, eval.result or spec.gap (did you mean "
+       "'tool.call'?)\n"
+       "6:12: bad-where: 'tol' is no field of an event (did you mean 'tool'?)\n"
+       "7:21: unknown-field: 'agnt' is no field to group by (did you mean 'agent'?)\n"
+       "8:18: bad-value: 'latancy' is no field of an event (did you mean 'latency'?)\n"
+       "9:13: bad-duration: 'window' must be a duration such as 30s, 15m, 1h30m or 7d\n"
+       "10:5: unknown-key: 'min_sample' is no key of a rule (did you mean 'min_samples'?)\n"
+       "12:10: bad-duration: 'for' must be a duration such as 30s, 15m, 1h30m or 7d\n"
+       "13:5: unknown-key: 'label' is no key of a rule (did you mean 'labels'?)\n"
+       "14:15: unknown-action: 'pager' is no action (did you mean 'page'?)"},
+      {"mistakes in two groups", R"y(groups:
+- name: one
+  rules:
+  - {alert: A, mode: task, when: elapsed > 5}
+- nam: two
+  rules:
+  - {alert: B, mode: task, wen: elapsed > 5m}
+)y",
+       "4:42: bad-when: a duration needs a unit beside it: write 30s, 15m or 2h\n"
+       "5:3: missing-key: a group needs 'name'\n"
+       "5:3: unknown-key: 'nam' is no key of a group (did you mean 'name'?)\n"
+       "7:5: missing-key: a rule needs 'when'\n"
+       "7:28: unknown-key: 'wen' is no key of a rule (did you mean 'when'?)"},
+      {"with the line ends of Windows",
+       "groups:\r\n- name: g\r\n  rules:\r\n  - alert: A\r\n    mode: task\r\n    when: elapsd > 5m\r\n",
+       "6:11: bad-when: 'elapsd' has no meaning in this rule (did you mean 'elapsed'?)"},
+  };
+}
+
+std::vector<Broken> specs_prices_names() {
+  return {
+      {"specs is a map", "specs: {name: s}\n", "1:8: wrong-type: a list is needed here"},
+      {"a spec is a text", R"y(specs:
+- support-policy
+)y",
+       "2:3: wrong-type: spec must be a map of keys and values"},
+      {"a spec without a name", R"y(specs:
+- {version: 1.4}
+)y",
+       "2:3: missing-key: a spec needs 'name'"},
+      {"a spec twice", R"y(specs:
+- {name: s, version: "1"}
+- {name: s, version: 1}
+)y",
+       "3:3: repeated-spec: spec 's' version '1' is declared twice; keep one"},
+      {"a band upside down", R"y(specs:
+- {name: s, surface_rate: {min: 0.5, max: 0.2}}
+)y",
+       "2:27: empty-band: 'min' is above 'max'"},
+      {"a rate in percent", R"y(specs:
+- {name: s, surface_rate: {min: 5, max: 35}}
+)y",
+       "2:33: out-of-range: 'min' must lie between 0 and 1\n"
+       "2:41: out-of-range: 'max' must lie between 0 and 1"},
+      {"a band that is a number", R"y(specs:
+- {name: s, surface_rate: 0.3}
+)y",
+       "2:27: wrong-type: surface_rate must be a map of keys and values"},
+      {"a wall clock without a unit", R"y(specs:
+- {name: s, wall_clock: 600}
+)y",
+       "2:25: bad-duration: 'wall_clock' must be a duration such as 30s, 15m, 1h30m or 7d"},
+      {"a wall clock of nothing", R"y(specs:
+- {name: s, wall_clock: 0s}
+)y",
+       "2:25: out-of-range: 'wall_clock' must lie between 1s and 30d"},
+      {"a cost with a sign", R"y(specs:
+- {name: s, cost: {per_hour: $12}}
+)y",
+       "2:30: wrong-type: 'per_hour' must be a number"},
+      {"a cost that is a number", R"y(specs:
+- {name: s, cost: 12}
+)y",
+       "2:19: wrong-type: cost must be a map of keys and values"},
+      {"a cost of a week", R"y(specs:
+- {name: s, cost: {per_week: 100}}
+)y",
+       "2:20: unknown-key: 'per_week' is no key of a cost"},
+      {"a misspelt bound", R"y(specs:
+- {name: s, wallclock: 10m}
+)y",
+       "2:13: unknown-key: 'wallclock' is no key of a spec (did you mean 'wall_clock'?)"},
+      {"a price without its output", R"y(prices:
+- {model: m, input: 1}
+)y",
+       "2:3: missing-key: a price needs 'output'"},
+      {"a price with two stars", R"y(prices:
+- {model: "a*b*", input: 1, output: 1}
+)y",
+       "2:3: bad-value: a model is named as it is, or by its beginning with one * at its end: \"gpt-4o-mini*\""},
+      {"a price from some day", R"y(prices:
+- {model: m, input: 1, output: 1, from: yesterday}
+)y",
+       "2:41: bad-value: 'from' is a day, written as \"2026-01-31\""},
+      {"a price twice", R"y(prices:
+- {model: m, input: 1, output: 1}
+- {model: m, input: 2, output: 2}
+)y",
+       "3:3: repeated-price: 'm' has a price from the same day on already; keep one"},
+      {"names is a list", "names: [agent]\n", "1:8: wrong-type: names must be a map of keys and values"},
+      {"a name of an unknown field", "names: {agnt: [acme.bot]}\n",
+       "1:9: unknown-key: 'agnt' is no key of a names (did you mean 'agent'?)"},
+      {"a name for two fields", "names: {agent: [acme.bot], tool: [acme.bot]}\n",
+       "1:34: repeated-name: the attribute 'acme.bot' gives a field already"},
+      {"an empty name", R"y(names: {agent: [""]}
+)y",
+       "1:16: bad-name: a name of an attribute has 1 to 256 bytes"},
+      {"names in maps", "names: {agent: {first: acme.bot}}\n", "1:16: wrong-type: 'agent' must be a list of words"},
+  };
+}
+
+std::vector<Broken> patterns() {
+  return {
+      {"patterns without a version", R"y(sanitize:
+  patterns: []
+)y",
+       "2:3: missing-key: version is missing; write version: 1"},
+      {"patterns of another version", R"y(sanitize:
+  version: 2
+  patterns: []
+)y",
+       "2:12: version: the only version is 1"},
+      {"no patterns", R"y(sanitize:
+  version: 1
+)y",
+       "2:3: missing-key: patterns is a list of patterns"},
+      {"a misspelt key beside patterns", R"y(sanitize:
+  version: 1
+  pattern: []
+)y",
+       "2:3: missing-key: patterns is a list of patterns\n"
+       "3:3: unknown-key: unknown key pattern (did you mean 'patterns'?)"},
+      {"a pattern that misses its example", R"y(sanitize:
+  version: 1
+  patterns:
+  - id: acme.token
+    tier: page
+    description: a token
+    keywords: [acme_]
+    regex: 'acme_[a-z0-9]{8}'
+    examples: [acme_short]
+)y",
+       "9:16: example-misses: acme.token does not hit this example; see keywords, boundary and checks"},
+      {"a pattern that hits its near miss", R"y(sanitize:
+  version: 1
+  patterns:
+  - id: acme.token
+    tier: page
+    description: a token
+    keywords: [acme_]
+    regex: 'acme_[a-z0-9]{8}'
+    examples: [acme_abcd1234]
+    near_misses: [acme_wxyz9876]
+)y",
+       "10:19: near-miss-hits: acme.token hits this near miss; narrow the pattern"},
+      {"a pattern without examples", R"y(sanitize:
+  version: 1
+  patterns:
+  - id: acme.token
+    tier: page
+    description: a token
+    keywords: [acme_]
+    regex: 'acme_[a-z0-9]{8}'
+)y",
+       "4:5: missing-key: examples are missing: at least one text that the pattern hits"},
+      {"a pattern with nothing", R"y(sanitize:
+  version: 1
+  patterns:
+  - id: acme.token
+)y",
+       "4:5: missing-key: tier is missing: halt, page, count or pii\n"
+       "4:5: missing-key: description is missing: a few words, for the people who are paged\n"
+       "4:5: missing-key: write a regex, or a shape\n"
+       "4:5: missing-key: keywords are missing: without a literal every byte is tried\n"
+       "4:5: missing-key: examples are missing: at least one text that the pattern hits"},
+      {"a tier that is none", R"y(sanitize:
+  version: 1
+  patterns:
+  - {id: a.b, tier: warn, description: d, keywords: [acme_], regex: 'acme_[a-z]{8}', examples: [acme_abcdefgh]}
+)y",
+       "4:21: unknown-value: warn is no tier; there are halt, page, count, pii"},
+      {"a keyword of two letters", R"y(sanitize:
+  version: 1
+  patterns:
+  - {id: a.b, tier: page, description: d, keywords: [ac], regex: 'ac[a-z]{8}', examples: [acabcdefgh]}
+)y",
+       "4:53: keyword: ac is too short: it would stand everywhere; at least 3 characters"},
+      {"a regex that RE2 does not take", R"y(sanitize:
+  version: 1
+  patterns:
+  - {id: a.b, tier: page, description: d, keywords: [acme_], regex: 'acme_(?=x)', examples: [acme_x]}
+)y",
+       "4:69: regex: RE2 does not take this: invalid perl operator: (?="},
+      {"an allowance without its end", R"y(sanitize:
+  version: 1
+  patterns:
+  - id: acme.token
+    tier: page
+    description: a token
+    keywords: [acme_]
+    regex: 'acme_[a-z0-9]{8}'
+    examples: [acme_abcd1234]
+  allow:
+  - {pattern: acme.token, reason: ours}
+)y",
+       "11:5: until: until is a day, as 2026-12-31, or a time in UTC; it is required, so that nothing is allowed for "
+       "good"},
+      {"an allowance of an unknown pattern", R"y(sanitize:
+  version: 1
+  patterns:
+  - id: acme.token
+    tier: page
+    description: a token
+    keywords: [acme_]
+    regex: 'acme_[a-z0-9]{8}'
+    examples: [acme_abcd1234]
+  allow:
+  - {pattern: acme.tokn, until: 2027-01-31, reason: ours}
+)y",
+       "11:15: unknown-pattern: no pattern is named acme.tokn (did you mean 'acme.token'?)"},
+      {"a rule for an unknown field", R"y(sanitize:
+  version: 1
+  patterns:
+  - id: acme.token
+    tier: page
+    description: a token
+    keywords: [acme_]
+    regex: 'acme_[a-z0-9]{8}'
+    examples: [acme_abcd1234]
+  fields:
+  - {field: sesion_id, do: hash}
+)y",
+       "11:13: field: 'sesion_id' is no field of an event (did you mean 'session_id'?)"},
+      {"a task's id dropped", R"y(sanitize:
+  version: 1
+  patterns:
+  - id: acme.token
+    tier: page
+    description: a token
+    keywords: [acme_]
+    regex: 'acme_[a-z0-9]{8}'
+    examples: [acme_abcd1234]
+  fields:
+  - {field: correlation_id, do: drop}
+)y",
+       "11:13: field: correlation_id is what events and tasks are known by: it can't be changed"},
+      {"an alias bomb of patterns", R"y(sanitize:
+  version: 1
+  patterns:
+  - &a [x, x, x, x, x, x, x, x]
+  - &b [*a, *a, *a, *a, *a, *a, *a, *a]
+  - &c [*b, *b, *b, *b, *b, *b, *b, *b]
+  - &d [*c, *c, *c, *c, *c, *c, *c, *c]
+)y",
+       "4:5: shape: a pattern is a map that begins with id\n"
+       "5:5: shape: a pattern is a map that begins with id\n"
+       "6:5: shape: a pattern is a map that begins with id\n"
+       "7:5: shape: a pattern is a map that begins with id"},
+      {"20,000 nested lists of patterns", "sanitize: " + std::string(20'000, '['), "1:1: yaml: bad file"},
+  };
+}
+
+TEST(BrokenRules, WholeFilesOfAnotherShape) {
+  expect_what_is_said(whole_files());
+}
+
+TEST(BrokenRules, NamesModesAndKeys) {
+  expect_what_is_said(names_and_keys());
+}
+
+TEST(BrokenRules, WhatIsMeasured) {
+  expect_what_is_said(measures());
+}
+
+TEST(BrokenRules, DurationsWindowsAndNumbers) {
+  expect_what_is_said(durations());
+}
+
+TEST(BrokenRules, Baselines) {
+  expect_what_is_said(baselines());
+}
+
+TEST(BrokenRules, Conditions) {
+  expect_what_is_said(conditions());
+}
+
+TEST(BrokenRules, ConditionsOnEvents) {
+  expect_what_is_said(event_conditions());
+}
+
+TEST(BrokenRules, GroupsLabelsActionsAndTexts) {
+  expect_what_is_said(groups_and_texts());
+}
+
+TEST(BrokenRules, SeveralMistakesAtOnce) {
+  expect_what_is_said(several_mistakes());
+}
+
+TEST(BrokenRules, SpecsPricesAndNames) {
+  expect_what_is_said(specs_prices_names());
+}
+
+TEST(BrokenRules, PatternsOfSecrets) {
+  expect_what_is_said(patterns());
+}
+
+TEST(BrokenRules, HalfWrittenBinaryAndHostileFilesCostNoTime) {
+  const auto begin = std::chrono::steady_clock::now();
+  expect_what_is_said(hostile_files());
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(2));
+}
+
+TEST(BrokenRules, EachHasANameOfItsOwn) {
+  std::set<std::string> names;
+  for (const auto& files :
+       {whole_files(), hostile_files(), names_and_keys(), measures(), durations(), baselines(), conditions(),
+        event_conditions(), groups_and_texts(), several_mistakes(), specs_prices_names(), patterns()}) {
+    for (const Broken& file : files) EXPECT_TRUE(names.insert(file.name).second) << file.name;
+  }
+  EXPECT_GE(names.size(), 70U);
+}
+
+}  // namespace
+}  // namespace tocsin
