@@ -11,12 +11,14 @@
 #include "app/demo_command.h"
 #include "app/expand_command.h"
 #include "app/files.h"
+#include "app/import_command.h"
 #include "app/inspect_command.h"
 #include "app/replay_command.h"
 #include "app/run_command.h"
 #include "app/scan_command.h"
 #include "app/test_command.h"
 #include "app/topics_command.h"
+#include "app/trial_command.h"
 
 namespace tocsin {
 
@@ -87,10 +89,34 @@ int run_command_line(int argc, char** argv) {
   command->add_option("--config", replay.config,
                       "a service's configuration, whose labels and keys give the same ids");
   add_output(*command, replay.output);
+  command->add_option("--from", replay.from, "of a topic: a time, or -7d (default: its beginning)");
+  command->add_option("--to", replay.to, "of a topic (default: its end)");
+  command->add_option("--against", replay.against,
+                      "other rule files and folders: print what they would change, new, gone, earlier, later");
+  CLI::Option* explain = command->add_option(
+      "--explain", replay.explain, "an alert's name: how its evaluation at --at came out, with every number");
+  command->add_option("--at", replay.at, "with --explain: the time, such as 2026-01-07T12:00:00Z")->needs(explain);
+  command->add_option("--labels", replay.labels, "with --explain: of its group, as agent=support,env=prod")
+      ->delimiter(',')
+      ->needs(explain);
   command->add_flag("--fail-on-alert", replay.fail_on_alert, "exit status 1 when anything fired");
-  command->add_option("INPUT", replay.input, "a file of lines, each `value` or `key TAB value`; - is standard input")
+  command
+      ->add_option(
+          "INPUT", replay.input,
+          "a file of lines, each `value` or `key TAB value`; - is standard input; or kafka://HOST:PORT/TOPIC")
       ->required();
   command->callback([&] { status = run_replay(replay); });
+
+  TrialOptions trial;
+  command = app.add_subcommand("trial", "what would have been last week: reads only, suggests specs, counts pages");
+  command->add_option("--rules", trial.rules, "rule, spec and pattern files and folders (default: those that ship)");
+  command->add_option("--from", trial.from, "of a topic: a time, or -7d (default: its beginning)");
+  command->add_option("--to", trial.to, "of a topic (default: its end)");
+  command->add_option("--config", trial.config, "a configuration, for its way to Kafka");
+  command->add_option("--out", trial.out, "the folder for what is suggested")->capture_default_str();
+  add_output(*command, trial.output);
+  command->add_option("INPUT", trial.input, "a file as for replay, or kafka://HOST:PORT/TOPIC")->required();
+  command->callback([&] { status = run_trial(trial); });
 
   InspectOptions inspect;
   command = app.add_subcommand("inspect", "what is read out of records of telemetry, and what rules miss in it");
@@ -101,7 +127,11 @@ int run_command_line(int argc, char** argv) {
   command->add_option("--records", inspect.records, "how many are shown; all of them count for the rules")
       ->capture_default_str();
   command->add_flag("--dialects", inspect.dialects, "print which names of which dialect give which field");
-  command->add_option("INPUT", inspect.input, "a file as for replay; - is standard input")->capture_default_str();
+  command->add_option("--from", inspect.from, "of a topic: a time, or -7d (default: its beginning)");
+  command->add_option("--to", inspect.to, "of a topic (default: its end)");
+  command->add_option("--config", inspect.config, "a configuration, for its way to Kafka");
+  command->add_option("INPUT", inspect.input, "a file as for replay, or kafka://HOST:PORT/TOPIC; - is standard input")
+      ->capture_default_str();
   command->callback([&] { status = run_inspect(inspect); });
 
   CheckOptions check;
@@ -124,6 +154,11 @@ int run_command_line(int argc, char** argv) {
   add_output(*command, test.output);
   command->add_option("PATH", test.paths, "test files and folders")->required();
   command->callback([&] { status = run_tests(test); });
+
+  ImportOptions import;
+  command = app.add_subcommand("import", "Prometheus' alerts on agents as rules of Tocsin, and why others are none");
+  command->add_option("--prometheus", import.prometheus, "a file of Prometheus' alerting rules")->required();
+  command->callback([&] { status = run_import(import); });
 
   std::vector<std::string> scan_patterns, scan_inputs;
   std::string scan_output = "text";

@@ -9,9 +9,12 @@
 #include <map>
 #include <set>
 
+#include "app/config.h"
 #include "app/files.h"
 #include "app/http_recording.h"
+#include "app/kafka_input.h"
 #include "app/record_reader.h"
+#include "app/rule_coverage.h"
 #include "core/event/hand_over.h"
 #include "core/event/record_decoder.h"
 #include "core/sanitize/redaction.h"
@@ -27,105 +30,6 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr std::size_t longest_name = 100;
-
-// What the events that were seen carry.
-class Seen {
- public:
-  void add(const Json& event) {
-    const std::string type = event.value("type", "");
-    ++events_[type];
-    for (auto member = event.begin(); member != event.end(); ++member) {
-      ++fields_[{type, member.key()}];
-      if (member.key() != "budget") continue;
-      for (auto part = member->begin(); part != member->end(); ++part) ++fields_[{type, "budget." + part.key()}];
-    }
-  }
-  std::int64_t events(const std::string& type) const { return count(events_, type); }
-  std::int64_t with(const std::string& type, const std::string& field) const {
-    return count(fields_, std::pair(type, field));
-  }
-  const std::map<std::string, std::int64_t>& all() const { return events_; }
-
- private:
-  template <class Map, class Key>
-  static std::int64_t count(const Map& map, const Key& key) {
-    const auto found = map.find(key);
-    return found == map.end() ? 0 : found->second;
-  }
-  std::map<std::string, std::int64_t> events_;
-  std::map<std::pair<std::string, std::string>, std::int64_t> fields_;
-};
-
-// The types of events that a rule looks at, each with the fields that it needs there.
-using Needs = std::map<std::string, std::set<std::string>>;
-
-template <class Field>
-void add_fields(std::set<std::string>& to, std::uint32_t mask, std::size_t count) {
-  for (std::size_t i = 0; i < count; ++i) {
-    if ((mask >> i) & 1U) to.emplace(name_of(static_cast<Field>(i)));
-  }
-}
-
-void add_predicate(std::set<std::string>& to, const Predicate& predicate) {
-  if (predicate.always()) return;
-  add_fields<StringField>(to, predicate.strings_read(), string_field_count);
-  add_fields<EnumField>(to, predicate.enums_read(), enum_field_count);
-  for (std::size_t i = 0; i < number_field_count; ++i) {
-    if ((predicate.numbers_read() >> i) & 1U) to.insert(wire_name(static_cast<NumberField>(i)));
-  }
-}
-
-void add_group(std::set<std::string>& to, const std::vector<GroupField>& group) {
-  for (const GroupField& field : group) {
-    if (field.field && *field.field != StringField::env) to.emplace(name_of(*field.field));
-  }
-}
-
-Needs needs_of(const Rule& rule, const RuleSet& rules) {
-  Needs needs;
-  if (rule.mode == RuleMode::task) {
-    auto& fields = needs[std::string(name_of(EventType::task_started))];
-    fields.insert(wire_name(NumberField::budget_wall_clock));
-    add_group(fields, rule.page_by);
-  }
-  if (rule.mode == RuleMode::event && !rule.where.reads_finding() && !rule.from_any) {
-    auto& fields = needs[std::string(name_of(rule.from))];
-    add_predicate(fields, rule.where);
-    add_group(fields, rule.group_by);
-  }
-  for (const NamedValue& value : rule.values) {
-    const Aggregate& aggregate = rules.aggregates[value.aggregate];
-    auto& fields = needs[std::string(name_of(aggregate.from))];
-    add_predicate(fields, aggregate.where);
-    add_predicate(fields, aggregate.hit);
-    if (aggregate.kind == Aggregate::Kind::sum) fields.insert(wire_name(aggregate.number));
-    if (aggregate.kind == Aggregate::Kind::distinct) fields.emplace(name_of(aggregate.string));
-    add_group(fields, rule.group_by);
-  }
-  return needs;
-}
-
-// The name of our own for it: the first table is ours.
-std::string own_name(Meaning meaning) {
-  for (const DialectRow& row : dialects().front()->rows) {
-    if (row.meaning == meaning) return std::string(row.name);
-  }
-  return {};
-}
-
-std::string advice_for(const std::string& field) {
-  if (field == "cost_usd") return "the telemetry says no cost, and the table of prices knows no price of its models";
-  if (field == "authz") return "say " + own_name(Meaning::authz) + " (passed, refused, ...) on the spans of tools";
-  if (field == "outcome") return "say " + own_name(Meaning::outcome) + " on the root";
-  if (field == "budget.wall_clock_s") {
-    return "say " + own_name(Meaning::budget_wall_clock) +
-           " on the root, or write a spec with wall_clock for the agent";
-  }
-  if (field == "agent") return "say " + own_name(Meaning::agent) + ", or service.name on the resource";
-  if (field == "spec") return "say " + own_name(Meaning::spec);
-  if (field == "spec_version") return "say " + own_name(Meaning::spec_version);
-  return "nothing gives it";
-}
 
 class Inspection {
  public:
@@ -211,26 +115,12 @@ class Inspection {
   }
 
   void say(const Rule& rule) {
-    const Needs needs = needs_of(rule, *loaded_.rules);
-    std::vector<std::string> lacks;
-    std::int64_t looked_at = 0;
-    for (const auto& [type, fields] : needs) {
-      const std::int64_t events = seen_.events(type);
-      looked_at += events;
-      if (events == 0) {
-        lacks.push_back("no " + type + " event was seen");
-        continue;
-      }
-      for (const std::string& field : fields) {
-        const std::int64_t with = seen_.with(type, field);
-        if (with == events) continue;
-        lacks.push_back(with == 0 ? fmt::format("no {} event has {}: {}", type, field, advice_for(field))
-                                  : fmt::format("{} of {} {} events have {}", with, events, type, field));
-      }
-    }
-    fmt::print("  {:<28} {}\n", rule.name,
-               lacks.empty() ? needs.empty() ? "looks at every text" : fmt::format("sees {} events", looked_at)
-                             : lacks.front());
+    const std::vector<std::string> lacks = lacks_of(rule, *loaded_.rules, seen_);
+    const std::int64_t events = looked_at(rule, *loaded_.rules, seen_);
+    const bool needs_some = !needs_of(rule, *loaded_.rules).empty();
+    fmt::print(
+        "  {:<28} {}\n", rule.name,
+        lacks.empty() ? needs_some ? fmt::format("sees {} events", events) : "looks at every text" : lacks.front());
     for (std::size_t i = 1; i < lacks.size(); ++i) fmt::print("  {:<28} {}\n", "", lacks[i]);
   }
 
@@ -241,7 +131,7 @@ class Inspection {
   Fingerprinter fingerprinter_;
   IngestPartition ingest_;
   IngestOutput out_;
-  Seen seen_;
+  SeenFields seen_;
 };
 
 std::string form_name(std::string_view record) {
@@ -265,8 +155,10 @@ int run_inspect(const InspectOptions& options) {
   }
   Diagnostics diagnostics;
   const RulesAndPatterns loaded = load_rules_and_patterns(options.rules, diagnostics);
+  Config config;
+  if (!options.config.empty()) config = load_config_file(options.config, diagnostics);
   if (print(diagnostics)) return 2;
-  auto reader = RecordReader::open(options.input);
+  auto reader = open_input({options.input, options.from, options.to}, config.kafka);
   if (!reader) {
     std::cerr << "tocsin inspect: " << reader.error() << '\n';
     return 2;
@@ -305,6 +197,11 @@ int run_inspect(const InspectOptions& options) {
       inspection.spans(uploads.spans());
       for (const ReceivedRecord& one : door.apply(upload).records) inspection.apply(one.key, one.value);
     });
+  }
+  if (const auto error = reader.value()->error()) {
+    std::fflush(stdout);
+    std::cerr << "tocsin inspect: " << *error << '\n';
+    return 2;
   }
   inspection.finish();
   std::fflush(stdout);

@@ -12,7 +12,9 @@ namespace tocsin {
 
 struct InspectOptions {
   std::vector<std::string> rules;  // files and folders; empty: what ships
-  std::string input = "-";
+  std::string input = "-";         // and what of it: see InputOptions
+  std::string from, to;
+  std::string config;                 // whose way to Kafka is used
   std::string input_format = "auto";  // or "http"
   std::int64_t records = 20;          // that are shown; all count for the rules
   bool dialects = false;              // the tables of names, as Markdown, in the place of all that

@@ -24,13 +24,57 @@ bool decode_hex(std::string_view text, std::string& out) {
   return true;
 }
 
+class LineReader final : public RecordReader {
+ public:
+  LineReader(std::unique_ptr<std::istream> owned, std::istream& stream, double size)
+      : owned_(std::move(owned)), stream_(stream), size_(size) {}
+
+  std::optional<RecordLine> next() override {
+    while (std::getline(stream_, line_)) {
+      ++line_number_;
+      read_ += static_cast<double>(line_.size() + 1);
+      if (!line_.empty() && line_.back() == '\r') line_.pop_back();
+      if (line_.empty()) continue;
+      // A document over many lines opens with nothing but brackets.
+      if (line_number_ == 1 && line_.find_first_not_of("[{ \t") == std::string::npos) {
+        std::ostringstream rest;
+        rest << stream_.rdbuf();
+        line_ += "\n" + rest.str();
+        read_ = size_;
+        stream_.setstate(std::ios::eofbit);
+        RecordLine record;
+        record.value = line_;
+        record.number = 1;
+        return record;
+      }
+      RecordLine record = split_record(line_, line_number_);
+      if (decode_hex(record.value, bytes_)) record.value = bytes_;
+      return record;
+    }
+    return std::nullopt;
+  }
+
+  std::optional<double> progress() const override {
+    if (size_ <= 0) return std::nullopt;
+    return read_ / size_;
+  }
+
+ private:
+  std::unique_ptr<std::istream> owned_;
+  std::istream& stream_;
+  double size_ = 0;
+  double read_ = 0;
+  std::int64_t line_number_ = 0;
+  std::string line_;
+  std::string bytes_;
+};
+
 }  // namespace
 
-RecordReader::RecordReader(std::unique_ptr<std::istream> owned, std::istream& stream, double size)
-    : owned_(std::move(owned)), stream_(stream), size_(size) {}
-
 Result<std::unique_ptr<RecordReader>, std::string> RecordReader::open(const std::string& input) {
-  if (input == "-") return success(std::unique_ptr<RecordReader>(new RecordReader(nullptr, std::cin, 0)));
+  if (input == "-") {
+    return success(std::unique_ptr<RecordReader>(std::make_unique<LineReader>(nullptr, std::cin, 0)));
+  }
   std::error_code error;
   if (std::filesystem::is_directory(input, error)) return failure(input + " is a folder; name a file");
   auto file = std::make_unique<std::ifstream>(input, std::ios::binary);
@@ -38,41 +82,19 @@ Result<std::unique_ptr<RecordReader>, std::string> RecordReader::open(const std:
   const auto size = std::filesystem::file_size(input, error);
   std::istream& stream = *file;
   return success(std::unique_ptr<RecordReader>(
-      new RecordReader(std::move(file), stream, error ? 0.0 : static_cast<double>(size))));
-}
-
-std::optional<RecordLine> RecordReader::next() {
-  while (std::getline(stream_, line_)) {
-    ++line_number_;
-    read_ += static_cast<double>(line_.size() + 1);
-    if (!line_.empty() && line_.back() == '\r') line_.pop_back();
-    if (line_.empty()) continue;
-    // A document over many lines opens with nothing but brackets.
-    if (line_number_ == 1 && line_.find_first_not_of("[{ \t") == std::string::npos) {
-      std::ostringstream rest;
-      rest << stream_.rdbuf();
-      line_ += "\n" + rest.str();
-      read_ = size_;
-      stream_.setstate(std::ios::eofbit);
-      return RecordLine{{}, line_, 1};
-    }
-    RecordLine record = split_record(line_, line_number_);
-    if (decode_hex(record.value, bytes_)) record.value = bytes_;
-    return record;
-  }
-  return std::nullopt;
-}
-
-std::optional<double> RecordReader::progress() const {
-  if (size_ <= 0) return std::nullopt;
-  return read_ / size_;
+      std::make_unique<LineReader>(std::move(file), stream, error ? 0.0 : static_cast<double>(size))));
 }
 
 RecordLine split_record(std::string_view line, std::int64_t number) {
+  RecordLine record;
+  record.value = line;
+  record.number = number;
   const std::size_t tab = line.find('\t');
   const bool is_json = !line.empty() && (line.front() == '{' || line.front() == '[');
-  if (is_json || tab == std::string_view::npos) return {{}, line, number};
-  return {line.substr(0, tab), line.substr(tab + 1), number};
+  if (is_json || tab == std::string_view::npos) return record;
+  record.key = line.substr(0, tab);
+  record.value = line.substr(tab + 1);
+  return record;
 }
 
 }  // namespace tocsin

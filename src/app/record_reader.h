@@ -1,46 +1,48 @@
 // Records from a file or a stream of lines: `value`, or `key TAB value`, protobuf in hexadecimal; a file that is one
-// JSON document is one record.
+// JSON document is one record. What else records are read from (app/kafka_input.h) is read the same way.
 
 #pragma once
 
 #include <cstdint>
-#include <istream>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "base/result.h"
+#include "base/units.h"
 
 namespace tocsin {
+
+// Where a record stands in its topic.
+struct RecordPlace {
+  std::int32_t partition = 0;
+  std::int64_t offset = 0;
+};
 
 struct RecordLine {
   std::string_view key;
   std::string_view value;
-  std::int64_t number = 0;  // of the line, from 1
+  std::int64_t number = 0;         // of the line, from 1; of a topic's records as they come
+  std::optional<RecordTime> time;  // the log's; files have none
+  bool time_is_ahead = false;      // as in RawRecord
+  std::optional<RecordPlace> place;
 };
 
 class RecordReader {
  public:
   // `input`: a path, or "-" for standard input. The error is for people.
   static Result<std::unique_ptr<RecordReader>, std::string> open(const std::string& input);
+  virtual ~RecordReader() = default;
 
   // The next record; its views are valid until the next call. Blank lines are passed over.
-  std::optional<RecordLine> next();
+  virtual std::optional<RecordLine> next() = 0;
 
-  // How much of the file has been read, from 0 to 1; nothing where its size is not known.
-  std::optional<double> progress() const;
+  // Why there is no next record, where that is not the end; for people.
+  virtual std::optional<std::string> error() const { return std::nullopt; }
 
- private:
-  explicit RecordReader(std::unique_ptr<std::istream> owned, std::istream& stream, double size);
-
-  std::unique_ptr<std::istream> owned_;
-  std::istream& stream_;
-  double size_ = 0;
-  double read_ = 0;
-  std::int64_t line_number_ = 0;
-  std::string line_;
-  std::string bytes_;
+  // How much has been read, from 0 to 1; nothing where it is not known how much there is.
+  virtual std::optional<double> progress() const = 0;
 };
 
 // Splits a line into key and value: what stands before a tab is the key, unless the line begins as JSON.

@@ -7,12 +7,15 @@
 #include <iostream>
 #include <map>
 #include <memory>
+#include <optional>
 
 #include "app/config.h"
 #include "app/files.h"
 #include "app/http_recording.h"
+#include "app/kafka_input.h"
 #include "app/progress.h"
 #include "app/record_reader.h"
+#include "app/replay_difference.h"
 #include "app/report.h"
 #include "base/time_text.h"
 #include "core/stage/receive_stage.h"
@@ -44,8 +47,21 @@ std::string halt_line(const HaltRecord& halt) {
       .dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-std::string dead_letter_line(const DeadLetter& letter) {
-  return Json{{"kind", "dead_letter"}, {"record", letter.offset}, {"reason", name_of(letter.reason)}}.dump();
+std::string dead_letter_line(const DeadLetter& letter, const std::optional<RecordPlace>& place) {
+  Json line{{"kind", "dead_letter"}, {"record", letter.offset}, {"reason", name_of(letter.reason)}};
+  if (place) {
+    line["partition"] = place->partition;
+    line["offset"] = place->offset;
+  }
+  return line.dump();
+}
+
+// The stages number the records of one stream; a record of a topic is found by its place there.
+AlertChange pointed_to(AlertChange change, const RecordPlace& place) {
+  for (auto& [name, text] : change.annotations) {
+    if (name == "record") text = fmt::format("partition {}, offset {}", place.partition, place.offset);
+  }
+  return change;
 }
 
 // `refused`: uploads, or events in them, that a door would have refused.
@@ -67,15 +83,43 @@ std::string summary_line(const StreamTotals& totals, std::uint64_t refused) {
       .dump();
 }
 
-}  // namespace
-
-int run_replay(const ReplayOptions& options) {
-  // Each record tells its form itself; the words are there for scripts.
-  const bool is_http = options.input_format == "http";
-  if (options.input.starts_with("kafka://")) {
-    std::cerr << "tocsin replay: reading from Kafka is not there yet; export the topic to a file\n";
-    return 2;
+void print_differences(const EpisodeLog& before, const EpisodeLog& after, bool as_json) {
+  const auto list = differences(before.episodes(), after.episodes());
+  for (const EpisodeDifference& one : list) {
+    const bool is_new = one.kind == EpisodeDifference::Kind::added;
+    const bool is_gone = one.kind == EpisodeDifference::Kind::gone;
+    const Episode& named = is_new ? one.after : one.before;
+    if (as_json) {
+      Json labels = Json::object();
+      for (const auto& [name, value] : named.labels) labels[name] = value;
+      print_line(Json{{"kind", "difference"},
+                      {"change", name_of(one.kind)},
+                      {"alert", named.alert},
+                      {"labels", labels},
+                      {"before", is_new ? Json(nullptr) : Json(to_rfc3339(one.before.fired))},
+                      {"after", is_gone ? Json(nullptr) : Json(to_rfc3339(one.after.fired))}}
+                     .dump(-1, ' ', false, Json::error_handler_t::replace));
+      continue;
+    }
+    std::string when = to_rfc3339(named.fired);
+    if (!is_new && !is_gone) {
+      const bool is_later = one.kind == EpisodeDifference::Kind::later;
+      const Duration by = is_later ? one.after.fired - one.before.fired : one.before.fired - one.after.fired;
+      when += " by " + to_text(by);
+    }
+    print_line(fmt::format("{:<8} {:<26} {}  {}", name_of(one.kind), named.alert, when, to_text(named.labels)));
   }
+  if (as_json) return;
+  print_line(fmt::format("{} episodes with these rules, {} with the others, {} differences", before.episodes().size(),
+                         after.episodes().size(), list.size()));
+}
+
+// `replay --explain`: plays until the evaluation that is asked for, and says how it came out.
+int explain(const ReplayOptions& options) {
+  const auto fail = [](const std::string& why) {
+    std::cerr << "tocsin replay: " << why << '\n';
+    return 2;
+  };
   Diagnostics diagnostics;
   std::vector<std::string> paths = options.rules;
   paths.insert(paths.end(), options.specs.begin(), options.specs.end());
@@ -84,7 +128,72 @@ int run_replay(const ReplayOptions& options) {
   if (!options.config.empty()) config = load_config_file(options.config, diagnostics);
   const auto key = read_fingerprint_keys(config.fingerprint_key_file, diagnostics);
   if (print(diagnostics)) return 2;
-  auto reader = RecordReader::open(options.input);
+  const Rule* const rule = loaded.rules->find(options.explain);
+  if (rule == nullptr) {
+    std::vector<std::string_view> names;
+    for (const Rule& one : loaded.rules->rules) names.push_back(one.name);
+    return fail("there is no rule '" + options.explain + "'" + did_you_mean(options.explain, names));
+  }
+  if (rule->mode != RuleMode::window)
+    return fail("'" + rule->name + "' is decided by one event or task: there is no window to explain");
+  const auto at = parse_rfc3339(options.at);
+  if (!at) return fail("--at takes a time such as 2026-01-07T12:00:00Z");
+  Labels labels;
+  for (const std::string& one : options.labels) {
+    const std::size_t equals = one.find('=');
+    if (equals == std::string::npos) return fail("--labels takes NAME=VALUE, not '" + one + "'");
+    labels.emplace_back(one.substr(0, equals), one.substr(equals + 1));
+  }
+  auto reader = open_input({options.input, options.from, options.to}, config.kafka);
+  if (!reader) return fail(reader.error());
+  IngestOptions ingest;
+  ingest.deployment = config.deployment();
+  EvaluateOptions evaluate;
+  evaluate.deployment = config.deployment();
+  JoinedStages stages(ingest, evaluate, loaded.rules, loaded.patterns, key);
+  JoinedStages::Output out;
+  std::optional<std::string> answer;
+  bool is_over = false;
+  const RecordTime wanted = floor_to(as_record_time(*at), slice_length);
+  const auto look = [&] {
+    if (is_over || stages.evaluate().evaluated() < wanted) return;
+    is_over = true;
+    answer = stages.evaluate().explain(rule->name, labels);
+  };
+  while (!is_over) {
+    const auto line = reader.value()->next();
+    if (!line) break;
+    RawRecord record;
+    record.key = line->key;
+    record.value = line->value;
+    record.offset = line->number;
+    record.time = line->time;
+    record.time_is_ahead = line->time_is_ahead;
+    out.clear();
+    stages.apply(record, out, look);
+  }
+  if (const auto error = reader.value()->error()) return fail(*error);
+  if (!is_over) return fail("the records end before " + options.at);
+  if (!answer) return fail("no group of " + rule->name + " has these labels at that time: " + to_text(labels));
+  std::fputs(answer->c_str(), stdout);
+  return 0;
+}
+
+}  // namespace
+
+int run_replay(const ReplayOptions& options) {
+  if (!options.explain.empty()) return explain(options);
+  // Each record tells its form itself; the words are there for scripts.
+  const bool is_http = options.input_format == "http";
+  Diagnostics diagnostics;
+  std::vector<std::string> paths = options.rules;
+  paths.insert(paths.end(), options.specs.begin(), options.specs.end());
+  const RulesAndPatterns loaded = load_rules_and_patterns(paths, diagnostics);
+  Config config;
+  if (!options.config.empty()) config = load_config_file(options.config, diagnostics);
+  const auto key = read_fingerprint_keys(config.fingerprint_key_file, diagnostics);
+  if (print(diagnostics)) return 2;
+  auto reader = open_input({options.input, options.from, options.to}, config.kafka);
   if (!reader) {
     std::cerr << "tocsin replay: " << reader.error() << '\n';
     return 2;
@@ -97,22 +206,37 @@ int run_replay(const ReplayOptions& options) {
   evaluate.deployment = config.deployment();
   JoinedStages stages(ingest, evaluate, loaded.rules, loaded.patterns, key);
 
+  RulesAndPatterns other;
+  std::unique_ptr<JoinedStages> other_stages;
+  if (!options.against.empty()) {
+    other = load_rules_and_patterns(options.against, diagnostics);
+    if (print(diagnostics)) return 2;
+    other_stages = std::make_unique<JoinedStages>(ingest, evaluate, other.rules, other.patterns, key);
+  }
+  EpisodeLog episodes, other_episodes;
+  JoinedStages::Output other_out;
+
   const bool as_json = options.output == "json";
+  const bool is_quiet = other_stages != nullptr;  // what both say alike is no news
   ReplayReport report;
   JoinedStages::Output out;
   Progress progress;
   bool alerted = false;
   const auto give = [&](const AlertChange& change) {
     alerted = alerted || change.firing;
-    if (as_json) {
+    episodes.add(change);
+    if (is_quiet) {
+      // told by the differences
+    } else if (as_json) {
       print_line(to_replay_json(change));
     } else {
       report.add(change);
     }
   };
+  std::optional<RecordPlace> place;  // of the record that is looked at
   const auto give_letter = [&](const DeadLetter& letter) {
-    if (as_json) {
-      print_line(dead_letter_line(letter));
+    if (as_json && !is_quiet) {
+      print_line(dead_letter_line(letter, place));
     } else {
       report.add(letter);
     }
@@ -124,14 +248,19 @@ int run_replay(const ReplayOptions& options) {
     for (const DeadLetter& letter : out.ingest.dead_letters) give_letter(letter);
     for (const HaltRecord& halt : out.ingest.halts) {
       alerted = true;
-      if (halt.count > 1) continue;  // one secret arrives many times in a task: one halt
+      if (halt.count > 1 || is_quiet) continue;  // one secret arrives many times in a task: one halt
       if (as_json) {
         print_line(halt_line(halt));
       } else {
         report.add(halt);
       }
     }
-    for (const AlertChange& change : out.at_once) give(change);
+    for (const AlertChange& change : out.at_once) give(place ? pointed_to(change, *place) : change);
+    if (other_stages == nullptr) return;
+    other_out.clear();
+    other_stages->apply(record, other_out);
+    for (const AlertChange& change : other_out.by_time) other_episodes.add(change);
+    for (const AlertChange& change : other_out.at_once) other_episodes.add(change);
   };
   // What a door does with a request: its records, or why there are none.
   ReceiveStage door(loaded.patterns, key, longest_recording);
@@ -160,6 +289,7 @@ int run_replay(const ReplayOptions& options) {
     });
   };
   while (const auto line = reader.value()->next()) {
+    place = line->place;
     if (is_http) {
       receive(*line);
     } else {
@@ -167,6 +297,8 @@ int run_replay(const ReplayOptions& options) {
       record.key = line->key;
       record.value = line->value;
       record.offset = line->number;
+      record.time = line->time;
+      record.time_is_ahead = line->time_is_ahead;
       apply(record);
     }
     const std::int64_t records = stages.ingest().totals().records;
@@ -178,7 +310,14 @@ int run_replay(const ReplayOptions& options) {
     }
   }
   progress.clear();
-  if (as_json) {
+  if (const auto error = reader.value()->error()) {
+    std::fflush(stdout);
+    std::cerr << "tocsin replay: " << *error << '\n';
+    return 2;
+  }
+  if (is_quiet) {
+    print_differences(episodes, other_episodes, as_json);
+  } else if (as_json) {
     print_line(summary_line(stages.ingest().totals(), refused));
   } else {
     report.finish(stages.ingest().totals(), stages.evaluate().sight());

@@ -4,6 +4,7 @@
 
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -26,7 +27,9 @@ class JoinedStages {
   JoinedStages(IngestOptions ingest, EvaluateOptions evaluate, std::shared_ptr<const RuleSet> rules,
                std::shared_ptr<const PatternLibrary> patterns, Fingerprinter fingerprinter);
 
-  void apply(const RawRecord& record, Output& out);
+  // Called after each slice that was evaluated.
+  using AfterGrid = std::function<void()>;
+  void apply(const RawRecord& record, Output& out, const AfterGrid& after_grid = {});
 
   const IngestPartition& ingest() const { return ingest_; }
   const EvaluatePartition& evaluate() const { return evaluate_; }

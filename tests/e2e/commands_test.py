@@ -4,7 +4,7 @@ import pathlib
 import tempfile
 import unittest
 
-from support import ROOT, json_lines, run
+from support import ROOT, generated, json_lines, run
 
 DATA = ROOT.parent / "shared" / "data"
 
@@ -76,6 +76,92 @@ class Replay(unittest.TestCase):
         self.assertEqual(run("replay", "--rules", "/no/such", "-", input="").returncode, 2)
 
 
+class Backtest(unittest.TestCase):
+    """What people do before they trust it: a trial, other rules, one evaluation in full."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = pathlib.Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
+        _, cls.incidents, cls.runs = generated(3, cls.folder)
+
+    def test_a_trial_suggests_specs_and_counts_pages(self):
+        out = self.folder / "trial"
+        done = run("trial", str(self.runs), "--out", str(out), "-o", "json")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        trial = json.loads(done.stdout)
+        self.assertEqual({page["alert"] for page in trial["pages"]}, {
+            "CostSpike", "ErrorRateSpike", "SurfaceRateOutOfBand", "SurfaceRateTooLow", "AuthorizationRefusalSpike",
+            "SecretLeak", "TaskOverWallClock"})
+        self.assertLessEqual(len(trial["pages"]), 8)
+        self.assertEqual(len(trial["halts"]), 1)
+        self.assertEqual(len(trial["agents"]), 6)
+        self.assertTrue(all(page["correlation_ids"] for page in trial["pages"]))
+        checked = run("check", str(out))
+        self.assertEqual(checked.returncode, 0, checked.stdout)
+        self.assertIn("6 specs", checked.stderr)
+        text = run("trial", str(self.runs), "--out", str(out)).stdout
+        for heading in ("What was seen", "What the rules would see", "What would have been", "What to do next"):
+            self.assertIn(heading, text)
+
+    def test_a_trial_wants_something_to_read(self):
+        self.assertEqual(run("trial", "-", input="").returncode, 2)
+        self.assertEqual(run("trial", "/no/such/file").returncode, 2)
+
+    def test_other_rules_are_compared_by_their_episodes(self):
+        rules = self.folder / "other.yaml"
+        text = (ROOT / "rules/agents.yaml").read_text()
+        rules.write_text(text.replace("hits >= 4", "hits >= 3").replace("alert: SecretLeak", "alert: KeyLeak"))
+        arguments = ("replay", str(self.runs), "--rules", str(ROOT / "rules"), "--against", str(rules), "--against",
+                     str(ROOT / "rules/specs"))
+        changes = json_lines(run(*arguments, "-o", "json").stdout)
+        self.assertEqual({(one["change"], one["alert"]) for one in changes if "Leak" in one["alert"]},
+                         {("gone", "SecretLeak"), ("new", "KeyLeak")})
+        self.assertIn(("earlier", "ErrorRateSpike"), {(one["change"], one["alert"]) for one in changes})
+        text = run(*arguments).stdout
+        self.assertIn("differences", text.splitlines()[-1])
+        same = run("replay", str(self.runs), "--rules", str(ROOT / "rules"), "--against", str(ROOT / "rules"))
+        self.assertTrue(same.stdout.endswith(" 0 differences\n"), same.stdout)
+
+    def test_one_evaluation_is_explained_with_every_number(self):
+        page = next(one for one in json_lines(run("replay", str(self.runs), "--rules", str(ROOT / "rules"), "-o",
+                                                  "json").stdout)
+                    if one["kind"] == "alert" and one["alert"] == "CostSpike" and one["state"] == "firing")
+        arguments = ("replay", str(self.runs), "--rules", str(ROOT / "rules"), "--explain", "CostSpike", "--labels",
+                     "agent=" + page["labels"]["agent"])
+        done = run(*arguments, "--at", page["time"])
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn(f"value = {page['value']:.6g}", done.stdout)
+        self.assertIn(f"mean {page['baseline']:.6g}", done.stdout)
+        self.assertIn("so it holds; the alert is firing", done.stdout)
+        self.assertEqual(done.stdout.count("    block "), 24)
+        for wrong, why in ((("--at", "yesterday"), "--at takes a time"), (("--at", "2027-01-01T00:00:00Z"), "end before")):
+            done = run(*arguments, *wrong)
+            self.assertEqual(done.returncode, 2)
+            self.assertIn(why, done.stderr)
+        done = run("replay", str(self.runs), "--explain", "CostSpik", "--at", page["time"])
+        self.assertIn("did you mean 'CostSpike'?", done.stderr)
+
+
+class Expand(unittest.TestCase):
+    def test_what_is_expanded_does_the_same(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder) / "mine.yaml"
+            path.write_text("groups:\n- name: mine\n  defaults: {labels: {team: a}, keep_firing_for: 10m}\n  rules:\n"
+                            "  - preset: cost_spike\n  - {preset: tool_errors, alert: Mine, when: low(value) > 0.5}\n")
+            done = run("expand", str(path))
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertNotIn("preset", done.stdout)
+            self.assertIn("keep_firing_for: 10m", done.stdout)
+            again = pathlib.Path(folder) / "again.yaml"
+            again.write_text(done.stdout)
+            self.assertEqual(run("check", "--strict", str(again)).stdout,
+                             run("check", "--strict", str(path)).stdout.replace("mine.yaml", "again.yaml"))
+            self.assertEqual(run("expand", str(again)).stdout.split("\n", 1)[1], done.stdout.split("\n", 1)[1])
+            path.write_text("groups:\n- name: mine\n  rules:\n  - preset: cost_spik\n")
+            self.assertEqual(run("expand", str(path)).returncode, 1)
+        self.assertIn("cost_spike:", run("expand", "--presets").stdout)
+
+
 class Check(unittest.TestCase):
     def check(self, text, name="rules.yaml", *options):
         with tempfile.TemporaryDirectory() as folder:
@@ -97,6 +183,24 @@ class Check(unittest.TestCase):
         self.assertIn("rules.yaml:6:21: bad-value:", out)
         self.assertIn("rules.yaml:7:13: bad-window:", out)
         self.assertIn("rules.yaml:9:5: unknown-key:", out)
+
+    def test_json_and_the_line_underlined(self):
+        text = "groups:\n- name: g\n  rules:\n  - {alert: A, from: stepp, value: count(), window: 5m, when: value > 1}\n"
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder) / "rules.yaml"
+            path.write_text(text)
+            done = run("check", str(path))
+            self.assertEqual(done.stderr.splitlines()[0], "     4 |   - {alert: A, from: stepp, value: count(), window: 5m, when: value > 1}")
+            self.assertEqual(done.stderr.splitlines()[1], "       |                      ^^^^^")
+            done = run("check", "-o", "json", str(path))
+            self.assertEqual(done.returncode, 1)
+            found = json.loads(done.stdout)
+            self.assertEqual((found["errors"], found["warnings"]), (1, 0))
+            self.assertEqual({key: found["diagnostics"][0][key] for key in ("line", "column", "severity", "code")},
+                             {"line": 4, "column": 22, "severity": "error", "code": "unknown-word"})
+            path.write_text(text.replace("stepp", "step") .replace("value > 1", "value > 1, actions: []"))
+            self.assertEqual(run("check", str(path)).returncode, 0)
+            self.assertEqual(run("check", "--strict", str(path)).returncode, 1)
 
     def test_a_bad_configuration_lists_all_its_faults_and_nothing_starts(self):
         with tempfile.TemporaryDirectory() as folder:

@@ -1,6 +1,8 @@
 #include "core/rule/condition.h"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 
 #include "base/diagnostic.h"
 
@@ -360,6 +362,69 @@ double Condition::evaluate(std::uint16_t index, const double* inputs) const {
     default:
       return unknown_number;
   }
+}
+
+std::string Condition::text(const double* inputs) const {
+  return nodes_.empty() ? std::string{} : spell(root_, inputs);
+}
+
+std::string Condition::spell(std::uint16_t index, const double* inputs) const {
+  const Node& node = nodes_[index];
+  const auto figure = [](double number) {
+    if (is_unknown(number)) return std::string("unknown");
+    std::array<char, 32> digits{};
+    const auto end =
+        std::to_chars(digits.data(), digits.data() + digits.size(), number, std::chars_format::general, 6).ptr;
+    return std::string(digits.data(), end);
+  };
+  const auto joined = [&](std::string_view sign) {
+    return "(" + spell(node.left, inputs) + " " + std::string(sign) + " " + spell(node.right, inputs) + ")";
+  };
+  const auto compared = [&](std::string_view sign) {
+    const double truth = evaluate(index, inputs);
+    return joined(sign) + (is_unknown(truth) ? " [unknown]" : truth != 0 ? " [yes]" : " [no]");
+  };
+  switch (node.op) {
+    case Op::literal:
+      return figure(node.literal);
+    case Op::input:
+      return figure(inputs[node.left]);
+    case Op::add:
+      return joined("+");
+    case Op::subtract:
+      return joined("-");
+    case Op::multiply:
+      return joined("*");
+    case Op::divide:
+      return joined("/");
+    case Op::negate:
+      return "-" + spell(node.left, inputs);
+    case Op::minimum:
+      return "min(" + spell(node.left, inputs) + ", " + spell(node.right, inputs) + ")";
+    case Op::maximum:
+      return "max(" + spell(node.left, inputs) + ", " + spell(node.right, inputs) + ")";
+    case Op::absolute:
+      return "abs(" + spell(node.left, inputs) + ")";
+    case Op::less:
+      return compared("<");
+    case Op::less_equal:
+      return compared("<=");
+    case Op::greater:
+      return compared(">");
+    case Op::greater_equal:
+      return compared(">=");
+    case Op::equal:
+      return compared("==");
+    case Op::unequal:
+      return compared("!=");
+    case Op::and_:
+      return joined("&&");
+    case Op::or_:
+      return joined("||");
+    case Op::not_:
+      return "!" + spell(node.left, inputs);
+  }
+  return {};
 }
 
 Truth Condition::holds(const double* inputs) const {

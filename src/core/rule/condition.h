@@ -61,6 +61,8 @@ class Condition {
   // Requires: `inputs` has a number, or unknown_number, for each of variables().
   Truth holds(const double* inputs) const;
   double number(const double* inputs) const;  // of an arithmetic expression
+  // The condition with numbers in the places of names, and what each comparison comes to, for people.
+  std::string text(const double* inputs) const;
   Unit unit() const { return unit_; }
 
   // For conditions of running tasks: the thresholds above which `elapsed` (or `silent`) must lie for this to
@@ -101,6 +103,7 @@ class Condition {
   class Compiler;
 
   double evaluate(std::uint16_t index, const double* inputs) const;
+  std::string spell(std::uint16_t index, const double* inputs) const;
   bool collect_thresholds(std::uint16_t index, const double* inputs, std::vector<Threshold>& out) const;
   bool mentions_time(std::uint16_t index) const;
 

@@ -636,6 +636,13 @@ void EvaluatePartition::end_resume(std::vector<AlertChange>& out) {
 std::int64_t EvaluatePartition::stalled(Duration behind) const {
   return state_->stalled(behind);
 }
+std::optional<std::string> EvaluatePartition::explain(std::string_view alert, const Labels& labels) const {
+  for (const auto& rule : state_->window_rules) {
+    if (rule->rule().name == alert) return rule->explain(labels, state_->evaluated, state_->known_since);
+  }
+  return std::nullopt;
+}
+
 std::vector<RuleSight> EvaluatePartition::sight() const {
   return state_->sight();
 }

@@ -14,6 +14,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -123,6 +124,10 @@ class EvaluatePartition {
   // How many source partitions have closed no slice of the last `behind`, by the clock of the one that is furthest:
   // all windowed rules wait for them.
   std::int64_t stalled(Duration behind) const;
+
+  // The whole reasoning of a windowed rule at the grid time that was evaluated last, for people; nothing where there
+  // is no such rule, or no group with these labels.
+  std::optional<std::string> explain(std::string_view alert, const Labels& labels) const;
 
   std::vector<RuleSight> sight() const;
   std::vector<ActiveAlert> active() const;

@@ -1,6 +1,8 @@
 #include "core/stage/window_rule.h"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <iterator>
 #include <utility>
 
@@ -239,6 +241,130 @@ double WindowRule::input(const Variable& variable, Measured& measured) const {
       break;
   }
   return unknown_number;
+}
+
+namespace {
+
+std::string figure(double number) {
+  if (is_unknown(number)) return "unknown";
+  std::array<char, 32> digits{};
+  const auto end =
+      std::to_chars(digits.data(), digits.data() + digits.size(), number, std::chars_format::general, 6).ptr;
+  return {digits.data(), end};
+}
+
+std::string name_of(const Variable& variable, const Rule& rule) {
+  const std::string value = variable.index < rule.values.size() ? rule.values[variable.index].name : std::string{};
+  switch (variable.kind) {
+    case Variable::Kind::value:
+      return value;
+    case Variable::Kind::baseline:
+      return variable.index == 0 ? "baseline" : "baseline." + value;
+    case Variable::Kind::deviation:
+      return "baseline.stdev";
+    case Variable::Kind::samples:
+      return "samples";
+    case Variable::Kind::hits:
+      return "hits";
+    case Variable::Kind::low:
+      return "low(" + value + ")";
+    case Variable::Kind::high:
+      return "high(" + value + ")";
+    case Variable::Kind::spec:
+      return "spec." + std::string(name_of(static_cast<SpecBound>(variable.index)));
+    case Variable::Kind::elapsed:
+      return "elapsed";
+    case Variable::Kind::silent:
+      return "silent";
+  }
+  return {};
+}
+
+std::string span_of(RecordTime from, RecordTime to) {
+  return to_rfc3339(from) + " to " + to_rfc3339(to);
+}
+
+}  // namespace
+
+std::optional<std::string> WindowRule::explain(const Labels& labels, RecordTime now, RecordTime known_since) {
+  const auto has_labels = [&](const GroupKey& key) {
+    const Labels own = all_labels_of_group(rule_.group_by, key);
+    return std::all_of(labels.begin(), labels.end(),
+                       [&](const auto& one) { return std::find(own.begin(), own.end(), one) != own.end(); });
+  };
+  const auto found =
+      std::find_if(groups_.begin(), groups_.end(), [&](const auto& entry) { return has_labels(entry.first); });
+  if (found == groups_.end()) return std::nullopt;
+  const GroupKey& key = found->first;
+  Group& group = found->second;
+  Measured measured = measure(key, group, now, known_since);
+  std::string text =
+      rule_.name + " for " + to_text(all_labels_of_group(rule_.group_by, key)) + " at " + to_rfc3339(now) + "\n";
+  text += "  window    " + to_text(measured.window) + ", " + span_of(measured.begin, now);
+  text += measured.is_covered ? "\n" : "; not all of it was counted yet\n";
+  for (std::size_t i = 0; i < rule_.values.size(); ++i) {
+    const Totals& totals = measured.totals[i];
+    text += "  " + rule_.values[i].name + " = " + figure(measured.values[i]) + "   (" + std::to_string(totals.count) +
+            " samples" +
+            (i == 0 && rule_.min_samples > 0 ? ", " + std::to_string(rule_.min_samples) + " needed" : std::string{}) +
+            ")\n";
+  }
+  if (rule_.baseline) {
+    const BaselineRange range = baseline_range(*rule_.baseline, measured.begin);
+    text += "  baseline  " + span_of(range.from, range.to);
+    if (group.life.freezes_baseline()) text += ", frozen as it was when the alert fired";
+    text += "\n";
+    for (std::size_t i = 0; i < rule_.values.size(); ++i) {
+      if (rule_.values[i].view == NamedValue::View::distinct) continue;
+      const BaselineFigures& figures = measured.baselines[i];
+      text += "    of " + rule_.values[i].name + ": mean " + figure(figures.mean) + ", stdev " +
+              figure(figures.deviation) + ", " + std::to_string(figures.blocks) + " blocks, " +
+              std::to_string(figures.samples) + " samples, " +
+              (figures.is_warm              ? "warm"
+               : measured.declared_baseline ? "declared by the spec"
+                                            : "not warm") +
+              "\n";
+    }
+    for (const Exclusion& one : group.life.exclusions()) {
+      text += "    left out: " + (one.to > now ? to_rfc3339(one.from) + " on" : span_of(one.from, one.to)) + "\n";
+    }
+    const Duration block = rule_.baseline->block;
+    if (block > Duration{} && group.series[0] != nullptr) {
+      const Aggregate::Kind kind = rules_.aggregates[rule_.values[0].aggregate].kind;
+      for (RecordTime from = range.from; from < range.to; from = from + block) {
+        Totals totals;
+        group.series[0]->history.visit(from, std::min(from + block, range.to),
+                                       [&](RecordTime, Duration, Totals cell) {
+                                         totals.sum += cell.sum;
+                                         totals.count += cell.count;
+                                       });
+        text += "    block " + to_rfc3339(from) + ": " + figure(figure_of(rule_.values[0], kind, totals, block)) +
+                ", " + std::to_string(totals.count) + " samples\n";
+      }
+    }
+  }
+  const auto& variables = rule_.when.variables();
+  std::vector<double> inputs(variables.size());
+  for (std::size_t i = 0; i < variables.size(); ++i) {
+    inputs[i] = input(variables[i], measured);
+    text += "  " + name_of(variables[i], rule_) + " = " + figure(inputs[i]) + "\n";
+  }
+  const bool enough =
+      measured.totals[0].count >= rule_.min_samples && (measured.is_covered || measured.declared_baseline);
+  text += "  when      " + rule_.when_text + "\n         =  " + rule_.when.text(inputs.data()) + "\n";
+  const Truth truth = enough ? rule_.when.holds(inputs.data()) : Truth::unknown;
+  text += std::string("  so it ") +
+          (truth == Truth::yes  ? "holds"
+           : truth == Truth::no ? "does not hold"
+                                : "is unknown") +
+          (enough ? "" : ": too few samples, or too little of the window was counted");
+  const AlertState state = group.life.state();
+  text += std::string("; the alert is ") +
+          (state == AlertState::firing    ? "firing"
+           : state == AlertState::pending ? "pending"
+                                          : "inactive") +
+          "\n";
+  return text;
 }
 
 void WindowRule::note_traffic(Group& group, RecordTime now, const Measured& measured) const {

@@ -68,6 +68,9 @@ class WindowRule {
   };
   std::vector<GroupSight> sight() const;
   void active(std::vector<AlertChange>& out) const;
+  // The whole reasoning of the evaluation at `now`, for people; nothing where no group has these labels. Requires:
+  // everything before `now`, and nothing after it, has been added.
+  std::optional<std::string> explain(const Labels& labels, RecordTime now, RecordTime known_since);
   const Rule& rule() const { return rule_; }
 
  private:

@@ -1,0 +1,108 @@
+#include "app/rule_coverage.h"
+
+#include <fmt/format.h>
+
+#include "core/event/dialect.h"
+#include "core/sanitize/sanitized_event_json.h"
+
+namespace tocsin {
+
+namespace {
+
+using Needs = std::map<std::string, std::set<std::string>>;
+
+template <class Field>
+void add_fields(std::set<std::string>& to, std::uint32_t mask, std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) {
+    if ((mask >> i) & 1U) to.emplace(name_of(static_cast<Field>(i)));
+  }
+}
+
+void add_predicate(std::set<std::string>& to, const Predicate& predicate) {
+  if (predicate.always()) return;
+  add_fields<StringField>(to, predicate.strings_read(), string_field_count);
+  add_fields<EnumField>(to, predicate.enums_read(), enum_field_count);
+  for (std::size_t i = 0; i < number_field_count; ++i) {
+    if ((predicate.numbers_read() >> i) & 1U) to.insert(wire_name(static_cast<NumberField>(i)));
+  }
+}
+
+void add_group(std::set<std::string>& to, const std::vector<GroupField>& group) {
+  for (const GroupField& field : group) {
+    if (field.field && *field.field != StringField::env) to.emplace(name_of(*field.field));
+  }
+}
+
+// The name of our own for it: the first table is ours.
+std::string own_name(Meaning meaning) {
+  for (const DialectRow& row : dialects().front()->rows) {
+    if (row.meaning == meaning) return std::string(row.name);
+  }
+  return {};
+}
+
+std::string advice_for(const std::string& field) {
+  if (field == "cost_usd") return "the telemetry says no cost, and the table of prices knows no price of its models";
+  if (field == "authz") return "say " + own_name(Meaning::authz) + " (passed, refused, ...) on the spans of tools";
+  if (field == "outcome") return "say " + own_name(Meaning::outcome) + " on the root";
+  if (field == "budget.wall_clock_s") {
+    return "say " + own_name(Meaning::budget_wall_clock) +
+           " on the root, or write a spec with wall_clock for the agent";
+  }
+  if (field == "agent") return "say " + own_name(Meaning::agent) + ", or service.name on the resource";
+  if (field == "spec") return "say " + own_name(Meaning::spec);
+  if (field == "spec_version") return "say " + own_name(Meaning::spec_version);
+  return "nothing gives it";
+}
+
+}  // namespace
+
+Needs needs_of(const Rule& rule, const RuleSet& rules) {
+  Needs needs;
+  if (rule.mode == RuleMode::task) {
+    auto& fields = needs[std::string(name_of(EventType::task_started))];
+    fields.insert(wire_name(NumberField::budget_wall_clock));
+    add_group(fields, rule.page_by);
+  }
+  if (rule.mode == RuleMode::event && !rule.where.reads_finding() && !rule.from_any) {
+    auto& fields = needs[std::string(name_of(rule.from))];
+    add_predicate(fields, rule.where);
+    add_group(fields, rule.group_by);
+  }
+  for (const NamedValue& value : rule.values) {
+    const Aggregate& aggregate = rules.aggregates[value.aggregate];
+    auto& fields = needs[std::string(name_of(aggregate.from))];
+    add_predicate(fields, aggregate.where);
+    add_predicate(fields, aggregate.hit);
+    if (aggregate.kind == Aggregate::Kind::sum) fields.insert(wire_name(aggregate.number));
+    if (aggregate.kind == Aggregate::Kind::distinct) fields.emplace(name_of(aggregate.string));
+    add_group(fields, rule.group_by);
+  }
+  return needs;
+}
+
+std::vector<std::string> lacks_of(const Rule& rule, const RuleSet& rules, const SeenFields& seen) {
+  std::vector<std::string> lacks;
+  for (const auto& [type, fields] : needs_of(rule, rules)) {
+    const std::int64_t events = seen.events(type);
+    if (events == 0) {
+      lacks.push_back("no " + type + " event was seen");
+      continue;
+    }
+    for (const std::string& field : fields) {
+      const std::int64_t with = seen.with(type, field);
+      if (with == events) continue;
+      lacks.push_back(with == 0 ? fmt::format("no {} event has {}: {}", type, field, advice_for(field))
+                                : fmt::format("{} of {} {} events have {}", with, events, type, field));
+    }
+  }
+  return lacks;
+}
+
+std::int64_t looked_at(const Rule& rule, const RuleSet& rules, const SeenFields& seen) {
+  std::int64_t events = 0;
+  for (const auto& [type, fields] : needs_of(rule, rules)) events += seen.events(type);
+  return events;
+}
+
+}  // namespace tocsin
