@@ -105,7 +105,8 @@ struct Rule {
 
   // mode: window
   std::vector<NamedValue> values;
-  std::vector<Duration> windows;  // one, or those it grows through
+  std::vector<Duration> windows;       // one, or those it grows through; rising
+  bool holds_in_every_window = false;  // the condition must hold in each of them: burn rates
   std::int64_t min_samples = 0;
   std::optional<Baseline> baseline;
   double z = 2.5758;

@@ -396,6 +396,7 @@ class RuleLoader {
     load_windows();
     rule_.min_samples = reader_.integer("min_samples", 0, 1'000'000'000).value_or(0);
     load_baseline();
+    check_every_window();
     load_scope();
     load_when(true);
     rule_.hold_for = reader_.duration("for", 0s, 720h).value_or(0s);
@@ -522,6 +523,7 @@ class RuleLoader {
     reader_.require("window");
     const YamlNode* node = reader_.find("window");
     if (node == nullptr) return;
+    if (node->is_list()) return load_every_window(*node);
     const std::size_t dots = node->scalar.find("..");
     if (dots == std::string::npos) {
       const auto window = reader_.duration("window", 1min, longest_window);
@@ -540,6 +542,44 @@ class RuleLoader {
     if (rule_.windows.size() < 2 || rule_.windows.front() != least || rule_.windows.back() != most) {
       reader_.error(*node, "bad-window",
                     "a growing window runs between two of 15m 30m 1h 3h 6h 12h 24h, as 15m..24h");
+    }
+  }
+
+  static bool is_window(Duration window) {
+    return window >= 1min && window <= longest_window && window % 1min == 0s &&
+           (window <= 1h || window % 15min == 0s);
+  }
+
+  // window: [5m, 1h]: the condition must hold in both, so that a page begins soon and ends soon.
+  void load_every_window(const YamlNode& node) {
+    constexpr std::size_t most = 4;
+    rule_.holds_in_every_window = true;
+    for (const YamlNode& item : node.items) {
+      const auto window = item.is_scalar() ? parse_duration(item.scalar) : std::nullopt;
+      if (!window || !is_window(*window) || (!rule_.windows.empty() && *window <= rule_.windows.back())) {
+        reader_.error(
+            item, "bad-window",
+            "several windows are rising numbers of whole minutes, above 1h of whole quarters, up to 24h: [5m, 1h]");
+        return;
+      }
+      rule_.windows.push_back(*window);
+    }
+    if (rule_.windows.size() < 2 || rule_.windows.size() > most) {
+      reader_.error(node, "bad-window",
+                    "two to four windows are needed here, such as [5m, 1h]; one is written as 5m");
+    }
+  }
+
+  // Totals grow with the window, and so would the baseline that they are compared with.
+  void check_every_window() {
+    if (!rule_.holds_in_every_window || !rule_.baseline) return;
+    for (const Measured& measured : measured_) {
+      const bool is_total =
+          measured.value.view == NamedValue::View::total || measured.value.view == NamedValue::View::distinct;
+      if (!is_total) continue;
+      reader_.error(*reader_.find("window"), "bad-window",
+                    "with several windows and a baseline, measure a rate: per_hour(...), ratio(...) or avg(...)");
+      return;
     }
   }
 

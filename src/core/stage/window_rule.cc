@@ -116,12 +116,19 @@ void WindowRule::choose_window(const Group& group, RecordTime now, Measured& mea
   measured.begin = window_start(now, measured.window);
 }
 
-WindowRule::Measured WindowRule::measure(const GroupKey& key, Group& group, RecordTime now,
-                                         RecordTime known_since) const {
+WindowRule::Measured WindowRule::measure(const GroupKey& key, Group& group, RecordTime now, RecordTime known_since,
+                                         std::optional<Duration> window) const {
   Measured measured;
   measured.totals.resize(rule_.values.size());
   measured.values.resize(rule_.values.size());
-  choose_window(group, now, measured);
+  if (window) {
+    const Series* const first = group.series.front();
+    measured.window = *window;
+    measured.totals[0] = first != nullptr ? first->history.window(now, *window) : Totals{};
+    measured.begin = window_start(now, *window);
+  } else {
+    choose_window(group, now, measured);
+  }
   const Duration length = now - measured.begin;
   for (std::size_t i = 0; i < rule_.values.size(); ++i) {
     const NamedValue& value = rule_.values[i];
@@ -302,6 +309,7 @@ std::optional<std::string> WindowRule::explain(const Labels& labels, RecordTime 
       rule_.name + " for " + to_text(all_labels_of_group(rule_.group_by, key)) + " at " + to_rfc3339(now) + "\n";
   text += "  window    " + to_text(measured.window) + ", " + span_of(measured.begin, now);
   text += measured.is_covered ? "\n" : "; not all of it was counted yet\n";
+  if (rule_.holds_in_every_window) text += "            the condition must hold in the shorter windows, too\n";
   for (std::size_t i = 0; i < rule_.values.size(); ++i) {
     const Totals& totals = measured.totals[i];
     text += "  " + rule_.values[i].name + " = " + figure(measured.values[i]) + "   (" + std::to_string(totals.count) +
@@ -380,19 +388,34 @@ bool WindowRule::is_silent(const Group& group, RecordTime now) const {
   return now - group.last_sample >= std::max(rule_.no_data_after, gaps_of_silence * group.usual_gap);
 }
 
+Truth WindowRule::judge(const GroupKey& key, Group& group, RecordTime now, RecordTime known_since,
+                        Measured& measured) {
+  const auto& variables = rule_.when.variables();
+  inputs_.resize(variables.size());
+  const auto judge_one = [&](std::optional<Duration> window) {
+    measured = measure(key, group, now, known_since, window);
+    for (std::size_t i = 0; i < variables.size(); ++i) inputs_[i] = input(variables[i], measured);
+    // A bound that the spec declares holds for a short window as well.
+    if (!measured.is_covered && !measured.declared_baseline) measured.warming = true;
+    const bool enough =
+        measured.totals[0].count >= rule_.min_samples && (measured.is_covered || measured.declared_baseline);
+    return enough ? rule_.when.holds(inputs_.data()) : Truth::unknown;
+  };
+  if (!rule_.holds_in_every_window) return judge_one(std::nullopt);
+  Truth all = Truth::yes;
+  for (const Duration window : rule_.windows) {
+    const Truth one = judge_one(window);
+    if (one == Truth::no || (one == Truth::unknown && all == Truth::yes)) all = one;
+  }
+  return all;
+}
+
 void WindowRule::evaluate_group(const GroupKey& key, Group& group, RecordTime now, RecordTime known_since,
                                 std::vector<AlertChange>& out) {
   const AlertLife::Mark before = group.life.mark();
-  Measured measured = measure(key, group, now, known_since);
+  Measured measured;
+  Truth truth = judge(key, group, now, known_since, measured);
   note_traffic(group, now, measured);
-  const auto& variables = rule_.when.variables();
-  inputs_.resize(variables.size());
-  for (std::size_t i = 0; i < variables.size(); ++i) inputs_[i] = input(variables[i], measured);
-  // A bound that the spec declares holds for a short window as well.
-  if (!measured.is_covered && !measured.declared_baseline) measured.warming = true;
-  const bool enough =
-      measured.totals[0].count >= rule_.min_samples && (measured.is_covered || measured.declared_baseline);
-  Truth truth = enough ? rule_.when.holds(inputs_.data()) : Truth::unknown;
   group.sight = measured.undeclared       ? Sight::undeclared
                 : measured.warming        ? Sight::warming
                 : truth == Truth::unknown ? Sight::blind

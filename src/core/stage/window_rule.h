@@ -110,7 +110,11 @@ class WindowRule {
   void find_new_groups();
   void evaluate_group(const GroupKey& key, Group& group, RecordTime now, RecordTime known_since,
                       std::vector<AlertChange>& out);
-  Measured measure(const GroupKey& key, Group& group, RecordTime now, RecordTime known_since) const;
+  // `window`: of those in which the condition must hold; nothing where the rule chooses it itself.
+  Measured measure(const GroupKey& key, Group& group, RecordTime now, RecordTime known_since,
+                   std::optional<Duration> window = std::nullopt) const;
+  // How the condition stands in every window that it must hold in; `measured` is of the longest.
+  Truth judge(const GroupKey& key, Group& group, RecordTime now, RecordTime known_since, Measured& measured);
   void choose_window(const Group& group, RecordTime now, Measured& measured) const;
   BaselineFigures baseline(const GroupKey& key, Group& group, std::size_t value, Measured& measured,
                            RecordTime known_since) const;

@@ -68,10 +68,10 @@ Offsets ask_offsets(rd_kafka_t* client, const std::string& topic, std::int32_t p
       rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), p)->offset = at;
     }
     code = rd_kafka_offsets_for_times(client, list.get(), answer_timeout_ms);
-    std::vector<std::int64_t> offsets;
+    std::vector<std::int64_t> offsets(static_cast<std::size_t>(partitions));
     for (int i = 0; i < list->cnt && code == RD_KAFKA_RESP_ERR_NO_ERROR; ++i) {
       code = list->elems[i].err;
-      offsets.push_back(list->elems[i].offset);
+      offsets[static_cast<std::size_t>(list->elems[i].partition)] = list->elems[i].offset;
     }
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return success(std::move(offsets));
     if (code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED) break;
@@ -107,9 +107,8 @@ std::optional<std::string> fault_of(const KafkaSettings& settings, const std::st
 }
 
 // The legacy consumer: it needs no group, so that nobody has to give a right to one.
-Result<KafkaHandle, std::string> make_reader(KafkaSettings settings, std::int32_t partitions,
+Result<KafkaHandle, std::string> make_reader(const KafkaSettings& settings, std::int32_t partitions,
                                              KafkaCallbacks& callbacks) {
-  settings.properties.erase("group.id");
   const std::int64_t room = std::clamp(room_kib / partitions, least_room_kib, most_room_kib);
   return make_kafka_client(RD_KAFKA_CONSUMER, settings, {{"fetch.error.backoff.ms", "50"}},
                            {{"isolation.level", "read_committed"},
@@ -122,7 +121,7 @@ Result<KafkaHandle, std::string> make_reader(KafkaSettings settings, std::int32_
                             {"queued.min.messages", "100000"},
                             {"queued.max.messages.kbytes", std::to_string(room)},
                             {"fetch.message.max.bytes", std::to_string(std::min<std::int64_t>(room, 1'024) * 1'024)},
-                            {"fetch.max.bytes", "4194304"},
+                            {"fetch.max.bytes", "2097152"},
                             // A fetch that waits at one partition's end keeps the others from being read.
                             {"fetch.wait.max.ms", "10"}},
                            callbacks);
@@ -140,7 +139,6 @@ class Part {
     if (topic_ && !is_read_) rd_kafka_consume_stop(topic_.get(), number_);
   }
 
-  std::int32_t number() const { return number_; }
   std::int64_t size() const { return end_ - begin_; }
   std::int64_t done() const { return std::clamp(position_ - begin_, std::int64_t{0}, size()); }
 

@@ -4,7 +4,7 @@
 // it began is read, and nothing that came later. Partitions are merged by their records' times; within a partition
 // the order is the log's. The same topic gives the same order, whoever's answer comes first.
 //
-// Memory: about 128 MiB, and some 100 KiB a partition where there are hundreds.
+// Memory: about 100 MiB, and 250 MiB where there are dozens of partitions, however large the topic is.
 
 #pragma once
 

@@ -170,6 +170,16 @@ std::vector<Broken> hostile_files() {
        "4:5: missing-key: a rule needs 'window'\n"
        "4:5: missing-key: a rule needs 'when'\n"
        "5:5: missing-value: 'from' has no value; write one behind it"},
+      {"windows that do not rise", rule("alert: A, from: step, value: count(), window: [1h, 5m], when: value > 1"),
+       "4:57: bad-window: several windows are rising numbers of whole minutes, above 1h of whole quarters, up to "
+       "24h: "
+       "[5m, 1h]"},
+      {"a list of one window", rule("alert: A, from: step, value: count(), window: [5m], when: value > 1"),
+       "4:52: bad-window: two to four windows are needed here, such as [5m, 1h]; one is written as 5m"},
+      {"a total over several windows beside a baseline",
+       rule("alert: A, from: step, value: count(), window: [5m, 1h], baseline: {range: 24h}, when: value > baseline"),
+       "4:52: bad-window: with several windows and a baseline, measure a rate: per_hour(...), ratio(...) or "
+       "avg(...)"},
       {"an empty condition", "groups:\n- name: g\n  rules:\n  - {alert: A, mode: task, when: }\n",
        "4:34: missing-value: 'when' has no value; write one behind it"},
       {"an empty window",
