@@ -373,7 +373,8 @@ class Report {
     fmt::print("\n  {:<44} {:<10} {:>9} {:>8} {:>9} {:>9} {:>10}\n", "agent", "env", "events", "tasks", "handed on",
                "failed", "cost");
     std::size_t listed = 0;
-    for (const auto& [key, one] : covered_.coverage.agents) {
+    for (const auto& entry : covered_.coverage.agents) {
+      const AgentSeen& one = entry.second;
       if (++listed > most_listed) break;
       double cost = 0;
       for (const auto& [hour, micro] : one.cost_of_hour) cost += static_cast<double>(micro) / 1e6;

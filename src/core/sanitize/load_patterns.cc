@@ -473,6 +473,13 @@ class Loader {
     if (regex->NumberOfCapturingGroups() > 1) {
       error(text, "regex", "at most one group, the secret; write (?:...) for the others");
     }
+    // Matching is linear in the window, at worst with a step for each instruction at each byte.
+    constexpr std::int64_t most_steps = 100'000'000;
+    if (static_cast<std::int64_t>(regex->ProgramSize()) * compiled.window > most_steps) {
+      error(text, "too-slow",
+            "at worst this takes " + std::to_string(regex->ProgramSize()) + " steps for each byte of a window of " +
+                std::to_string(compiled.window) + ": write smaller repetitions than {1000}, or a smaller window");
+    }
     // What the keyword's token must have at least; the file may ask for more.
     const std::size_t shortest = std::min<std::size_t>(shortest_match(text.Scalar()), compiled.window);
     compiled.min_length = std::max(compiled.min_length, static_cast<std::uint32_t>(shortest));

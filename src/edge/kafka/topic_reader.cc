@@ -394,7 +394,7 @@ Result<std::unique_ptr<TopicReader>, std::string> TopicReader::open(KafkaSetting
   if (!begins) return failure(cannot(begins.error()));
   auto ends = ask(RD_KAFKA_OFFSET_END);
   if (!ends) return failure(cannot(ends.error()));
-  // Of the first record that is as young; below 0 where none is.
+  // Partition by partition, the offset of the first record that is as young; the end where none is.
   const auto cut = [&](RecordTime at, auto apply) -> std::optional<std::string> {
     const auto offsets = ask(std::max<std::int64_t>(at.since_epoch.count(), 0));
     if (!offsets) return cannot(offsets.error());

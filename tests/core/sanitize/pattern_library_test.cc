@@ -55,6 +55,15 @@ TEST(PatternLibrary, RefusesAPatternThatMissesItsExampleOrHitsItsNearMiss) {
       (Mistakes{"4:93 example-misses", "5:20 near-miss-hits"}));
 }
 
+TEST(PatternLibrary, RefusesAPatternWhoseWorstCaseIsTooSlow) {
+  const std::string pattern = "  - {id: a, tier: halt, description: d, keywords: [abc_], regex: '";
+  std::string long_one = "abc_";
+  for (int i = 0; i < 8; ++i) long_one += "[a-z0-9]{1,900}_";
+  const std::string rest = "', examples: [abc_q_q_q_q_q_q_q_q_], window: ";
+  EXPECT_EQ(mistakes(pattern + long_one + rest + "16384}\n"), Mistakes{"4:66 too-slow"});
+  EXPECT_EQ(mistakes(pattern + long_one + rest + "1024}\n"), Mistakes{});
+}
+
 TEST(PatternLibrary, ReportsBrokenYamlWithItsPlace) {
   const NamedText file{"rules.yaml", "sanitize:\n  patterns: [\n"};
   Diagnostics diagnostics;
