@@ -22,14 +22,8 @@ void print_group(const YamlNode& group, const std::string& file, Diagnostics& di
     if (!expanded) continue;
     YamlNode list;
     list.kind = YamlNode::Kind::list;
-    YamlNode& node = expanded->node;
-    for (std::size_t i = 0; i < node.keys.size(); ++i) {
-      if (node.keys[i].scalar != "preset") continue;
-      node.keys.erase(node.keys.begin() + static_cast<std::ptrdiff_t>(i));
-      node.items.erase(node.items.begin() + static_cast<std::ptrdiff_t>(i));
-      break;
-    }
-    list.items.push_back(std::move(node));
+    expanded->node.erase("preset");
+    list.items.push_back(std::move(expanded->node));
     std::cout << to_yaml(list, 2);
   }
 }

@@ -20,6 +20,7 @@
 #include "app/files.h"
 #include "base/ascii.h"
 #include "base/time_text.h"
+#include "base/yaml_text.h"
 #include "base/yaml_tree.h"
 #include "core/event/event_fields.h"
 #include "core/rule/rule_set.h"
@@ -1303,23 +1304,6 @@ std::optional<std::string> annotation(std::string_view text, const RuleKeys& key
       return std::nullopt;
     }
   }
-}
-
-std::string in_double_quotes(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (c == '\n') {
-      out += "\\n";
-    } else if (static_cast<unsigned char>(c) < ' ' || c == '\x7f') {
-      out += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
-    } else {
-      out += c;
-    }
-  }
-  return out + '"';
 }
 
 // A scalar as it stands in YAML, also within {} and []: without quotes where it needs none.

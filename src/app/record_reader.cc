@@ -1,11 +1,15 @@
 #include "app/record_reader.h"
 
+#include <fmt/format.h>
+
 #include <charconv>
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <sstream>
+
+#include "core/stage/ingest_stage.h"
 
 namespace tocsin {
 
@@ -83,6 +87,21 @@ Result<std::unique_ptr<RecordReader>, std::string> RecordReader::open(const std:
   std::istream& stream = *file;
   return success(std::unique_ptr<RecordReader>(
       std::make_unique<LineReader>(std::move(file), stream, error ? 0.0 : static_cast<double>(size))));
+}
+
+std::string how_far(const RecordReader& reader, std::int64_t records) {
+  const auto part = reader.progress();
+  return (part ? fmt::format("{:3.0f} %", *part * 100) : std::string{}) + fmt::format("  {} records", records);
+}
+
+RawRecord raw_record(const RecordLine& line) {
+  RawRecord record;
+  record.key = line.key;
+  record.value = line.value;
+  record.offset = line.number;
+  record.time = line.time;
+  record.time_is_ahead = line.time_is_ahead;
+  return record;
 }
 
 RecordLine split_record(std::string_view line, std::int64_t number) {

@@ -14,6 +14,8 @@
 
 namespace tocsin {
 
+struct RawRecord;
+
 // Where a record stands in its topic.
 struct RecordPlace {
   std::int32_t partition = 0;
@@ -44,6 +46,12 @@ class RecordReader {
   // How much has been read, from 0 to 1; nothing where it is not known how much there is.
   virtual std::optional<double> progress() const = 0;
 };
+
+// How much of it has been read, for people: " 42 %  1024 records".
+std::string how_far(const RecordReader& reader, std::int64_t records);
+
+// The same as ingest takes it; its views are the line's.
+RawRecord raw_record(const RecordLine& line);
 
 // Splits a line into key and value: what stands before a tab is the key, unless the line begins as JSON.
 RecordLine split_record(std::string_view line, std::int64_t number);

@@ -114,20 +114,35 @@ void print_differences(const EpisodeLog& before, const EpisodeLog& after, bool a
                          after.episodes().size(), list.size()));
 }
 
+// What is loaded before anything is read.
+struct Loaded {
+  RulesAndPatterns rules;
+  Config config;
+  Fingerprinter key;
+};
+
+// Nothing, after it said why, where a file has a mistake.
+std::optional<Loaded> load(const ReplayOptions& options) {
+  Diagnostics diagnostics;
+  std::vector<std::string> paths = options.rules;
+  paths.insert(paths.end(), options.specs.begin(), options.specs.end());
+  RulesAndPatterns rules = load_rules_and_patterns(paths, diagnostics);
+  Config config;
+  if (!options.config.empty()) config = load_config_file(options.config, diagnostics);
+  Fingerprinter key = read_fingerprint_keys(config.fingerprint_key_file, diagnostics);
+  if (print(diagnostics)) return std::nullopt;
+  return Loaded{std::move(rules), std::move(config), std::move(key)};
+}
+
 // `replay --explain`: plays until the evaluation that is asked for, and says how it came out.
 int explain(const ReplayOptions& options) {
   const auto fail = [](const std::string& why) {
     std::cerr << "tocsin replay: " << why << '\n';
     return 2;
   };
-  Diagnostics diagnostics;
-  std::vector<std::string> paths = options.rules;
-  paths.insert(paths.end(), options.specs.begin(), options.specs.end());
-  const RulesAndPatterns loaded = load_rules_and_patterns(paths, diagnostics);
-  Config config;
-  if (!options.config.empty()) config = load_config_file(options.config, diagnostics);
-  const auto key = read_fingerprint_keys(config.fingerprint_key_file, diagnostics);
-  if (print(diagnostics)) return 2;
+  const std::optional<Loaded> all = load(options);
+  if (!all) return 2;
+  const auto& [loaded, config, key] = *all;
   const Rule* const rule = loaded.rules->find(options.explain);
   if (rule == nullptr) {
     std::vector<std::string_view> names;
@@ -163,14 +178,8 @@ int explain(const ReplayOptions& options) {
   while (!is_over) {
     const auto line = reader.value()->next();
     if (!line) break;
-    RawRecord record;
-    record.key = line->key;
-    record.value = line->value;
-    record.offset = line->number;
-    record.time = line->time;
-    record.time_is_ahead = line->time_is_ahead;
     out.clear();
-    stages.apply(record, out, look);
+    stages.apply(raw_record(*line), out, look);
   }
   if (const auto error = reader.value()->error()) return fail(*error);
   if (!is_over) return fail("the records end before " + options.at);
@@ -185,14 +194,9 @@ int run_replay(const ReplayOptions& options) {
   if (!options.explain.empty()) return explain(options);
   // Each record tells its form itself; the words are there for scripts.
   const bool is_http = options.input_format == "http";
-  Diagnostics diagnostics;
-  std::vector<std::string> paths = options.rules;
-  paths.insert(paths.end(), options.specs.begin(), options.specs.end());
-  const RulesAndPatterns loaded = load_rules_and_patterns(paths, diagnostics);
-  Config config;
-  if (!options.config.empty()) config = load_config_file(options.config, diagnostics);
-  const auto key = read_fingerprint_keys(config.fingerprint_key_file, diagnostics);
-  if (print(diagnostics)) return 2;
+  const std::optional<Loaded> all = load(options);
+  if (!all) return 2;
+  const auto& [loaded, config, key] = *all;
   auto reader = open_input({options.input, options.from, options.to}, config.kafka);
   if (!reader) {
     std::cerr << "tocsin replay: " << reader.error() << '\n';
@@ -209,6 +213,7 @@ int run_replay(const ReplayOptions& options) {
   RulesAndPatterns other;
   std::unique_ptr<JoinedStages> other_stages;
   if (!options.against.empty()) {
+    Diagnostics diagnostics;
     other = load_rules_and_patterns(options.against, diagnostics);
     if (print(diagnostics)) return 2;
     other_stages = std::make_unique<JoinedStages>(ingest, evaluate, other.rules, other.patterns, key);
@@ -293,20 +298,11 @@ int run_replay(const ReplayOptions& options) {
     if (is_http) {
       receive(*line);
     } else {
-      RawRecord record;
-      record.key = line->key;
-      record.value = line->value;
-      record.offset = line->number;
-      record.time = line->time;
-      record.time_is_ahead = line->time_is_ahead;
-      apply(record);
+      apply(raw_record(*line));
     }
     const std::int64_t records = stages.ingest().totals().records;
     if ((records & 1023) == 0) {
-      progress.show([&] {
-        const auto part = reader.value()->progress();
-        return (part ? fmt::format("{:3.0f} %", *part * 100) : std::string{}) + fmt::format("  {} records", records);
-      });
+      progress.show([&] { return how_far(*reader.value(), records); });
     }
   }
   progress.clear();

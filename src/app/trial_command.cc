@@ -198,7 +198,6 @@ struct Pass {
   std::int64_t records = 0;
   std::optional<RecordTime> first, last;
   std::vector<RuleSight> sight;
-  std::map<std::string, std::int64_t> findings;
 };
 
 const char* form_name(std::string_view record) {
@@ -229,14 +228,8 @@ std::optional<std::string> read(const TrialOptions& options, const std::optional
   JoinedStages::Output out;
   Progress progress;
   while (const auto line = reader.value()->next()) {
-    RawRecord record;
-    record.key = line->key;
-    record.value = line->value;
-    record.offset = line->number;
-    record.time = line->time;
-    record.time_is_ahead = line->time_is_ahead;
     out.clear();
-    stages.apply(record, out);
+    stages.apply(raw_record(*line), out);
     ++pass.records;
     if (covers) {
       ++pass.forms[form_name(line->value)];
@@ -255,11 +248,7 @@ std::optional<std::string> read(const TrialOptions& options, const std::optional
       }
     }
     if ((pass.records & 1023) == 0) {
-      progress.show([&] {
-        const auto part = reader.value()->progress();
-        return what + (part ? fmt::format("  {:3.0f} %", *part * 100) : std::string{}) +
-               fmt::format("  {} records", pass.records);
-      });
+      progress.show([&] { return what + "  " + how_far(*reader.value(), pass.records); });
     }
     const RecordTime now = stages.ingest().log_time();
     if (!pass.first) pass.first = now;
@@ -268,7 +257,6 @@ std::optional<std::string> read(const TrialOptions& options, const std::optional
   progress.clear();
   if (const auto problem = reader.value()->error()) return problem;
   pass.sight = stages.evaluate().sight();
-  pass.findings = {stages.ingest().totals().findings.begin(), stages.ingest().totals().findings.end()};
   return std::nullopt;
 }
 
@@ -478,26 +466,31 @@ class Report {
   const std::vector<Suggestion>& suggestions_;
 };
 
+// The error is for people.
+std::optional<std::string> write_file(const std::filesystem::path& path, const std::string& text) {
+  std::ofstream file(path);
+  if (file << text << std::flush) return std::nullopt;
+  return path.string() + " cannot be written";
+}
+
 // Writes what is suggested; the error is for people.
 std::optional<std::string> write(const TrialOptions& options, const std::string& specs) {
   std::error_code error;
   const std::filesystem::path folder(options.out);
   std::filesystem::create_directories(folder / "specs", error);
   if (error) return "the folder " + options.out + " cannot be made: " + error.message();
-  std::ofstream(folder / "specs/suggested.yaml")
-      << "# Suggested by `tocsin trial` from " << options.input << ".\nspecs:\n"
-      << specs;
-  if (const auto address = parse_topic_address(options.input); is_topic(options.input) && address) {
-    std::string own;
-    for (const std::string& path : options.rules) own += ", " + Json(std::filesystem::absolute(path).string()).dump();
-    std::ofstream(folder / "tocsin.yaml")
-        << "# Written by `tocsin trial`. deploy/tocsin.yaml explains every key; add `receivers` for pages.\n"
-        << "halts: {mode: dry_run}\nrules: [specs" << own
-        << "]\nkafka:\n  brokers: " << Json(address.value().brokers).dump() << "\n  sources: ["
-        << Json(address.value().topic).dump() << "]\n";
-  }
-  std::ofstream probe(folder / "specs/suggested.yaml", std::ios::app);
-  return probe ? std::nullopt : std::optional<std::string>("nothing can be written to " + options.out);
+  auto problem = write_file(folder / "specs/suggested.yaml",
+                            "# Suggested by `tocsin trial` from " + options.input + ".\nspecs:\n" + specs);
+  if (problem || !is_topic(options.input)) return problem;
+  const auto address = parse_topic_address(options.input);
+  if (!address) return address.error();
+  std::string own;
+  for (const std::string& path : options.rules) own += ", " + Json(std::filesystem::absolute(path).string()).dump();
+  return write_file(folder / "tocsin.yaml",
+                    "# Written by `tocsin trial`. deploy/tocsin.yaml explains every key; add `receivers` for pages.\n"
+                    "halts: {mode: dry_run}\nrules: [specs" +
+                        own + "]\nkafka:\n  brokers: " + Json(address.value().brokers).dump() + "\n  sources: [" +
+                        Json(address.value().topic).dump() + "]\n");
 }
 
 }  // namespace
@@ -533,20 +526,20 @@ int run_trial(const TrialOptions& options) {
     suggestions.push_back(suggest(seen));
     specs += suggestions.back().yaml;
   }
+  // Once more, with what is suggested in force.
+  RulesAndPatterns loaded = own.loaded;
+  Pass second;
   if (!specs.empty()) {
     if (const auto problem = write(options, specs)) return fail(*problem);
+    std::vector<NamedText> files = own.files;
+    files.push_back({"suggested", "specs:\n" + specs});
+    loaded = load_rules_and_patterns(files, diagnostics);
+    if (tocsin::print(diagnostics)) return 2;
+    if (const auto problem = read(options, config.kafka, loaded, key, false, "playing it through the rules", second))
+      return fail(*problem);
   }
 
-  // Once more, with what is suggested in force.
-  std::vector<NamedText> files = own.files;
-  if (!specs.empty()) files.push_back({"suggested", "specs:\n" + specs});
-  const RulesAndPatterns loaded = load_rules_and_patterns(files, diagnostics);
-  if (tocsin::print(diagnostics)) return 2;
-  Pass judged;
-  if (const auto problem = read(options, config.kafka, loaded, key, false, "playing it through the rules", judged))
-    return fail(*problem);
-
-  const Report report(options, loaded, covered, judged, suggestions);
+  const Report report(options, loaded, covered, specs.empty() ? covered : second, suggestions);
   if (options.output == "json") {
     std::cout << report.json().dump(2, ' ', false, Json::error_handler_t::replace) << '\n';
   } else {

@@ -1,29 +1,10 @@
 #include "base/yaml_text.h"
 
 #include <algorithm>
-#include <string_view>
 
 namespace tocsin {
 
 namespace {
-
-// In double quotes, as YAML escapes: what is not ASCII stands as it is.
-std::string quoted(const std::string& text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (c == '\n') {
-      out += "\\n";
-    } else if (c == '\t') {
-      out += "\\t";
-    } else {
-      out += c;
-    }
-  }
-  return out + '"';
-}
 
 std::string scalar_text(const YamlNode& node) {
   if (node.kind == YamlNode::Kind::null) return "null";
@@ -32,7 +13,7 @@ std::string scalar_text(const YamlNode& node) {
   const bool needs_quotes = node.quoted || text.empty() || text.find_first_of(special) != std::string::npos ||
                             text.find(": ") != std::string::npos || text.ends_with(':') || text.starts_with("- ") ||
                             text.starts_with('?') || text.front() == ' ' || text.back() == ' ';
-  return needs_quotes ? quoted(text) : text;
+  return needs_quotes ? in_double_quotes(text) : text;
 }
 
 bool is_plain_list(const YamlNode& node) {
@@ -56,6 +37,27 @@ bool is_inline(const YamlNode& node) {
 }
 
 }  // namespace
+
+std::string in_double_quotes(std::string_view text) {
+  constexpr std::string_view digits = "0123456789abcdef";
+  std::string out = "\"";
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += c;
+    } else if (c == '\n') {
+      out += "\\n";
+    } else if (byte < ' ' || byte == 0x7f) {
+      out += "\\x";
+      out += digits[byte >> 4];
+      out += digits[byte & 15];
+    } else {
+      out += c;
+    }
+  }
+  return out + '"';
+}
 
 std::string to_yaml(const YamlNode& node, std::size_t indent) {
   const std::string space(indent, ' ');

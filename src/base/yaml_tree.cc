@@ -12,6 +12,7 @@
 #include <cmath>
 #include <set>
 #include <sstream>
+#include <utility>
 
 #include "base/time_text.h"
 
@@ -120,6 +121,17 @@ const YamlNode* YamlNode::find(std::string_view key) const {
     if (keys[i].scalar == key) return &items[i];
   }
   return nullptr;
+}
+
+YamlNode* YamlNode::find(std::string_view key) {
+  return const_cast<YamlNode*>(std::as_const(*this).find(key));
+}
+
+void YamlNode::erase(std::string_view key) {
+  const auto found = std::find_if(keys.begin(), keys.end(), [key](const YamlNode& one) { return one.scalar == key; });
+  if (found == keys.end()) return;
+  items.erase(items.begin() + (found - keys.begin()));
+  keys.erase(found);
 }
 
 std::optional<YamlNode> parse_yaml(const NamedText& source, Diagnostics& diagnostics) {

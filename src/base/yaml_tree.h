@@ -28,6 +28,8 @@ struct YamlNode {
   std::vector<YamlNode> keys;
 
   const YamlNode* find(std::string_view key) const;
+  YamlNode* find(std::string_view key);
+  void erase(std::string_view key);  // and its value, where it is there
   bool is_map() const { return kind == Kind::map; }
   bool is_list() const { return kind == Kind::list; }
   bool is_scalar() const { return kind == Kind::scalar; }

@@ -142,6 +142,15 @@ class Backtest(unittest.TestCase):
         self.assertIn("did you mean 'CostSpike'?", done.stderr)
 
 
+    def test_of_several_windows_the_longest_is_explained_and_all_are_judged(self):
+        rules = ROOT / "tests/rules/burn.yaml"
+        done = run("replay", str(self.runs), "--rules", str(rules), "--explain", "BurnsFast", "--labels",
+                   "agent=billing-assistant", "--at", "2026-01-07T09:44:00Z")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("  window    1h, 2026-01-07T08:44:00.000Z to 2026-01-07T09:44:00.000Z\n", done.stdout)
+        self.assertIn("the condition must hold in the shorter windows, too", done.stdout)
+
+
 class Expand(unittest.TestCase):
     def test_what_is_expanded_does_the_same(self):
         with tempfile.TemporaryDirectory() as folder:

@@ -136,6 +136,9 @@ std::optional<EventType> event_type_named(std::string_view name) {
 std::optional<StringField> string_field_named(std::string_view name) {
   return named<StringField>(string_names, name);
 }
+std::vector<std::string_view> string_field_names() {
+  return {string_names.begin(), string_names.end()};
+}
 std::optional<NumberField> number_field_named(std::string_view name) {
   return named<NumberField>(number_names, name);
 }

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "base/units.h"
 
@@ -157,6 +158,7 @@ std::string_view name_of(Authz authz);
 
 std::optional<EventType> event_type_named(std::string_view name);
 std::optional<StringField> string_field_named(std::string_view name);
+std::vector<std::string_view> string_field_names();  // in the order of StringField
 std::optional<NumberField> number_field_named(std::string_view name);
 std::optional<EnumField> enum_field_named(std::string_view name);
 

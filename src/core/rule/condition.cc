@@ -364,19 +364,20 @@ double Condition::evaluate(std::uint16_t index, const double* inputs) const {
   }
 }
 
+std::string number_text(double number) {
+  if (is_unknown(number)) return "unknown";
+  std::array<char, 32> digits{};
+  const auto end =
+      std::to_chars(digits.data(), digits.data() + digits.size(), number, std::chars_format::general, 6).ptr;
+  return {digits.data(), end};
+}
+
 std::string Condition::text(const double* inputs) const {
   return nodes_.empty() ? std::string{} : spell(root_, inputs);
 }
 
 std::string Condition::spell(std::uint16_t index, const double* inputs) const {
   const Node& node = nodes_[index];
-  const auto figure = [](double number) {
-    if (is_unknown(number)) return std::string("unknown");
-    std::array<char, 32> digits{};
-    const auto end =
-        std::to_chars(digits.data(), digits.data() + digits.size(), number, std::chars_format::general, 6).ptr;
-    return std::string(digits.data(), end);
-  };
   const auto joined = [&](std::string_view sign) {
     return "(" + spell(node.left, inputs) + " " + std::string(sign) + " " + spell(node.right, inputs) + ")";
   };
@@ -386,9 +387,9 @@ std::string Condition::spell(std::uint16_t index, const double* inputs) const {
   };
   switch (node.op) {
     case Op::literal:
-      return figure(node.literal);
+      return number_text(node.literal);
     case Op::input:
-      return figure(inputs[node.left]);
+      return number_text(inputs[node.left]);
     case Op::add:
       return joined("+");
     case Op::subtract:

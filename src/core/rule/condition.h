@@ -44,6 +44,8 @@ struct ConditionScope {
 };
 
 inline constexpr double unknown_number = std::numeric_limits<double>::quiet_NaN();
+// Six digits of it, for people, or "unknown".
+std::string number_text(double number);
 inline bool is_unknown(double number) {
   return std::isnan(number);
 }

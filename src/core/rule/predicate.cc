@@ -42,8 +42,7 @@ NumberUnit unit_of(NumberField field) {
 }
 
 std::vector<std::string_view> field_names(bool with_finding) {
-  std::vector<std::string_view> names;
-  for (std::size_t i = 0; i < string_field_count; ++i) names.push_back(name_of(static_cast<StringField>(i)));
+  std::vector<std::string_view> names = string_field_names();
   for (std::size_t i = 0; i < number_field_count; ++i) names.push_back(name_of(static_cast<NumberField>(i)));
   for (std::size_t i = 0; i < enum_field_count; ++i) names.push_back(name_of(static_cast<EnumField>(i)));
   if (with_finding) {
@@ -168,10 +167,8 @@ class Predicate::Compiler {
           is_method ? e.text.substr(0, e.text.size() - spelling.method.size()) : e.children[0].text;
       const auto field = string_field_named(field_name);
       if (!field || (!is_method && e.children[0].kind != Kind::name)) {
-        std::vector<std::string_view> names;
-        for (std::size_t i = 0; i < string_field_count; ++i) names.push_back(name_of(static_cast<StringField>(i)));
         return fail(is_method ? e : e.children[0],
-                    function + "() takes the name of a text field" + did_you_mean(field_name, names));
+                    function + "() takes the name of a text field" + did_you_mean(field_name, string_field_names()));
       }
       return text_test(*field, spelling.test, e.children.back());
     }

@@ -64,10 +64,10 @@ constexpr std::array<Duration, 7> growing_windows{15min, 30min, 1h, 3h, 6h, 12h,
 constexpr Duration longest_window = 24h;  // minutes and quarters; further back there are only two-hour cells
 constexpr Duration longest_range = 168h;
 
-std::vector<std::string_view> string_field_names() {
-  std::vector<std::string_view> names;
-  for (std::size_t i = 0; i < string_field_count; ++i) names.push_back(name_of(static_cast<StringField>(i)));
-  return names;
+const RuleKey* rule_key_named(std::string_view name) {
+  const auto known = std::find_if(std::begin(rule_keys), std::end(rule_keys),
+                                  [&](const RuleKey& candidate) { return candidate.name == name; });
+  return known == std::end(rule_keys) ? nullptr : known;
 }
 
 // Adds to `map` the entries of `more` that it has not.
@@ -82,23 +82,19 @@ void add_missing(YamlNode& map, const YamlNode& more) {
 // Takes over the keys of `from` that a rule of this mode may have and has not; the entries of maps one by one where
 // their key is in `shared`.
 void inherit(YamlNode& rule, const YamlNode& from, RuleMode mode, const std::vector<std::string_view>& shared) {
-  YamlNode wanted = from;
-  wanted.keys.clear();
-  wanted.items.clear();
   for (std::size_t i = 0; i < from.keys.size(); ++i) {
     const std::string& key = from.keys[i].scalar;
-    const auto known = std::find_if(std::begin(rule_keys), std::end(rule_keys),
-                                    [&](const RuleKey& candidate) { return candidate.name == key; });
-    if (known == std::end(rule_keys) || !has_key(*known, mode)) continue;
-    for (std::size_t k = 0; k < rule.keys.size(); ++k) {
-      const bool is_shared = std::find(shared.begin(), shared.end(), key) != shared.end();
-      if (is_shared && rule.keys[k].scalar == key && rule.items[k].is_map() && from.items[i].is_map())
-        add_missing(rule.items[k], from.items[i]);
+    const RuleKey* const known = rule_key_named(key);
+    if (known == nullptr || !has_key(*known, mode)) continue;
+    YamlNode* const own = rule.find(key);
+    if (own == nullptr) {
+      rule.keys.push_back(from.keys[i]);
+      rule.items.push_back(from.items[i]);
+    } else if (std::find(shared.begin(), shared.end(), key) != shared.end() && own->is_map() &&
+               from.items[i].is_map()) {
+      add_missing(*own, from.items[i]);
     }
-    wanted.keys.push_back(from.keys[i]);
-    wanted.items.push_back(from.items[i]);
   }
-  add_missing(rule, wanted);
 }
 
 void place_at(YamlNode& node, SourcePosition at) {
@@ -120,15 +116,8 @@ std::optional<YamlNode> preset_of(const YamlNode& rule, const std::string& file,
   YamlNode preset = *known;
   place_at(preset, name.at);
   // Of two ways to say the same, the rule's own counts.
-  const auto drop = [&](std::string_view key) {
-    for (std::size_t i = 0; i < preset.keys.size(); ++i) {
-      if (preset.keys[i].scalar != key) continue;
-      preset.keys.erase(preset.keys.begin() + static_cast<std::ptrdiff_t>(i));
-      preset.items.erase(preset.items.begin() + static_cast<std::ptrdiff_t>(i));
-    }
-  };
-  if (rule.find("value") != nullptr) drop("values");
-  if (rule.find("values") != nullptr) drop("value");
+  if (rule.find("value") != nullptr) preset.erase("values");
+  if (rule.find("values") != nullptr) preset.erase("value");
   return preset;
 }
 
@@ -195,9 +184,8 @@ class RuleLoader {
 
   void report_keys_of_other_modes() {
     for (const YamlNode& key : node_.keys) {
-      const auto known = std::find_if(std::begin(rule_keys), std::end(rule_keys),
-                                      [&](const RuleKey& candidate) { return candidate.name == key.scalar; });
-      if (known == std::end(rule_keys) || has_key(*known, rule_.mode)) continue;
+      const RuleKey* const known = rule_key_named(key.scalar);
+      if (known == nullptr || has_key(*known, rule_.mode)) continue;
       std::string modes;
       for (const auto& [has, name] :
            {std::pair(known->window, "window"), std::pair(known->event, "event"), std::pair(known->task, "task")}) {
@@ -528,7 +516,7 @@ class RuleLoader {
     if (dots == std::string::npos) {
       const auto window = reader_.duration("window", 1min, longest_window);
       if (!window) return;
-      if (*window % 1min != 0s || (*window > 1h && *window % 15min != 0s)) {
+      if (!is_window(*window)) {
         reader_.error(*node, "bad-window", "a window is a number of whole minutes, above 1h of whole quarters");
       }
       rule_.windows = {*window};

@@ -119,10 +119,9 @@ void EventSanitizer::take_carried(const AgentEvent& event) {
     for (const Tier tier : {Tier::page, Tier::halt}) {
       if (carried.tier == to_text(tier)) finding.tier = tier;
     }
-    for (const Pattern& pattern : library().patterns()) {
-      if (pattern.id != carried.pattern) continue;
-      finding.pattern = pattern.id;
-      finding.tier = pattern.tier;
+    if (const Pattern* const known = library().find(carried.pattern)) {
+      finding.pattern = known->id;
+      finding.tier = known->tier;
     }
     if (finding.tier == Tier::pii) continue;
     finding.fingerprint = carried.fingerprint;

@@ -284,9 +284,8 @@ class Loader {
     rule.action = choice(node["do"], "thing to do", field_actions, FieldAction::hash);
     const auto field = string_field_named(name);
     if (!field) {
-      std::vector<std::string_view> names;
-      for (std::size_t i = 0; i < string_field_count; ++i) names.push_back(name_of(static_cast<StringField>(i)));
-      error(node["field"], "field", "'" + name + "' is no field of an event" + did_you_mean(name, names));
+      error(node["field"], "field",
+            "'" + name + "' is no field of an event" + did_you_mean(name, string_field_names()));
       return;
     }
     const bool is_identity = *field == StringField::correlation_id || *field == StringField::event_id ||

@@ -1,5 +1,6 @@
 #include "core/sanitize/pattern_library.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "core/sanitize/matcher.h"
@@ -34,5 +35,11 @@ PatternLibrary::PatternLibrary(std::vector<Pattern> patterns, std::vector<FieldR
 }
 
 PatternLibrary::~PatternLibrary() = default;
+
+const Pattern* PatternLibrary::find(std::string_view id) const {
+  const auto known =
+      std::find_if(patterns_.begin(), patterns_.end(), [id](const Pattern& pattern) { return pattern.id == id; });
+  return known == patterns_.end() ? nullptr : &*known;
+}
 
 }  // namespace tocsin

@@ -66,6 +66,9 @@ class PatternLibrary {
   // Match::pattern is an index into this list.
   std::span<const Pattern> patterns() const { return patterns_; }
 
+  // The pattern of that id; null where there is none.
+  const Pattern* find(std::string_view id) const;
+
   std::span<const FieldRule> field_rules() const { return field_rules_; }
 
   std::span<const Allowance> allowances() const { return allowances_; }

@@ -671,13 +671,6 @@ struct IngestPartition::State {
     return "partition " + std::to_string(options.partition) + ", offset " + std::to_string(record.offset);
   }
 
-  std::string rotate_of(std::string_view pattern) const {
-    for (const Pattern& known : sanitizer.library().patterns()) {
-      if (known.id == pattern) return known.rotate;
-    }
-    return {};
-  }
-
   void look_at_findings(const SanitizedEvent& event, const RawRecord& record, IngestOutput& out) {
     for (const Finding& finding : event.findings()) {
       if (finding.tier != Tier::halt && finding.tier != Tier::page) continue;
@@ -685,13 +678,14 @@ struct IngestPartition::State {
         ++totals.findings_allowed;
         continue;
       }
+      const Pattern* const pattern = sanitizer.library().find(finding.pattern);
       const FindingFields asked{finding.pattern, to_text(finding.tier)};
       for (const std::uint32_t index : finding_rules) {
         const Rule& rule = rules->rules[index];
         if (!rule.from_any && rule.from != event.fields().type) continue;
         if (!rule.where.holds(event.fields(), &asked)) continue;
         UrgentFinding urgent = urgent_of(index, event.fields(), &finding, finding.fingerprint);
-        urgent.rotate = rotate_of(finding.pattern);
+        if (pattern != nullptr) urgent.rotate = pattern->rotate;
         urgent.record = pointer_to(record);
         if (finding.tier == Tier::halt) order_halt(rule, event.fields(), urgent, out);
         give_out(std::move(urgent), out);

@@ -1,8 +1,6 @@
 #include "core/stage/window_rule.h"
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <iterator>
 #include <utility>
 
@@ -252,14 +250,6 @@ double WindowRule::input(const Variable& variable, Measured& measured) const {
 
 namespace {
 
-std::string figure(double number) {
-  if (is_unknown(number)) return "unknown";
-  std::array<char, 32> digits{};
-  const auto end =
-      std::to_chars(digits.data(), digits.data() + digits.size(), number, std::chars_format::general, 6).ptr;
-  return {digits.data(), end};
-}
-
 std::string name_of(const Variable& variable, const Rule& rule) {
   const std::string value = variable.index < rule.values.size() ? rule.values[variable.index].name : std::string{};
   switch (variable.kind) {
@@ -304,7 +294,8 @@ std::optional<std::string> WindowRule::explain(const Labels& labels, RecordTime 
   if (found == groups_.end()) return std::nullopt;
   const GroupKey& key = found->first;
   Group& group = found->second;
-  Measured measured = measure(key, group, now, known_since);
+  Measured measured;
+  const Truth truth = judge(key, group, now, known_since, measured);
   std::string text =
       rule_.name + " for " + to_text(all_labels_of_group(rule_.group_by, key)) + " at " + to_rfc3339(now) + "\n";
   text += "  window    " + to_text(measured.window) + ", " + span_of(measured.begin, now);
@@ -312,8 +303,8 @@ std::optional<std::string> WindowRule::explain(const Labels& labels, RecordTime 
   if (rule_.holds_in_every_window) text += "            the condition must hold in the shorter windows, too\n";
   for (std::size_t i = 0; i < rule_.values.size(); ++i) {
     const Totals& totals = measured.totals[i];
-    text += "  " + rule_.values[i].name + " = " + figure(measured.values[i]) + "   (" + std::to_string(totals.count) +
-            " samples" +
+    text += "  " + rule_.values[i].name + " = " + number_text(measured.values[i]) + "   (" +
+            std::to_string(totals.count) + " samples" +
             (i == 0 && rule_.min_samples > 0 ? ", " + std::to_string(rule_.min_samples) + " needed" : std::string{}) +
             ")\n";
   }
@@ -325,8 +316,8 @@ std::optional<std::string> WindowRule::explain(const Labels& labels, RecordTime 
     for (std::size_t i = 0; i < rule_.values.size(); ++i) {
       if (rule_.values[i].view == NamedValue::View::distinct) continue;
       const BaselineFigures& figures = measured.baselines[i];
-      text += "    of " + rule_.values[i].name + ": mean " + figure(figures.mean) + ", stdev " +
-              figure(figures.deviation) + ", " + std::to_string(figures.blocks) + " blocks, " +
+      text += "    of " + rule_.values[i].name + ": mean " + number_text(figures.mean) + ", stdev " +
+              number_text(figures.deviation) + ", " + std::to_string(figures.blocks) + " blocks, " +
               std::to_string(figures.samples) + " samples, " +
               (figures.is_warm              ? "warm"
                : measured.declared_baseline ? "declared by the spec"
@@ -346,26 +337,22 @@ std::optional<std::string> WindowRule::explain(const Labels& labels, RecordTime 
                                          totals.sum += cell.sum;
                                          totals.count += cell.count;
                                        });
-        text += "    block " + to_rfc3339(from) + ": " + figure(figure_of(rule_.values[0], kind, totals, block)) +
-                ", " + std::to_string(totals.count) + " samples\n";
+        text += "    block " + to_rfc3339(from) + ": " +
+                number_text(figure_of(rule_.values[0], kind, totals, block)) + ", " + std::to_string(totals.count) +
+                " samples\n";
       }
     }
   }
   const auto& variables = rule_.when.variables();
-  std::vector<double> inputs(variables.size());
   for (std::size_t i = 0; i < variables.size(); ++i) {
-    inputs[i] = input(variables[i], measured);
-    text += "  " + name_of(variables[i], rule_) + " = " + figure(inputs[i]) + "\n";
+    text += "  " + name_of(variables[i], rule_) + " = " + number_text(inputs_[i]) + "\n";
   }
-  const bool enough =
-      measured.totals[0].count >= rule_.min_samples && (measured.is_covered || measured.declared_baseline);
-  text += "  when      " + rule_.when_text + "\n         =  " + rule_.when.text(inputs.data()) + "\n";
-  const Truth truth = enough ? rule_.when.holds(inputs.data()) : Truth::unknown;
+  text += "  when      " + rule_.when_text + "\n         =  " + rule_.when.text(inputs_.data()) + "\n";
   text += std::string("  so it ") +
           (truth == Truth::yes  ? "holds"
            : truth == Truth::no ? "does not hold"
                                 : "is unknown") +
-          (enough ? "" : ": too few samples, or too little of the window was counted");
+          (is_enough(measured) ? "" : ": too few samples, or too little of the window was counted");
   const AlertState state = group.life.state();
   text += std::string("; the alert is ") +
           (state == AlertState::firing    ? "firing"
@@ -397,9 +384,7 @@ Truth WindowRule::judge(const GroupKey& key, Group& group, RecordTime now, Recor
     for (std::size_t i = 0; i < variables.size(); ++i) inputs_[i] = input(variables[i], measured);
     // A bound that the spec declares holds for a short window as well.
     if (!measured.is_covered && !measured.declared_baseline) measured.warming = true;
-    const bool enough =
-        measured.totals[0].count >= rule_.min_samples && (measured.is_covered || measured.declared_baseline);
-    return enough ? rule_.when.holds(inputs_.data()) : Truth::unknown;
+    return is_enough(measured) ? rule_.when.holds(inputs_.data()) : Truth::unknown;
   };
   if (!rule_.holds_in_every_window) return judge_one(std::nullopt);
   Truth all = Truth::yes;

@@ -113,7 +113,11 @@ class WindowRule {
   // `window`: of those in which the condition must hold; nothing where the rule chooses it itself.
   Measured measure(const GroupKey& key, Group& group, RecordTime now, RecordTime known_since,
                    std::optional<Duration> window = std::nullopt) const;
-  // How the condition stands in every window that it must hold in; `measured` is of the longest.
+  // Whether the condition can be judged by it.
+  bool is_enough(const Measured& measured) const {
+    return measured.totals[0].count >= rule_.min_samples && (measured.is_covered || measured.declared_baseline);
+  }
+  // How the condition stands in every window that it must hold in; `measured` and `inputs_` are of the longest.
   Truth judge(const GroupKey& key, Group& group, RecordTime now, RecordTime known_since, Measured& measured);
   void choose_window(const Group& group, RecordTime now, Measured& measured) const;
   BaselineFigures baseline(const GroupKey& key, Group& group, std::size_t value, Measured& measured,
