@@ -8,7 +8,7 @@ packages=(g++ cmake ninja-build ccache pkg-config
   nlohmann-json3-dev libcli11-dev prometheus-cpp-dev librdkafka-dev ca-certificates)
 if [[ "${1:-}" == "--tests" ]]; then
   packages+=(openjdk-17-jdk-headless maven libgtest-dev libbenchmark-dev libprotobuf-dev protobuf-compiler python3 python3-confluent-kafka openssl
-    prometheus clang-format-14 clang-14 libclang-rt-14-dev git)
+    prometheus clang-format-14 clang-14 libclang-rt-14-dev git tzdata)
 fi
 
 missing=()
