@@ -71,10 +71,13 @@ Needs needs_of(const Rule& rule, const RuleSet& rules) {
   }
   for (const NamedValue& value : rule.values) {
     const Aggregate& aggregate = rules.aggregates[value.aggregate];
+    if (aggregate.from_any) continue;  // whatever comes
     auto& fields = needs[std::string(name_of(aggregate.from))];
     add_predicate(fields, aggregate.where);
     add_predicate(fields, aggregate.hit);
-    if (aggregate.kind == Aggregate::Kind::sum) fields.insert(wire_name(aggregate.number));
+    const bool reads_number =
+        aggregate.kind == Aggregate::Kind::sum || aggregate.kind == Aggregate::Kind::distribution;
+    if (reads_number) fields.insert(wire_name(aggregate.number));
     if (aggregate.kind == Aggregate::Kind::distinct) fields.emplace(name_of(aggregate.string));
     add_group(fields, rule.group_by);
   }

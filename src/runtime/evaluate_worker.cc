@@ -112,7 +112,10 @@ bool EvaluateWorker::adopt(const std::vector<Assigned>& assigned, const std::ato
       drop_all();
       return false;
     }
-    owned.partition = std::make_unique<EvaluatePartition>(options_.evaluate, epoch->rules);
+    EvaluateOptions options = options_.evaluate;
+    options.partition = owned.number;
+    options.partitions = bus_.partitions(Topic::blocks);
+    owned.partition = std::make_unique<EvaluatePartition>(std::move(options), epoch->rules);
     owned.partition->know(epochs_);
     if (one.next_offset && !restore(owned, one, stop)) {
       if (!stop.load(std::memory_order_relaxed) && !membership_.member().assignment_changed()) {

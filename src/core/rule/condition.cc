@@ -65,6 +65,7 @@ class Condition::Compiler {
       case Kind::text:
       case Kind::boolean:
       case Kind::list:
+      case Kind::named:
         break;
     }
     return fail(e, "a number is needed here");
@@ -114,7 +115,9 @@ class Condition::Compiler {
 
   std::vector<std::string_view> known_names() const {
     std::vector<std::string_view> names{"samples", "hits", "baseline", "baseline.stdev", "elapsed", "silent"};
-    for (const auto& value : scope_.values) names.push_back(value.name);
+    for (const auto& value : scope_.values) {
+      if (!value.is_hidden) names.push_back(value.name);
+    }
     return names;
   }
 
@@ -178,6 +181,15 @@ class Condition::Compiler {
       }
       return input({e.text == "low" ? Variable::Kind::low : Variable::Kind::high, *index}, Unit::plain);
     }
+    if (e.text == "forecast") {
+      const auto index =
+          e.children.size() == 1 && e.children[0].kind == Kind::name ? value_named(e.children[0].text) : std::nullopt;
+      if (!index) return fail(e, "forecast() takes the name of one value");
+      if (!scope_.values[*index].has_forecast) {
+        return fail(e, "forecast() is of a sum or a count in a calendar window, such as window: {calendar: month}");
+      }
+      return input({Variable::Kind::forecast, *index}, scope_.values[*index].unit);
+    }
     if (e.text == "abs") {
       if (e.children.size() != 1) return fail(e, "abs() takes one number");
       const Maybe inner = number(e.children[0]);
@@ -197,8 +209,8 @@ class Condition::Compiler {
       }
       return result;
     }
-    return fail(e,
-                "'" + e.text + "' is no function here" + did_you_mean(e.text, {"low", "high", "min", "max", "abs"}));
+    return fail(e, "'" + e.text + "' is no function here" +
+                       did_you_mean(e.text, {"low", "high", "min", "max", "abs", "forecast"}));
   }
 
   Maybe negate(const Expression& e) {

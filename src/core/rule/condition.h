@@ -24,7 +24,19 @@ enum class Unit : std::uint8_t { plain, money, duration };  // money in dollars,
 
 // What a condition can ask for. `index` tells a rule's named values apart.
 struct Variable {
-  enum class Kind : std::uint8_t { value, baseline, deviation, samples, hits, low, high, elapsed, silent, spec };
+  enum class Kind : std::uint8_t {
+    value,
+    baseline,
+    deviation,
+    samples,
+    hits,
+    low,
+    high,
+    elapsed,
+    silent,
+    spec,
+    forecast,  // of a total: at the end of its calendar window
+  };
   Kind kind = Kind::value;
   std::uint8_t index = 0;  // of the named value; of spec bounds the SpecBound
   friend bool operator==(const Variable&, const Variable&) = default;
@@ -38,6 +50,8 @@ struct ConditionScope {
     bool is_ratio = false;
     bool has_baseline = false;
     bool has_deviation = false;
+    bool has_forecast = false;
+    bool is_hidden = false;  // a measure within a value: nobody can name it
   };
   std::vector<Value> values;  // the first is the one that `baseline`, `samples` and `hits` belong to
   bool of_task = false;       // elapsed and silent exist

@@ -110,7 +110,7 @@ class Lexer {
       }
     }
     const char c = source_[at_];
-    if (std::string_view("+-*/<>!()[],").find(c) == std::string_view::npos) {
+    if (std::string_view("+-*/<>!()[],:").find(c) == std::string_view::npos) {
       if (c == '=') return bad(token, "write '==' to compare");
       return bad(token,
                  c > ' ' && c < 127 ? "'" + std::string(1, c) + "' has no meaning here" : "unexpected character");
@@ -161,6 +161,7 @@ class Parser {
   std::nullopt_t fail(std::string message) {
     if (error_.message.empty()) {
       if (token_.kind == Token::Kind::bad) message = token_.text;
+      if (is_symbol(":")) message = "':' has no meaning here";
       error_ = {token_.offset, std::move(message)};
     }
     return std::nullopt;
@@ -229,7 +230,7 @@ class Parser {
                                                                       {">", Operator::greater},
                                                                       {"in", Operator::in}}) {
       if (!take(symbol)) continue;
-      Maybe right = op == Operator::in ? list() : sum();
+      Maybe right = op == Operator::in ? list("'in' needs a list such as [\"errored\", \"timed_out\"]") : sum();
       if (!right) return std::nullopt;
       return binary(op, offset, std::move(*left), std::move(*right));
     }
@@ -257,11 +258,11 @@ class Parser {
     return node;
   }
 
-  Maybe list() {
+  Maybe list(std::string missing) {
     Expression node;
     node.kind = Kind::list;
     node.offset = token_.offset;
-    if (!take("[")) return fail("'in' needs a list such as [\"errored\", \"timed_out\"]");
+    if (!take("[")) return fail(missing);
     while (!is_symbol("]")) {
       Maybe item = primary();
       if (!item) return std::nullopt;
@@ -326,6 +327,7 @@ class Parser {
     advance();
     while (!is_symbol(")")) {
       Maybe argument = or_();
+      if (argument && argument->kind == Kind::name && is_symbol(":")) argument = named(std::move(*argument));
       if (!argument) return std::nullopt;
       node.children.push_back(std::move(*argument));
       if (!take(",") && !is_symbol(")")) return fail("',' or ')' is missing here");
@@ -333,6 +335,16 @@ class Parser {
     --level_;
     advance();
     return node;
+  }
+
+  // of: [env, agent]
+  Maybe named(Expression name) {
+    advance();
+    Maybe value = list("a list of labels is needed here, such as [env]");
+    if (!value) return std::nullopt;
+    name.kind = Kind::named;
+    name.children.push_back(std::move(*value));
+    return name;
   }
 
   Lexer lexer_;

@@ -4,7 +4,7 @@
 //   not   := ('!' | 'not') not | compare       compare := sum (('=='|'!='|'<'|'<='|'>'|'>=') sum | 'in' list)?
 //   sum   := term (('+' | '-') term)*          term := unary (('*' | '/') unary)*
 //   unary := '-' unary | primary               primary := number unit? | "text" | name | name '(' args ')' | '(' or
-//   ')'
+//   ')'                                        args    := (or | name ':' list), ...
 //
 // The shape is that of CEL (Common Expression Language); units (`30m`, `2s`) are Prometheus' durations.
 
@@ -19,7 +19,7 @@
 namespace tocsin {
 
 struct Expression {
-  enum class Kind : std::uint8_t { number, duration, text, boolean, name, call, list, not_, negate, binary };
+  enum class Kind : std::uint8_t { number, duration, text, boolean, name, call, list, named, not_, negate, binary };
   enum class Operator : std::uint8_t {
     none,
     or_,
@@ -40,7 +40,7 @@ struct Expression {
   Kind kind = Kind::number;
   Operator op = Operator::none;
   std::uint32_t offset = 0;  // where it begins in the source, in bytes
-  std::string text;          // a name (dots included), a function's name, or a text's value
+  std::string text;          // a name (dots included), a function's or named argument's name, or a text's value
   double number = 0;         // of numbers, and of durations in seconds
   std::vector<Expression> children;
 };

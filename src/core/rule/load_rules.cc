@@ -40,6 +40,7 @@ void load_spec(const YamlNode& node, const std::string& file, SpecBook& specs, D
     set(SpecBound::cost_per_hour, bounds.number("per_hour", 0, most_dollars));
     set(SpecBound::cost_per_day, bounds.number("per_day", 0, most_dollars));
     set(SpecBound::cost_per_task, bounds.number("per_task", 0, most_dollars));
+    set(SpecBound::cost_per_month, bounds.number("per_month", 0, most_dollars));
   }
   if (spec.name.empty()) return;
   if (!specs.add(spec)) {
@@ -84,6 +85,32 @@ void load_group(const YamlNode& node, const std::string& file, RuleSet& set,
       continue;
     }
     set.rules.push_back(std::move(*rule));
+  }
+}
+
+// Whatever inhibits a rule is looked at before it.
+void check_inhibitions(const RuleSet& set, Diagnostics& diagnostics) {
+  for (const Rule& rule : set.rules) {
+    std::vector<std::string_view> names;
+    for (const Rule& other : set.rules) {
+      if (&other != &rule) names.push_back(other.name);
+    }
+    const auto report = [&](std::string message) {
+      diagnostics.error(rule.file, rule.at, "bad-inhibition", "'" + rule.name + "' " + std::move(message));
+    };
+    for (const std::string& name : rule.inhibited_by) {
+      const Rule* const other = set.find(name);
+      if (other == nullptr) {
+        report("is inhibited by '" + name + "', which is no alert" + did_you_mean(name, names));
+      } else if (other->mode != RuleMode::window) {
+        report("is inhibited by '" + name + "', which is no rule over a window or on absence: only those inhibit");
+      } else if (!other->inhibited_by.empty() || other == &rule) {
+        report("is inhibited by '" + name + "', which is inhibited itself: name what inhibits that one");
+      } else if (std::find(other->group_by.begin(), other->group_by.end(), GroupField{StringField::agent}) ==
+                 other->group_by.end()) {
+        report("is inhibited by '" + name + "', which does not group by agent: it says nothing of this one");
+      }
+    }
   }
 }
 
@@ -150,6 +177,7 @@ std::shared_ptr<const RuleSet> load_rules(std::span<const NamedText> files, Diag
       }
     }
   }
+  if (diagnostics.error_count() == errors_before) check_inhibitions(*set, diagnostics);
   if (diagnostics.error_count() > errors_before) return nullptr;
   if (book->size() > 0) set->prices = std::move(book);
   if (!attributes.fields.empty() || !attributes.hand_over_tools.empty())

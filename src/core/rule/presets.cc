@@ -196,6 +196,34 @@ tool_repetition:
   labels: {severity: warning}
   annotations: {summary: "{{agent}} called {{tool}} {{value}} times in 15 minutes, in {{tasks}} tasks"}
 
+# The month's budget will not do, by the clock of UTC.
+monthly_forecast:
+  alert: MonthlyBudgetForecast
+  from: step
+  value: sum(cost)
+  window: {calendar: month}
+  when: forecast(value) > spec.cost.per_month
+  labels: {severity: warning}
+  annotations: {summary: "{{agent}} will have spent {{forecast(value)|usd}} this month, {{spec.cost.per_month|usd}} are declared"}
+
+# An agent that spoke in the last week has done nothing for an hour. `no_heartbeat` is quicker, and for model calls alone.
+agent_gone:
+  alert: AgentGone
+  mode: absence
+  after: 1h
+  annotations: {summary: "{{agent}} has done nothing for an hour"}
+
+# A new version of the model fails more of its tasks than the one before it.
+model_version_worse:
+  alert: ModelVersionWorse
+  from: task.finished
+  value: ratio(outcome in ["errored", "timed_out"])
+  compare: {by: model_version, with: previous}
+  window: 15m..6h
+  min_samples: 10
+  when: low(value) > high(previous)
+  annotations: {summary: "{{model_version}} of {{agent}} fails {{value|percent}} of its tasks, {{previous|percent}} before"}
+
 # People accept less of what an agent does.
 acceptance_drop:
   alert: AcceptanceDrop

@@ -5,6 +5,7 @@
 
 #include "base/time_text.h"
 #include "core/rule/presets.h"
+#include "core/rule/rule_values.h"
 
 namespace tocsin {
 
@@ -16,7 +17,7 @@ using namespace std::chrono_literals;
 // that one `defaults` serves rules of all modes.
 struct RuleKey {
   std::string_view name;
-  bool window = true, event = true, task = true;
+  bool window = true, event = true, task = true, absence = true;
 };
 constexpr RuleKey rule_keys[] = {
     {"alert"},
@@ -31,20 +32,25 @@ constexpr RuleKey rule_keys[] = {
     {"max_series"},
     {"from", true, true, false},
     {"where", true, true, false},
-    {"value", true, false, false},
-    {"values", true, false, false},
-    {"window", true, false, false},
-    {"min_samples", true, false, false},
-    {"baseline", true, false, false},
-    {"when", true, false, true},
-    {"for", true, false, false},
-    {"confidence", true, false, false},
-    {"learn_after", true, false, false},
-    {"no_data", true, false, false},
-    {"no_data_after", true, false, false},
-    {"resolve", false, true, false},
-    {"page_by", false, false, true},
-    {"expire", false, false, true},
+    {"value", true, false, false, false},
+    {"values", true, false, false, false},
+    {"window", true, false, false, false},
+    {"min_samples", true, false, false, false},
+    {"baseline", true, false, false, false},
+    {"compare", true, false, false, false},
+    {"when", true, false, true, false},
+    {"for", true, false, false, false},
+    {"confidence", true, false, false, false},
+    {"learn_after", true, false, false, false},
+    {"no_data", true, false, false, false},
+    {"no_data_after", true, false, false, false},
+    {"inhibited_by", true, false, false},
+    {"after", false, false, false},
+    {"known", false, false, false},
+    {"active", false, false, false},
+    {"resolve", false, true, false, false},
+    {"page_by", false, false, true, false},
+    {"expire", false, false, true, false},
 };
 
 bool has_key(const RuleKey& key, RuleMode mode) {
@@ -55,6 +61,8 @@ bool has_key(const RuleKey& key, RuleMode mode) {
       return key.event;
     case RuleMode::task:
       return key.task;
+    case RuleMode::absence:
+      return key.absence;
   }
   return false;
 }
@@ -155,6 +163,10 @@ class RuleLoader {
       case RuleMode::task:
         load_task_rule();
         break;
+      case RuleMode::absence:
+        load_absence_rule();
+        rule_.mode = RuleMode::window;
+        break;
     }
     load_texts("annotations", rule_.annotations);
     load_texts("links", rule_.links);
@@ -162,13 +174,8 @@ class RuleLoader {
   }
 
  private:
-  // Where in the file byte `offset` of this scalar stands. Exact for what is written on one line.
-  static SourcePosition position(const YamlNode& scalar, std::uint32_t offset) {
-    return {scalar.at.line, scalar.at.column + offset + (scalar.quoted ? 1 : 0)};
-  }
-
   void report(const YamlNode& scalar, const ExpressionError& error, std::string_view code) {
-    diagnostics_.error(file_, position(scalar, error.offset), code, error.message);
+    diagnostics_.error(file_, position_in(scalar, error.offset), code, error.message);
   }
 
   std::optional<Expression> expression(const YamlNode& scalar) {
@@ -186,13 +193,17 @@ class RuleLoader {
     for (const YamlNode& key : node_.keys) {
       const RuleKey* const known = rule_key_named(key.scalar);
       if (known == nullptr || has_key(*known, rule_.mode)) continue;
-      std::string modes;
-      for (const auto& [has, name] :
-           {std::pair(known->window, "window"), std::pair(known->event, "event"), std::pair(known->task, "task")}) {
-        if (has) modes += std::string(modes.empty() ? "" : " and ") + name;
+      std::vector<std::string_view> modes;
+      for (const auto& [has, name] : {std::pair(known->window, "window"), std::pair(known->event, "event"),
+                                      std::pair(known->task, "task"), std::pair(known->absence, "absence")}) {
+        if (has) modes.emplace_back(name);
+      }
+      std::string list(modes[0]);
+      for (std::size_t i = 1; i < modes.size(); ++i) {
+        list += std::string(i + 1 == modes.size() ? " and " : ", ") + std::string(modes[i]);
       }
       reader_.find(key.scalar);
-      reader_.error(key, "other-mode", "'" + key.scalar + "' exists only in rules with mode: " + modes);
+      reader_.error(key, "other-mode", "'" + key.scalar + "' exists only in rules with mode: " + list);
     }
   }
 
@@ -251,7 +262,8 @@ class RuleLoader {
     if (adds_task && !groups_by(StringField::correlation_id)) {
       rule_.group_by.push_back({StringField::correlation_id});
     }
-    if (rule_.mode == RuleMode::window && groups_by(StringField::correlation_id)) {
+    if ((rule_.mode == RuleMode::window || rule_.mode == RuleMode::absence) &&
+        groups_by(StringField::correlation_id)) {
       reader_.error(*reader_.find("group_by"), "unbounded-group",
                     "a window over one task has no end; use mode: task or mode: event, or group by agent");
     }
@@ -380,18 +392,23 @@ class RuleLoader {
   void load_window_rule() {
     load_from(true);
     where_ = load_where();
+    load_compare();
     load_values();
+    add_previous_values();
     load_windows();
     rule_.min_samples = reader_.integer("min_samples", 0, 1'000'000'000).value_or(0);
     load_baseline();
     check_every_window();
+    check_calendar();
+    load_inhibited_by();
     load_scope();
     load_when(true);
     rule_.hold_for = reader_.duration("for", 0s, 720h).value_or(0s);
     rule_.keep_firing_for = reader_.duration("keep_firing_for", 0s, 720h).value_or(0s);
     rule_.learn_after = reader_.duration("learn_after", 1min, 720h).value_or(24h);
     rule_.z = z_of_confidence(reader_.number("confidence", 0.5, 0.999999).value_or(0.99));
-    rule_.no_data = static_cast<NoData>(reader_.choice("no_data", {"hold", "resolve", "fire"}).value_or(1));
+    rule_.no_data =
+        static_cast<NoData>(reader_.choice("no_data", {"hold", "resolve", "fire"}).value_or(rule_.calendar ? 0 : 1));
     rule_.no_data_after = reader_.duration("no_data_after", 1min, 720h).value_or(1h);
     finish_aggregates();
   }
@@ -405,106 +422,9 @@ class RuleLoader {
     if (one != nullptr && many != nullptr) {
       return reader_.error(*many, "repeated-key", "a rule has 'value' or 'values'; keep one");
     }
-    if (one != nullptr) {
-      load_value("value", *one);
-      return;
-    }
-    if (!many->is_map() || many->items.empty() || many->items.size() > 8) {
-      reader_.error(*many, "wrong-type", "'values' must be a map of one to eight names to what they measure");
-      return;
-    }
-    for (std::size_t i = 0; i < many->items.size(); ++i) load_value(many->keys[i].scalar, many->items[i]);
-  }
-
-  void load_value(const std::string& name, const YamlNode& node) {
-    const auto parsed = expression(node);
-    if (!parsed) return;
-    static const std::vector<std::string_view> functions{"count",   "sum",   "rate",     "per_minute", "per_hour",
-                                                         "per_day", "ratio", "distinct", "avg"};
-    const auto fail = [&](std::uint32_t offset, std::string message) {
-      report(node, {offset, std::move(message)}, "bad-value");
-    };
-    if (parsed->kind != Expression::Kind::call) {
-      return fail(parsed->offset, "a measure is needed here, such as count(), per_hour(cost) or ratio(...)");
-    }
-    const std::string& function = parsed->text;
-    if (std::find(functions.begin(), functions.end(), function) == functions.end()) {
-      return fail(parsed->offset, "'" + function + "' measures nothing" + did_you_mean(function, functions));
-    }
-    Measured measured;
-    measured.value.name = name;
-    const auto& arguments = parsed->children;
-    if (function == "count") {
-      if (!arguments.empty()) return fail(parsed->offset, "count() takes nothing; use where: to select events");
-    } else if (arguments.size() != 1) {
-      return fail(parsed->offset, function + "() takes one argument");
-    } else if (function == "ratio") {
-      measured.aggregate.kind = Aggregate::Kind::hits;
-      measured.value.view = NamedValue::View::ratio;
-      ExpressionError error;
-      if (!Predicate::compile(arguments[0], false, measured.aggregate.hit, error)) {
-        return report(node, error, "bad-value");
-      }
-    } else if (function == "distinct") {
-      const auto field = string_field_named(arguments[0].text);
-      if (arguments[0].kind != Expression::Kind::name || !field) {
-        return fail(arguments[0].offset, "distinct() takes the name of a text field" +
-                                             did_you_mean(arguments[0].text, string_field_names()));
-      }
-      measured.aggregate.kind = Aggregate::Kind::distinct;
-      measured.aggregate.string = *field;
-      measured.value.view = NamedValue::View::distinct;
-    } else if (!load_sum(function, arguments[0], node, measured)) {
-      return;
-    }
-    measured_.push_back(std::move(measured));
-  }
-
-  struct Measured {
-    NamedValue value;
-    Aggregate aggregate;
-  };
-
-  bool load_sum(const std::string& function, const Expression& argument, const YamlNode& node, Measured& measured) {
-    const bool counts =
-        argument.kind == Expression::Kind::call && argument.text == "count" && argument.children.empty();
-    std::optional<NumberField> field;
-    if (argument.kind == Expression::Kind::name) field = number_field_named(argument.text);
-    if (!counts && !field) {
-      std::vector<std::string_view> names;
-      for (std::size_t i = 0; i < number_field_count; ++i) names.push_back(name_of(static_cast<NumberField>(i)));
-      report(node,
-             {argument.offset, function + "() takes the name of a number field" + did_you_mean(argument.text, names)},
-             "bad-value");
-      return false;
-    }
-    if (!counts) {
-      measured.aggregate.kind = Aggregate::Kind::sum;
-      measured.aggregate.number = *field;
-      if (name_of(*field).starts_with("cost")) measured.value.unit = Unit::money;
-      measured.value.in_millionths = *field == NumberField::score;
-      if (*field == NumberField::latency || *field == NumberField::ttft || *field == NumberField::generation) {
-        measured.value.unit = Unit::duration;
-      }
-    }
-    if (function == "sum") return true;
-    if (function == "avg") {
-      measured.value.view = NamedValue::View::mean;
-      return !counts || report_mean_of_count(argument, node);
-    }
-    measured.value.view = NamedValue::View::rate;
-    measured.value.per = 1s;
-    if (function == "per_minute") measured.value.per = 1min;
-    if (function == "per_hour") measured.value.per = 1h;
-    if (function == "per_day") measured.value.per = 24h;
-    return true;
-  }
-
-  bool report_mean_of_count(const Expression& argument, const YamlNode& node) {
-    report(node,
-           {argument.offset, "avg() takes the name of a number field; of how many per time, use per_minute(count())"},
-           "bad-value");
-    return false;
+    RuleValues values = load_rule_values(one, many, rule_.group_by, file_, diagnostics_);
+    measured_ = std::move(values.list);
+    rule_.named_values = values.named;
   }
 
   void load_windows() {
@@ -512,6 +432,7 @@ class RuleLoader {
     const YamlNode* node = reader_.find("window");
     if (node == nullptr) return;
     if (node->is_list()) return load_every_window(*node);
+    if (node->is_map()) return load_calendar(*node);
     const std::size_t dots = node->scalar.find("..");
     if (dots == std::string::npos) {
       const auto window = reader_.duration("window", 1min, longest_window);
@@ -558,6 +479,156 @@ class RuleLoader {
     }
   }
 
+  // window: {calendar: month, tz: Europe/Berlin}
+  void load_calendar(const YamlNode& node) {
+    YamlReader reader(node, file_, "window", diagnostics_);
+    reader.require("calendar");
+    const auto unit = reader.choice("calendar", {"day", "week", "month", "quarter", "year"});
+    CalendarWindow calendar;
+    calendar.zone = *time_zone_named("UTC");
+    if (unit) calendar.unit = static_cast<CalendarUnit>(*unit);
+    if (const auto name = reader.text("tz")) {
+      if (const TimeZone* const zone = time_zone_named(*name)) {
+        calendar.zone = *zone;
+      } else {
+        reader.error(*reader.find("tz"), "unknown-zone",
+                     "there is no time zone '" + *name + "'" + did_you_mean_time_zone(*name));
+      }
+    }
+    rule_.calendar = calendar;
+  }
+
+  void check_calendar() {
+    if (!rule_.calendar) return;
+    if (rule_.baseline) {
+      reader_.error(*reader_.find("baseline"), "bad-baseline",
+                    "a calendar window has no baseline: compare with a bound, or with forecast(value)");
+    }
+    for (const Measured& measured : measured_) {
+      const bool adds_up =
+          measured.value.view == NamedValue::View::derived || measured.aggregate.kind == Aggregate::Kind::count ||
+          measured.aggregate.kind == Aggregate::Kind::sum || measured.aggregate.kind == Aggregate::Kind::hits;
+      if (adds_up && !rule_.compare) continue;
+      reader_.error(*reader_.find("window"), "bad-window",
+                    "a calendar window is for what adds up: count(), sum(...), rates, ratio(...) and avg(...)");
+      return;
+    }
+  }
+
+  // compare: {by: model_version, with: previous, over: 24h}
+  void load_compare() {
+    const YamlNode* node = reader_.find("compare");
+    if (node == nullptr) return;
+    YamlReader reader(*node, file_, "compare", diagnostics_);
+    if (!reader.is_map()) return;
+    Comparison compare;
+    reader.require("by");
+    const std::vector<std::string_view> versions{"agent_version", "spec", "spec_version", "model", "model_version"};
+    if (const auto by = reader.choice("by", versions)) compare.by = *string_field_named(versions[*by]);
+    reader.choice("with", {"previous"});
+    compare.over = reader.duration("over", 1min, longest_window).value_or(24h);
+    if (!is_window(compare.over)) {
+      reader.error(*reader.find("over"), "bad-window",
+                   "a window is a number of whole minutes, above 1h of whole quarters");
+    }
+    if (!groups_by(StringField::agent)) {
+      reader.error_here("bad-compare", "versions are those of an agent: group by agent");
+    }
+    if (!groups_by(compare.by)) rule_.group_by.push_back({compare.by});
+    compare.label = static_cast<std::uint32_t>(
+        std::find(rule_.group_by.begin(), rule_.group_by.end(), GroupField{compare.by}) - rule_.group_by.begin());
+    rule_.compare = compare;
+  }
+
+  // `previous` is the first value as the version before has it, `previous.NAME` another one.
+  void add_previous_values() {
+    if (!rule_.compare) return;
+    const std::size_t count = rule_.named_values;
+    std::vector<Measured> twins;
+    for (std::size_t i = 0; i < count; ++i) {
+      if (measured_[i].value.view == NamedValue::View::derived) {
+        reader_.error_here("bad-compare",
+                           "compare: looks at measures; '" + measured_[i].value.name + "' is made of them");
+        return;
+      }
+      Measured twin = measured_[i];
+      twin.value.name = i == 0 ? "previous" : "previous." + measured_[i].value.name;
+      twin.value.is_previous = true;
+      twins.push_back(std::move(twin));
+    }
+    measured_.insert(measured_.end(), twins.begin(), twins.end());
+    rule_.named_values += twins.size();
+  }
+
+  void load_inhibited_by() {
+    const auto names = reader_.texts("inhibited_by");
+    if (!names) return;
+    if (!groups_by(StringField::agent)) {
+      reader_.error(*reader_.find("inhibited_by"), "bad-inhibition",
+                    "alerts inhibit those of the same agent: group by agent");
+    }
+    rule_.inhibited_by = *names;
+  }
+
+  void load_absence_rule() {
+    load_from(false);
+    where_ = load_where();
+    Absence absence;
+    reader_.require("after");
+    absence.after = reader_.duration("after", 1min, 168h).value_or(10min);
+    absence.seen = 168h;
+    if (const YamlNode* const known = reader_.find("known")) {
+      YamlReader reader(*known, file_, "known", diagnostics_);
+      if (reader.is_map()) load_known(reader, absence);
+    }
+    if (const auto text = reader_.text("active")) {
+      std::string error;
+      absence.active = parse_weekly_hours(*text, error);
+      if (!absence.active) reader_.error(*reader_.find("active"), "bad-hours", error);
+    }
+    rule_.keep_firing_for = reader_.duration("keep_firing_for", 0s, 720h).value_or(0s);
+    load_inhibited_by();
+    Measured measured;
+    measured.value.name = "value";
+    measured.value.unit = Unit::duration;
+    measured.aggregate.from_any = rule_.from_any;
+    measured_.push_back(std::move(measured));
+    rule_.named_values = 1;
+    load_scope();
+    rule_.when_text = "nothing for " + to_text(absence.after);
+    rule_.learn_after = 720h;
+    rule_.no_data = NoData::hold;
+    rule_.absence = std::move(absence);
+    finish_aggregates();
+    for (const NamedValue& value : rule_.values) set_.aggregates[value.aggregate].reach = HistoryReach::week;
+  }
+
+  // known: {seen: 7d, always: [{env: prod, agent: billing}]}
+  void load_known(YamlReader& reader, Absence& absence) {
+    absence.seen = reader.duration("seen", 10min, 192h).value_or(168h);
+    if (absence.seen <= absence.after && reader.find("seen") != nullptr) {
+      reader.error(*reader.find("seen"), "bad-absence",
+                   "'seen' must be longer than 'after', or nothing is ever missed");
+    }
+    const YamlNode* const always = reader.find("always");
+    if (always == nullptr) return;
+    if (!always->is_list()) {
+      return reader.error(*always, "wrong-type", "'always' must be a list of groups: [{env: prod, agent: billing}]");
+    }
+    for (const YamlNode& item : always->items) {
+      YamlReader labels(item, file_, "group", diagnostics_);
+      if (!labels.is_map()) continue;
+      std::string key;
+      for (std::size_t i = 0; i < rule_.group_by.size(); ++i) {
+        const std::string_view name = name_of(*rule_.group_by[i].field);
+        if (rule_.group_by[i].field != StringField::env) labels.require(name);
+        if (i > 0) key += '\0';
+        key += labels.text(name).value_or("");
+      }
+      absence.always.push_back(std::move(key));
+    }
+  }
+
   // Totals grow with the window, and so would the baseline that they are compared with.
   void check_every_window() {
     if (!rule_.holds_in_every_window || !rule_.baseline) return;
@@ -577,7 +648,17 @@ class RuleLoader {
     YamlReader reader(*node, file_, "baseline", diagnostics_);
     if (!reader.is_map()) return;
     Baseline baseline;
-    reader.require("range");
+    const YamlNode* const same_time = reader.find("same_time");
+    if (const auto then = reader.choice("same_time", {"yesterday", "last_week"})) {
+      baseline.same_time = *then == 0 ? Baseline::SameTime::yesterday : Baseline::SameTime::last_week;
+    }
+    if (same_time == nullptr) reader.require("range");
+    for (const std::string_view key : {"range", "block", "reset_on", "min_blocks"}) {
+      const YamlNode* const other = reader.find(key);
+      if (same_time == nullptr || other == nullptr) continue;
+      reader.error(*other, "bad-baseline",
+                   "'" + std::string(key) + "' is of a range; same_time is one window, as it was then");
+    }
     baseline.range = reader.duration("range", 1h, longest_range).value_or(24h);
     if (baseline.range % 15min != 0s)
       reader.error(*reader.find("range"), "bad-range", "a range is whole quarters of an hour");
@@ -586,7 +667,12 @@ class RuleLoader {
       reader.error(*reader.find("block"), "bad-block", "a block is whole quarters of an hour, and divides the range");
       baseline.block = 0s;
     }
-    reader.choice("stat", {"mean"});
+    if (const auto stat = reader.choice("stat", {"mean", "median"})) {
+      baseline.stat = *stat == 0 ? Baseline::Stat::mean : Baseline::Stat::median;
+    }
+    if (baseline.stat == Baseline::Stat::median && baseline.block == 0s) {
+      reader.error(*reader.find("stat"), "bad-baseline", "a median is one of blocks: add block: 1h");
+    }
     baseline.empty =
         reader.choice("empty", {"skip", "zero"}).value_or(0) == 0 ? Baseline::Empty::skip : Baseline::Empty::zero;
     baseline.min_blocks = reader.integer("min_blocks", 1, 1'000).value_or(1);
@@ -618,38 +704,105 @@ class RuleLoader {
     rule_.baseline = baseline;
   }
 
+  static bool is_of_sets(const Measured& measured) { return measured.aggregate.kind == Aggregate::Kind::distinct; }
+
+  // Sets are kept for an hour; their baselines are made only where the condition looks at them.
+  bool is_made_of_sets(const Measured& measured) const {
+    if (measured.value.view != NamedValue::View::derived) return is_of_sets(measured);
+    const auto& variables = measured.value.formula.variables();
+    return std::any_of(variables.begin(), variables.end(), [&](const Variable& one) {
+      return one.index < measured_.size() && is_made_of_sets(measured_[one.index]);
+    });
+  }
+
   void load_scope() {
-    for (const Measured& measured : measured_) {
-      const bool has_baseline = rule_.baseline.has_value() && measured.value.view != NamedValue::View::distinct;
-      const bool has_blocks = has_baseline && rule_.baseline->block > 0s;
-      scope_.values.push_back({measured.value.name, measured.value.unit,
-                               measured.value.view == NamedValue::View::ratio, has_baseline, has_blocks});
+    for (std::size_t i = 0; i < measured_.size(); ++i) {
+      const Measured& measured = measured_[i];
+      ConditionScope::Value value;
+      value.name = i < rule_.named_values ? measured.value.name : "$";
+      value.unit = measured.value.unit;
+      value.is_ratio = measured.value.view == NamedValue::View::ratio;
+      value.has_baseline = rule_.baseline.has_value();
+      value.has_deviation = value.has_baseline && rule_.baseline->block > 0s;
+      value.has_forecast = rule_.calendar && measured.value.view == NamedValue::View::total;
+      value.is_hidden = i >= rule_.named_values;
+      scope_.values.push_back(std::move(value));
     }
+  }
+
+  // Which values have a baseline, and what it takes to keep it.
+  void plan_baselines() {
+    if (!rule_.baseline) return;
+    const auto is_asked = [&](std::size_t index) {
+      const auto& variables = rule_.when.variables();
+      return std::any_of(variables.begin(), variables.end(), [&](const Variable& one) {
+        return one.index == index && (one.kind == Variable::Kind::baseline || one.kind == Variable::Kind::deviation);
+      });
+    };
+    for (std::size_t i = 0; i < rule_.named_values && i < measured_.size(); ++i) {
+      Measured& measured = measured_[i];
+      measured.value.has_baseline = !is_made_of_sets(measured) || is_asked(i);
+      if (!measured.value.has_baseline || !is_made_of_sets(measured)) continue;
+      keep_sets_of(measured);
+      if (!rule_.windows.empty() && rule_.windows.front() < 15min) {
+        reader_.error(*reader_.find("window"), "short-distinct",
+                      "a baseline of distinct(...) is made of quarters of an hour: use a window of 15m or more");
+      }
+    }
+  }
+
+  void keep_sets_of(Measured& measured) {
+    if (measured.value.view != NamedValue::View::derived) {
+      measured.aggregate.keeps_quarters = is_of_sets(measured);
+      return;
+    }
+    for (const Variable& one : measured.value.formula.variables()) {
+      if (one.index < measured_.size()) keep_sets_of(measured_[one.index]);
+    }
+  }
+
+  Duration baseline_reach() const {
+    if (!rule_.baseline) return 0s;
+    switch (rule_.baseline->same_time) {
+      case Baseline::SameTime::yesterday:
+        return 24h;
+      case Baseline::SameTime::last_week:
+        return 168h;
+      case Baseline::SameTime::no:
+        break;
+    }
+    return rule_.baseline->range;
   }
 
   // Puts what is measured into the rule set, shared with rules that add up the same.
   void finish_aggregates() {
-    const auto reach =
-        reach_of(rule_.windows.empty() ? 0s : rule_.windows.back(), rule_.baseline ? rule_.baseline->range : 0s);
-    if (!reach) {
-      reader_.error_here("too-far-back", "the window and the baseline's range reach back more than a week together");
-      return;
-    }
+    plan_baselines();
+    const HistoryReach reach = reach_of(rule_.windows.empty() ? 0s : rule_.windows.back(), baseline_reach());
     for (Measured& measured : measured_) {
+      if (measured.value.view == NamedValue::View::derived) continue;
       Aggregate& aggregate = measured.aggregate;
       aggregate.from = rule_.from;
       aggregate.where = where_;
-      for (const GroupField& field : rule_.group_by) {
-        if (field.field) aggregate.group_by.push_back(*field.field);
+      aggregate.calendar = rule_.calendar;
+      if (measured.value.labels) {
+        aggregate.group_by = measured.of;
+      } else {
+        for (const GroupField& field : rule_.group_by) {
+          if (field.field) aggregate.group_by.push_back(*field.field);
+        }
       }
-      if (aggregate.kind == Aggregate::Kind::distinct && !rule_.windows.empty() && rule_.windows.back() > 1h) {
-        reader_.error_here("long-distinct", "distinct(...) is kept for an hour; this rule's window is longer");
-      }
+      if (is_of_sets(measured) && !rule_.windows.empty() && rule_.windows.back() > 1h)
+        aggregate.keeps_quarters = true;
       const std::uint32_t index = set_.share(aggregate);
       Aggregate& shared = set_.aggregates[index];
       shared.max_series = std::max(shared.max_series, rule_.max_series);
-      shared.reach = std::max(shared.reach, *reach);
+      shared.reach = std::max(shared.reach, reach);
       measured.value.aggregate = index;
+    }
+    for (Measured& measured : measured_) {
+      if (measured.value.view == NamedValue::View::derived) {
+        measured.value.aggregate = measured_[measured.first_measure].value.aggregate;
+      }
       rule_.values.push_back(measured.value);
     }
   }
@@ -726,10 +879,12 @@ std::optional<ExpandedRule> expanded_rule(const YamlNode& node, const YamlNode* 
       rule.mode = RuleMode::event;
     } else if (word->scalar == "task") {
       rule.mode = RuleMode::task;
+    } else if (word->scalar == "absence") {
+      rule.mode = RuleMode::absence;
     } else if (word->scalar != "window") {
-      diagnostics.error(
-          file, word->at, "unknown-word",
-          "'mode' must be window, event or task" + did_you_mean(word->scalar, {"window", "event", "task"}));
+      diagnostics.error(file, word->at, "unknown-word",
+                        "'mode' must be window, event, task or absence" +
+                            did_you_mean(word->scalar, {"window", "event", "task", "absence"}));
       return std::nullopt;
     }
   }

@@ -90,8 +90,15 @@ RuleCost cost_of(const RuleSet& rules) {
   RuleCost cost;
   for (const Aggregate& aggregate : rules.aggregates) {
     cost.series += aggregate.max_series;
-    cost.bytes +=
-        static_cast<std::int64_t>(aggregate.max_series) * static_cast<std::int64_t>(History(aggregate.reach).bytes());
+    std::size_t bytes = History(aggregate.reach).bytes();
+    // As they are with a hundred different values in each cell: sets and distributions grow with what is in them.
+    constexpr std::size_t set_bytes = 800, distribution_bytes = 800, minutes = 62;
+    const auto quarters = static_cast<std::size_t>(quarters_kept_for(aggregate.reach) / quarter_length);
+    if (aggregate.kind == Aggregate::Kind::distinct) {
+      bytes += set_bytes * (minutes + (aggregate.keeps_quarters ? quarters : 0));
+    }
+    if (aggregate.kind == Aggregate::Kind::distribution) bytes += distribution_bytes * (minutes + quarters);
+    cost.bytes += static_cast<std::int64_t>(aggregate.max_series) * static_cast<std::int64_t>(bytes);
   }
   return cost;
 }

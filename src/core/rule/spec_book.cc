@@ -6,7 +6,8 @@ namespace tocsin {
 
 namespace {
 constexpr std::array<std::string_view, spec_bound_count> names{
-    "surface_rate.min", "surface_rate.max", "wall_clock", "cost.per_hour", "cost.per_day", "cost.per_task"};
+    "surface_rate.min", "surface_rate.max", "wall_clock",    "cost.per_hour",
+    "cost.per_day",     "cost.per_task",    "cost.per_month"};
 }  // namespace
 
 std::string_view name_of(SpecBound bound) {

@@ -20,8 +20,9 @@ enum class SpecBound : std::uint8_t {
   cost_per_hour,  // dollars
   cost_per_day,
   cost_per_task,
+  cost_per_month,
 };
-inline constexpr std::size_t spec_bound_count = 6;
+inline constexpr std::size_t spec_bound_count = 7;
 
 // As expressions write it after "spec.": "surface_rate.max".
 std::string_view name_of(SpecBound bound);

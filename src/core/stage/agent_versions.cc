@@ -90,14 +90,30 @@ Labels AgentVersions::changed(const GroupKey& agent, RecordTime now) const {
   for (const StringField field : shown_fields) {
     const Shown* shown = newest(agent, field);
     if (shown == nullptr || now - shown->since > 1h) continue;
-    const Shown* before = nullptr;
-    for (const Shown& other : found->second.shown) {
-      if (other.field != field || &other == shown || other.since >= shown->since) continue;
-      if (before == nullptr || other.last > before->last) before = &other;
-    }
-    if (before != nullptr) labels.emplace_back(name_of(field), before->value + " -> " + shown->value);
+    const Shown* old = before(found->second, *shown);
+    if (old != nullptr) labels.emplace_back(name_of(field), old->value + " -> " + shown->value);
   }
   return labels;
+}
+
+const AgentVersions::Shown* AgentVersions::before(const Agent& agent, const Shown& shown) {
+  const Shown* best = nullptr;
+  for (const Shown& other : agent.shown) {
+    if (other.field != shown.field || &other == &shown || other.since >= shown.since) continue;
+    if (best == nullptr || other.last > best->last) best = &other;
+  }
+  return best;
+}
+
+std::string AgentVersions::previous(const GroupKey& agent, StringField field, std::string_view value) const {
+  const auto found = agents_.find(agent);
+  if (found == agents_.end()) return {};
+  for (const Shown& shown : found->second.shown) {
+    if (shown.field != field || shown.value != value) continue;
+    const Shown* old = before(found->second, shown);
+    return old == nullptr ? std::string{} : old->value;
+  }
+  return {};
 }
 
 void AgentVersions::forget(RecordTime now, std::vector<StateRecord>& out) {

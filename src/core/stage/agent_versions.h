@@ -22,6 +22,9 @@ class AgentVersions {
   // That an agent showed a version in the slice that ends at `grid`.
   void note(const Sighting& sighting, RecordTime grid);
 
+  // The version that came before this one; empty where none did, or it is not known.
+  std::string previous(const GroupKey& agent, StringField field, std::string_view value) const;
+
   // The version shown last; empty where none was.
   std::string current(const GroupKey& agent, StringField field) const;
 
@@ -53,6 +56,8 @@ class AgentVersions {
     RecordTime stored{Duration{INT64_MIN / 2}};  // as of this grid time
   };
   const Shown* newest(const GroupKey& agent, StringField field) const;
+  // Of those that began earlier, the one that was shown last; null where there is none.
+  static const Shown* before(const Agent& agent, const Shown& shown);
 
   std::map<GroupKey, Agent> agents_;
 };

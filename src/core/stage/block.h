@@ -16,6 +16,7 @@
 #include "core/event/event_fields.h"
 #include "core/halt/halt_record.h"
 #include "core/window/distinct_set.h"
+#include "core/window/distribution.h"
 #include "core/window/history.h"
 
 namespace tocsin {
@@ -31,13 +32,15 @@ struct Example {
   std::int64_t amount = 0;  // in the unit of the cell's sum; 1 where it counts
 };
 
-// What one slice of one partition adds to one series. `distinct` is empty but for cells of that kind.
+// What one slice of one partition adds to one series. `distinct` and `distribution` are empty but for cells of their
+// kinds.
 struct Cell {
   std::uint32_t aggregate = 0;  // index into RuleSet::aggregates
   GroupKey group;
   Totals totals;
   DistinctSet distinct;
   std::vector<Example> examples;
+  Distribution distribution{};
 };
 
 // That an agent showed a version in this slice.

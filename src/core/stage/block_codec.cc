@@ -1,5 +1,6 @@
 #include "core/stage/block_codec.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "core/stage/stage_wire.h"
@@ -33,6 +34,23 @@ void pass_pointers(Coder& coder, UrgentFinding& finding) {
   wire::pass(coder, finding.record);
 }
 
+// The fourth: of cells that have one, their place in the list and their distribution.
+template <class Coder>
+void pass_distributions(Coder& coder, std::vector<Cell>& cells) {
+  std::vector<std::size_t> places;
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    if (!cells[i].distribution.empty()) places.push_back(i);
+  }
+  coder.list(places, [&](std::size_t& place) {
+    std::uint64_t number = place;
+    coder.number(number);
+    if constexpr (Coder::reads) {
+      if (number >= cells.size()) return coder.fail();
+    }
+    wire::pass(coder, cells[number].distribution);
+  });
+}
+
 }  // namespace
 
 std::string encode(const Block& block) {
@@ -51,6 +69,13 @@ std::string encode(const Block& block) {
   wire::Writer pointers;
   for (UrgentFinding finding : block.findings) pass_pointers(pointers, finding);
   wire::append_section(sections, pointers.take());
+  wire::Writer distributions;
+  std::vector<Cell> cells;
+  const bool has_distributions = std::any_of(block.cells.begin(), block.cells.end(),
+                                             [](const Cell& cell) { return !cell.distribution.empty(); });
+  if (has_distributions) cells = block.cells;
+  pass_distributions(distributions, cells);
+  wire::append_section(sections, distributions.take());
   return wire::join(record, sections);
 }
 
@@ -70,6 +95,10 @@ std::optional<Block> decode_block(std::string_view bytes) {
   wire::Reader pointers(*wire::next_section(parts->sections));
   for (UrgentFinding& finding : block.findings) pass_pointers(pointers, finding);
   if (!pointers.read_all()) return std::nullopt;
+  if (parts->sections.empty()) return block;
+  wire::Reader distributions(*wire::next_section(parts->sections));
+  pass_distributions(distributions, block.cells);
+  if (!distributions.read_all()) return std::nullopt;
   return block;
 }
 

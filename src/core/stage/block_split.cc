@@ -76,9 +76,25 @@ constexpr auto tasks_of = [](Block& block) -> std::vector<TaskNews>& { return bl
 constexpr auto findings_of = [](Block& block) -> std::vector<UrgentFinding>& { return block.findings; };
 constexpr auto past_of = [](Block& block) -> std::vector<PastSeries>& { return block.past.series; };
 
+// What shares are of belongs to every partition.
+bool is_whole(const Cell& cell, const RuleSet& rules) {
+  return rules.aggregates[cell.aggregate].is_whole;
+}
+bool is_whole(const PastSeries& series, const RuleSet& rules) {
+  return rules.aggregates[series.aggregate].is_whole;
+}
+template <class T>
+bool is_whole(const T&, const RuleSet&) {
+  return false;
+}
+
 template <class ListOf>
 void deal(Block& from, ListOf list_of, const RuleSet& rules, std::vector<Block>& blocks) {
   for (auto& value : list_of(from)) {
+    if (is_whole(value, rules)) {
+      for (Block& block : blocks) list_of(block).push_back(value);
+      continue;
+    }
     const std::size_t place = place_of(value, rules, blocks.size());
     list_of(blocks[place]).push_back(std::move(value));
   }
@@ -118,6 +134,10 @@ std::vector<Block> split(Block block, const RuleSet& rules, std::int32_t count) 
   return blocks;
 }
 
+std::int32_t blocks_partition_of(std::string_view group, const Rule& rule, std::int32_t count) {
+  return static_cast<std::int32_t>(group_hash(rule.group_by, group) % static_cast<std::uint64_t>(count));
+}
+
 std::int32_t blocks_partition_of(const UrgentFinding& finding, const RuleSet& rules, std::int32_t count) {
   if (count == 1) return 0;
   return static_cast<std::int32_t>(place_of(finding, rules, static_cast<std::size_t>(count)));
@@ -142,8 +162,8 @@ std::vector<Block> in_parts(Block block, std::size_t most_bytes) {
   };
   // Rounded up: numbers take ten bytes at most.
   add(cells_of, [](const Cell& cell) {
-    std::size_t size =
-        60 + cell.group.size() + 10 * cell.distinct.hashes().size() + 2 * cell.distinct.registers().size();
+    std::size_t size = 60 + cell.group.size() + 10 * cell.distinct.hashes().size() +
+                       2 * cell.distinct.registers().size() + 8 * cell.distribution.bins().size();
     for (const Example& example : cell.examples) size += 20 + example.correlation_id.size();
     return size;
   });

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 #include <vector>
 
 #include "core/rule/rule_set.h"
@@ -24,6 +25,9 @@ std::vector<Block> split(Block block, const RuleSet& rules, std::int32_t count);
 // The block in parts of about `most_bytes` each once they are encoded; one for most blocks. What only sums up stands
 // in the first. Parts in their order, put behind each other, are the block.
 std::vector<Block> in_parts(Block block, std::size_t most_bytes);
+
+// Where everything about this group of the rule goes.
+std::int32_t blocks_partition_of(std::string_view group, const Rule& rule, std::int32_t count);
 
 // Where a finding goes that waits for no block. Requires: as above.
 std::int32_t blocks_partition_of(const UrgentFinding& finding, const RuleSet& rules, std::int32_t count);

@@ -5,10 +5,12 @@
 #include <charconv>
 #include <iterator>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "base/safeguard.h"
 #include "core/stage/agent_versions.h"
+#include "core/stage/block_split.h"
 #include "core/stage/evaluate_keys.h"
 #include "core/stage/event_alerts.h"
 #include "core/stage/past_book.h"
@@ -80,11 +82,20 @@ struct EvaluatePartition::State {
       const Rule& rule = rules->rules[i];
       if (rule.mode == RuleMode::window) {
         window_rules.push_back(std::make_unique<WindowRule>(*rules, rule, options.deployment, series, versions));
+        if (rule.absence) window_rules.back()->expect(expected_here(rule));
       } else if (rule.mode == RuleMode::task) {
         task_rules.push_back(std::make_unique<TaskAlerts>(rule, options.deployment, versions));
         task_rule_numbers.push_back(i);
       }
     }
+  }
+
+  std::vector<GroupKey> expected_here(const Rule& rule) const {
+    std::vector<GroupKey> groups = rule.absence->always;
+    std::erase_if(groups, [&](const GroupKey& group) {
+      return blocks_partition_of(group, rule, options.partitions) != options.partition;
+    });
+    return groups;
   }
 
   const RuleEpoch* epoch_at(RecordTime grid) const { return epochs ? &epochs->at(grid) : nullptr; }
@@ -499,12 +510,13 @@ struct EvaluatePartition::State {
     }
   }
 
-  // Rules in the order of their files, whatever their mode.
+  // Rules in the order of their files, whatever their mode; then those that others inhibit, as they ask what fires.
   void evaluate_rules(const std::vector<const TaskNews*>& news, RecordTime grid, std::vector<AlertChange>& out) {
     std::size_t window = 0, task = 0;
     for (const Rule& rule : rules->rules) {
       if (rule.mode == RuleMode::window) {
-        window_rules[window++]->evaluate(grid, known_since, out);
+        if (rule.inhibited_by.empty()) window_rules[window]->evaluate(grid, known_since, {}, out);
+        ++window;
       } else if (rule.mode == RuleMode::task) {
         std::vector<const TaskNews*> own;
         for (const TaskNews* item : news) {
@@ -512,6 +524,16 @@ struct EvaluatePartition::State {
         }
         task_rules[task++]->advance(own, grid, out);
       }
+    }
+    for (auto& rule : window_rules) {
+      const auto& names = rule->rule().inhibited_by;
+      if (names.empty()) continue;
+      std::set<GroupKey> inhibited;
+      for (const auto& other : window_rules) {
+        const bool inhibits = std::find(names.begin(), names.end(), other->rule().name) != names.end();
+        if (inhibits) other->add_firing_agents(inhibited);
+      }
+      rule->evaluate(grid, known_since, inhibited, out);
     }
   }
 

@@ -34,8 +34,10 @@ namespace tocsin {
 struct EvaluateOptions {
   std::string deployment;
   std::int32_t source_partitions = 1;
-  std::string command_url;   // what pages name in their commands; empty: the command's default
-  bool keeps_state = false;  // take_changes() is called; else nothing is collected for it
+  std::string command_url;     // what pages name in their commands; empty: the command's default
+  bool keeps_state = false;    // take_changes() is called; else nothing is collected for it
+  std::int32_t partition = 0;  // of so many partitions of blocks: whose groups are expected here
+  std::int32_t partitions = 1;
 };
 
 // How well a rule sees: how many of its groups are in which state.

@@ -20,7 +20,7 @@ std::shared_ptr<const RuleSet> only_these(const RuleSet& rules, const std::vecto
 
 RecordTime oldest_of(const RuleSet& rules, RecordTime from) {
   Duration longest{};
-  for (const Aggregate& aggregate : rules.aggregates) longest = std::max(longest, kept_for(aggregate.reach));
+  for (const Aggregate& aggregate : rules.aggregates) longest = std::max(longest, kept_for(aggregate));
   return floor_to(from - longest, two_hour_length);
 }
 

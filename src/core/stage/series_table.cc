@@ -13,7 +13,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr Duration distinct_kept = 62min;
 constexpr std::size_t most_contributions = 24;
 constexpr Duration contributions_kept = 24h;
 
@@ -26,15 +25,33 @@ void pass(Coder& coder, Series::Contribution& contribution) {
   wire::pass(coder, contribution.example);
 }
 
+// Behind what releases wrote that knew sets of the last hour alone.
+template <class Coder>
+void pass_more(Coder& coder, SeriesCells& cells) {
+  cells.distinct.pass_rest(coder);
+  cells.distributions.pass_minutes(coder);
+  cells.distributions.pass_rest(coder);
+  wire::pass(coder, cells.period.period.begin);
+  wire::pass(coder, cells.period.period.end);
+  wire::pass(coder, cells.period.totals);
+}
+
 std::string encode(const Series& series) {
   wire::Writer writer;
   writer.number(series_version);
   RecordTime stored = series.stored;
   wire::pass(writer, stored);
   series.history.write_to(writer);
-  series.distinct.write_to(writer);
+  std::unique_ptr<SeriesCells> cells;
+  if (series.cells) {
+    cells = std::make_unique<SeriesCells>(*series.cells);
+    cells->distinct.pass_minutes(writer);
+  } else {
+    writer.number(0);
+  }
   auto contributions = series.contributions;
   writer.list(contributions, [&](Series::Contribution& one) { pass(writer, one); });
+  if (cells && cells->has_more_kinds()) pass_more(writer, *cells);
   return writer.take();
 }
 
@@ -46,59 +63,19 @@ bool decode(std::string_view bytes, Series& series) {
   if (version != series_version) return false;
   wire::pass(reader, series.stored);
   series.history.read_from(reader);
-  series.distinct.read_from(reader);
+  CellHistory<DistinctSet> none;
+  (series.cells ? series.cells->distinct : none).pass_minutes(reader);
   reader.list(series.contributions, [&](Series::Contribution& one) { pass(reader, one); });
+  if (series.cells && series.cells->has_more_kinds() && reader.left() > 0) pass_more(reader, *series.cells);
   return reader.read_all();
 }
 
 }  // namespace
 
-void DistinctHistory::add(RecordTime slice, const DistinctSet& set) {
-  const RecordTime minute = floor_to(slice, minute_length);
-  if (minutes_.empty() || minutes_.back().first != minute) minutes_.emplace_back(minute, DistinctSet{});
-  minutes_.back().second.merge(set);
-  while (minutes_.front().first + distinct_kept < minute) minutes_.erase(minutes_.begin());
-}
-
-void DistinctHistory::merge(const DistinctHistory& other) {
-  for (const auto& [minute, set] : other.minutes_) {
-    const auto place = std::lower_bound(minutes_.begin(), minutes_.end(), minute,
-                                        [](const auto& known, RecordTime time) { return known.first < time; });
-    const bool is_known = place != minutes_.end() && place->first == minute;
-    (is_known ? place : minutes_.insert(place, {minute, DistinctSet{}}))->second.merge(set);
-  }
-  while (!minutes_.empty() && minutes_.front().first + distinct_kept < minutes_.back().first) {
-    minutes_.erase(minutes_.begin());
-  }
-}
-
-std::int64_t DistinctHistory::window(RecordTime now, Duration length) const {
-  const RecordTime start = window_start(now, length);
-  DistinctSet all;
-  for (const auto& [minute, set] : minutes_) {
-    if (minute >= start && minute < now) all.merge(set);
-  }
-  return all.count();
-}
-
-void DistinctHistory::write_to(wire::Writer& writer) const {
-  writer.number(minutes_.size());
-  for (auto [minute, set] : minutes_) {
-    wire::pass(writer, minute);
-    wire::pass(writer, set);
-  }
-}
-
-void DistinctHistory::read_from(wire::Reader& reader) {
-  std::uint64_t size = 0;
-  reader.number(size);
-  if (size > reader.left()) return reader.fail();
-  minutes_.clear();
-  for (std::uint64_t i = 0; i < size && reader.good(); ++i) {
-    auto& [minute, set] = minutes_.emplace_back();
-    wire::pass(reader, minute);
-    wire::pass(reader, set);
-  }
+Series::Series(const Aggregate& aggregate) : history(aggregate.reach) {
+  const bool needs_cells = aggregate.kind == Aggregate::Kind::distinct ||
+                           aggregate.kind == Aggregate::Kind::distribution || aggregate.calendar;
+  if (needs_cells) cells = std::make_unique<SeriesCells>(aggregate);
 }
 
 std::vector<std::string> Series::examples_since(RecordTime from) const {
@@ -127,7 +104,11 @@ std::vector<std::string> Series::examples_since(RecordTime from) const {
 
 void Series::merge(const Series& past) {
   history.merge(past.history);
-  distinct.merge(past.distinct);
+  if (cells && past.cells) {
+    cells->distinct.merge(past.cells->distinct);
+    cells->distributions.merge(past.cells->distributions);
+    cells->period.merge(past.cells->period);
+  }
   contributions.insert(contributions.begin(), past.contributions.begin(), past.contributions.end());
   std::stable_sort(contributions.begin(), contributions.end(),
                    [](const Contribution& a, const Contribution& b) { return a.at < b.at; });
@@ -206,15 +187,11 @@ void SeriesTable::change_rules(const RuleSet& rules, RecordTime since, std::vect
     overflow_[now] = std::move(old_overflow[old]);
     tables_[now] = std::move(old_tables[old]);
     indices_[now] = std::move(old_indices[old]);
-    const HistoryReach reach = rules.aggregates[now].reach;
-    if (old_rules->aggregates[old].reach == reach) continue;
+    const Aggregate& aggregate = rules.aggregates[now];
+    if (old_rules->aggregates[old].reach == aggregate.reach) continue;
     for (auto& [group, series] : tables_[now]) {
-      wire::Writer writer;
-      series->history.write_to(writer);
-      series->history = History(reach);
-      const std::string bytes = writer.take();
-      wire::Reader reader(bytes);
-      series->history.read_from(reader);
+      Series other(aggregate);
+      if (decode(encode(*series), other)) *series = std::move(other);
     }
   }
   for (std::uint32_t now = 0; now < names_.size(); ++now) {
@@ -236,13 +213,15 @@ void SeriesTable::fold(const std::vector<Cell>& cells, RecordTime begin) {
       series = &add_series(cell.aggregate, cell.group);
     } else if (series == nullptr) {
       auto& overflow = overflow_[cell.aggregate];
-      if (!overflow) overflow = std::make_unique<Series>(HistoryReach::day);
+      if (!overflow) overflow = std::make_unique<Series>(Aggregate{});
       series = overflow.get();
       overflowed_[cell.aggregate] = true;
     }
     if (begin + slice_length <= series->stored) continue;  // read again after a restart: it is in the record
     series->history.add(begin, cell.totals);
-    if (!cell.distinct.empty()) series->distinct.add(begin, cell.distinct);
+    if (series->cells && !cell.distinct.empty()) series->cells->distinct.add(begin, cell.distinct);
+    if (series->cells && !cell.distribution.empty()) series->cells->distributions.add(begin, cell.distribution);
+    if (series->cells && aggregate.calendar) series->cells->period.add(*aggregate.calendar, begin, cell.totals);
     for (const Example& example : cell.examples) {
       series->contributions.push_back({begin + slice_length, example});
     }
@@ -267,7 +246,7 @@ void SeriesTable::merge_past(std::uint32_t aggregate, const std::vector<PastSeri
     const bool has_room = tables_[aggregate].size() < bounds.max_series && group != "_overflow";
     if (known == nullptr && has_room) known = &add_series(aggregate, group);
     for (; one != past.end() && one->group == group; ++one) {  // one from each source partition
-      Series old(bounds.reach);
+      Series old(bounds);
       if (known != nullptr && decode(one->state, old)) known->merge(old);
     }
     if (known == nullptr) continue;
@@ -293,7 +272,7 @@ Series* SeriesTable::series_of(std::uint32_t aggregate, std::string_view group) 
 
 // Requires: there is none of that group.
 Series& SeriesTable::add_series(std::uint32_t aggregate, const GroupKey& group) {
-  auto series = std::make_unique<Series>(rules_->aggregates[aggregate].reach);
+  auto series = std::make_unique<Series>(rules_->aggregates[aggregate]);
   const auto entry = tables_[aggregate].emplace(group, std::move(series)).first;
   indices_[aggregate].emplace(entry->first, entry->second.get());
   return *entry->second;
@@ -310,7 +289,7 @@ std::vector<std::uint32_t> SeriesTable::take_overflowed() {
 
 void SeriesTable::forget(RecordTime now, std::vector<StateRecord>& out) {
   for (std::uint32_t i = 0; i < tables_.size(); ++i) {
-    const Duration age = kept_for(rules_->aggregates[i].reach);
+    const Duration age = kept_for(rules_->aggregates[i]);
     std::erase_if(tables_[i], [&](const auto& entry) {
       if (entry.second->history.last_added() + age >= now) return false;
       out.push_back({key_of(i, entry.first), {}});
@@ -344,7 +323,7 @@ bool SeriesTable::restore(std::string_view key, std::string_view value) {
     series.reset();
     return true;
   }
-  series = std::make_unique<Series>(rules_->aggregates[aggregate].reach);
+  series = std::make_unique<Series>(rules_->aggregates[aggregate]);
   return decode(value, *series);
 }
 

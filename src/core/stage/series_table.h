@@ -15,32 +15,16 @@
 #include "core/rule/rule_set.h"
 #include "core/stage/block.h"
 #include "core/stage/state_record.h"
-#include "core/window/distinct_set.h"
 #include "core/window/history.h"
+#include "core/window/series_cells.h"
 
 namespace tocsin {
 
-// The different values of each of the last 61 minutes.
-class DistinctHistory {
- public:
-  void add(RecordTime slice, const DistinctSet& set);
-  // Adds all that `other` holds, which may be older than what is here.
-  void merge(const DistinctHistory& other);
-  std::int64_t window(RecordTime now, Duration length) const;
-  bool empty() const { return minutes_.empty(); }
-
-  void write_to(wire::Writer& writer) const;
-  void read_from(wire::Reader& reader);
-
- private:
-  std::vector<std::pair<RecordTime, DistinctSet>> minutes_;  // most series have none
-};
-
 struct Series {
-  explicit Series(HistoryReach reach) : history(reach) {}
+  explicit Series(const Aggregate& aggregate);
 
   History history;
-  DistinctHistory distinct;
+  std::unique_ptr<SeriesCells> cells;  // null where the aggregate needs none
   struct Contribution {
     RecordTime at;
     Example example;

@@ -47,7 +47,20 @@ struct OpenCell {
   std::uint8_t example_count = 0;
   std::array<Example, most_examples> examples;
   DistinctSet distinct;
+  Distribution distribution;
 };
+
+// What agents do, and not what others say of them.
+bool is_sign_of_life(EventType type) {
+  switch (type) {
+    case EventType::review:
+    case EventType::eval_result:
+    case EventType::spec_gap:
+      return false;
+    default:
+      return true;
+  }
+}
 
 bool is_optional(StringField field) {
   return field == StringField::env;
@@ -67,6 +80,7 @@ struct Slice::State {
   std::size_t cell_count = 0;
   std::uint64_t slice = 1;
   std::int64_t over_cap = 0;
+  bool has_any = false;  // aggregates that count several types
 
   State(const RuleSet& rule_set, std::size_t most) : rules(rule_set), most_groups(most) {
     for (std::uint32_t i = 0; i < rules.aggregates.size(); ++i) add_aggregate(i);
@@ -82,11 +96,17 @@ struct Slice::State {
       const bool of_group = part.reads_only_strings() && (part.strings_read() & ~labels) == 0;
       (of_group ? adder.of_group : adder.of_event).push_back(std::move(part));
     }
-    auto& sets = sets_by_type[static_cast<std::size_t>(aggregate.from)];
-    auto set = std::find_if(sets.begin(), sets.end(),
-                            [&](const GroupSet& known) { return known.fields == aggregate.group_by; });
-    if (set == sets.end()) set = sets.insert(set, GroupSet{aggregate.group_by, {}});
-    set->adders.push_back(static_cast<std::uint32_t>(adders.size()));
+    for (std::size_t type = 0; type < event_type_count; ++type) {
+      const bool counts = aggregate.from_any ? is_sign_of_life(static_cast<EventType>(type))
+                                             : type == static_cast<std::size_t>(aggregate.from);
+      if (!counts) continue;
+      auto& sets = sets_by_type[type];
+      auto set = std::find_if(sets.begin(), sets.end(),
+                              [&](const GroupSet& known) { return known.fields == aggregate.group_by; });
+      if (set == sets.end()) set = sets.insert(set, GroupSet{aggregate.group_by, {}});
+      set->adders.push_back(static_cast<std::uint32_t>(adders.size()));
+    }
+    has_any = has_any || aggregate.from_any;
     adders.push_back(std::move(adder));
   }
 
@@ -201,7 +221,8 @@ struct Slice::State {
       case Aggregate::Kind::count:
       case Aggregate::Kind::distinct:
         break;
-      case Aggregate::Kind::sum: {
+      case Aggregate::Kind::sum:
+      case Aggregate::Kind::distribution: {
         const auto number = event.get(aggregate.number);
         if (!number) return;  // absent is not 0
         amount = sum = *number;
@@ -218,6 +239,7 @@ struct Slice::State {
     if (aggregate.kind == Aggregate::Kind::distinct && event.has(aggregate.string)) {
       cell.distinct.add(hash64(event.get(aggregate.string)));
     }
+    if (aggregate.kind == Aggregate::Kind::distribution) cell.distribution.add(sum);
   }
 
   int add(const EventFields& event) {
@@ -247,6 +269,27 @@ struct Slice::State {
     return skipped;
   }
 
+  // Events of each type had cells of their own. Requires: the cells are in order.
+  static void join_types(std::vector<Cell>& cells) {
+    std::size_t kept = 0;
+    for (std::size_t i = 1; i < cells.size(); ++i) {
+      Cell& last = cells[kept];
+      if (last.aggregate != cells[i].aggregate || last.group != cells[i].group) {
+        if (++kept != i) cells[kept] = std::move(cells[i]);
+        continue;
+      }
+      last.totals.sum += cells[i].totals.sum;
+      last.totals.count += cells[i].totals.count;
+      for (Example& example : cells[i].examples) {
+        const bool is_known = std::any_of(last.examples.begin(), last.examples.end(), [&](const Example& one) {
+          return one.correlation_id == example.correlation_id;
+        });
+        if (!is_known && last.examples.size() < most_examples) last.examples.push_back(std::move(example));
+      }
+    }
+    if (!cells.empty()) cells.resize(kept + 1);
+  }
+
   void close(Block& block) {
     block.cells.reserve(cell_count);
     for (std::size_t i = 0; i < cell_count; ++i) {
@@ -260,11 +303,16 @@ struct Slice::State {
         cell.distinct = open.distinct;  // copied, so that the next slice finds the memory
         open.distinct.clear();
       }
+      if (!open.distribution.empty()) {
+        cell.distribution = open.distribution;
+        open.distribution.clear();
+      }
       block.cells.push_back(std::move(cell));
     }
     std::sort(block.cells.begin(), block.cells.end(), [](const Cell& a, const Cell& b) {
       return a.aggregate != b.aggregate ? a.aggregate < b.aggregate : a.group < b.group;
     });
+    if (has_any) join_types(block.cells);
     block.groups_over_cap = over_cap;
     over_cap = 0;
     cell_count = 0;

@@ -30,6 +30,32 @@ void pass(Coder& coder, DistinctSet& set) {
   }
 }
 
+// Buckets as their distances, and counts.
+template <class Coder>
+void pass(Coder& coder, Distribution& distribution) {
+  std::vector<Distribution::Bin> bins(distribution.bins().begin(), distribution.bins().end());
+  std::int64_t least = distribution.empty() ? 0 : distribution.least();
+  std::int64_t greatest = distribution.empty() ? 0 : distribution.greatest();
+  std::int64_t before = 0;
+  coder.list(bins, [&](Distribution::Bin& bin) {
+    std::int64_t distance = bin.index - before;
+    pass(coder, distance);
+    before += distance;
+    if constexpr (Coder::reads) {
+      if (before < INT16_MIN || before > INT16_MAX) return coder.fail();
+    }
+    bin.index = static_cast<std::int16_t>(before);
+    std::uint64_t count = bin.count;
+    coder.number(count);
+    bin.count = static_cast<std::uint32_t>(count);
+  });
+  pass(coder, least);
+  pass(coder, greatest);
+  if constexpr (Coder::reads) {
+    if (!distribution.set_parts(std::move(bins), least, greatest)) coder.fail();
+  }
+}
+
 template <class Coder>
 void pass(Coder& coder, Totals& totals) {
   pass(coder, totals.sum);

@@ -29,9 +29,23 @@ std::vector<std::string_view> split(const GroupKey& key) {
   return parts;
 }
 
+GroupKey join(const std::vector<std::string_view>& parts) {
+  GroupKey key;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    if (i > 0) key += '\0';
+    key += parts[i];
+  }
+  return key;
+}
+
 // An agent that usually has a task every quarter of an hour is not gone after one hour: by chance alone it would
 // be silent that long every other day. Eight times its usual gap happens by chance three times in ten thousand.
 constexpr int gaps_of_silence = 8;
+
+// Longer than any alert waits; times go on being reckoned with it.
+constexpr Duration endless{INT64_MAX / 4};
+
+constexpr double least_part_of_calendar = 0.05;
 
 constexpr std::uint64_t group_form = 1;  // version of the stored record
 
@@ -73,31 +87,71 @@ WindowRule::WindowRule(const RuleSet& rules, const Rule& rule, const std::string
 
 void WindowRule::find_new_groups() {
   std::size_t known = 0;
-  for (const NamedValue& value : rule_.values) known += series_.of(value.aggregate).size();
+  for (const NamedValue& value : rule_.values) {
+    if (!value.labels) known += series_.of(value.aggregate).size();
+  }
   if (known == known_series_) return;
   known_series_ = known;
   for (std::size_t i = 0; i < rule_.values.size(); ++i) {
-    auto next = groups_.begin();  // both are in order
+    if (rule_.values[i].labels) continue;  // of other groups than the rule's
+    auto next = groups_.begin();           // both are in order
     for (const auto& [key, series] : series_.of(rule_.values[i].aggregate)) {
       const auto entry = groups_.try_emplace(next, key);
       next = std::next(entry);
-      Group& group = entry->second;
-      if (group.series.empty()) {
-        group.series.assign(rule_.values.size(), nullptr);
-        group.baselines.resize(rule_.values.size());
-        AlertLife::Facts facts;
-        facts.episode = episodes_.take_out(key);
-        if (facts.episode > 0) changed_.insert(key);
-        group.life = AlertLife(std::move(facts));
-      }
-      group.series[i] = series.get();
+      begin_group(key, entry->second);
+      entry->second.series[i] = series.get();
     }
   }
 }
 
-void WindowRule::evaluate(RecordTime now, RecordTime known_since, std::vector<AlertChange>& out) {
+void WindowRule::begin_group(const GroupKey& key, Group& group) {
+  if (!group.series.empty()) return;
+  group.series.assign(rule_.values.size(), nullptr);
+  group.baselines.resize(rule_.values.size());
+  AlertLife::Facts facts;
+  facts.episode = episodes_.take_out(key);
+  if (facts.episode > 0) changed_.insert(key);
+  group.life = AlertLife(std::move(facts));
+}
+
+void WindowRule::evaluate(RecordTime now, RecordTime known_since, const std::set<GroupKey>& inhibited,
+                          std::vector<AlertChange>& out) {
   find_new_groups();
-  for (auto& [key, group] : groups_) evaluate_group(key, group, now, known_since, out);
+  for (const GroupKey& key : expected_) begin_group(key, groups_[key]);
+  for (auto& [key, group] : groups_) {
+    const bool is_inhibited = !inhibited.empty() && inhibited.contains(agent_of(key));
+    evaluate_group(key, group, now, known_since, is_inhibited, out);
+  }
+}
+
+void WindowRule::add_firing_agents(std::set<GroupKey>& agents) const {
+  for (const auto& [key, group] : groups_) {
+    if (group.life.state() == AlertState::firing) agents.insert(agent_of(key));
+  }
+}
+
+const Series* WindowRule::series_of(const GroupKey& key, const Group& group, std::size_t value) const {
+  const NamedValue& named = rule_.values[value];
+  if (named.is_previous) {
+    auto parts = split(key);
+    const GroupKey agent = agent_of(key);
+    const std::string before = versions_.previous(agent, rule_.compare->by, parts[rule_.compare->label]);
+    if (before.empty()) return nullptr;
+    parts[rule_.compare->label] = before;
+    return series_.find(named.aggregate, join(parts));
+  }
+  const auto& labels = named.labels;
+  if (!labels) return group.series[value];
+  const auto parts = split(key);
+  std::vector<std::string_view> whole;
+  for (const std::uint32_t place : *labels) whole.push_back(parts[place]);
+  return series_.find(named.aggregate, join(whole));
+}
+
+double WindowRule::derived_figure(const Condition& formula, const std::vector<double>& values) const {
+  std::vector<double> inputs;
+  for (const Variable& variable : formula.variables()) inputs.push_back(values[variable.index]);
+  return formula.number(inputs.data());
 }
 
 void WindowRule::choose_window(const Group& group, RecordTime now, Measured& measured) const {
@@ -119,7 +173,14 @@ WindowRule::Measured WindowRule::measure(const GroupKey& key, Group& group, Reco
   Measured measured;
   measured.totals.resize(rule_.values.size());
   measured.values.resize(rule_.values.size());
-  if (window) {
+  if (rule_.calendar) {
+    const Period period = period_of(rule_.calendar->unit, rule_.calendar->zone, now - Duration{1});
+    const RecordTime counted = std::max(known_since, series_.counted_since(rule_.values[0].aggregate));
+    measured.begin = period.begin;
+    measured.window = now - period.begin;
+    measured.counted = now - std::max(period.begin, counted);
+    measured.left = period.end - now;
+  } else if (window) {
     const Series* const first = group.series.front();
     measured.window = *window;
     measured.totals[0] = first != nullptr ? first->history.window(now, *window) : Totals{};
@@ -127,21 +188,40 @@ WindowRule::Measured WindowRule::measure(const GroupKey& key, Group& group, Reco
   } else {
     choose_window(group, now, measured);
   }
-  const Duration length = now - measured.begin;
   for (std::size_t i = 0; i < rule_.values.size(); ++i) {
     const NamedValue& value = rule_.values[i];
-    const Series* series = group.series[i];
+    const Series* series = series_of(key, group, i);
     const Aggregate::Kind kind = rules_.aggregates[value.aggregate].kind;
+    const Duration window_length = value.is_previous ? rule_.compare->over : measured.window;
+    const Duration length = value.is_previous ? now - window_start(now, window_length) : now - measured.begin;
     // At the beginning of everything all windows are short; an aggregate that came later knows that it is.
     const RecordTime counted = series_.counted_since(value.aggregate);
-    if (counted > known_since && measured.begin < counted) measured.is_covered = false;
-    if (i > 0 && series != nullptr) measured.totals[i] = series->history.window(now, measured.window);
+    // What of a month was not counted is made up for by the forecast.
+    if (counted > known_since && measured.begin < counted && !rule_.calendar) measured.is_covered = false;
+    if (rule_.calendar) {
+      const PeriodTotals* const period = series != nullptr && series->cells ? &series->cells->period : nullptr;
+      if (period != nullptr && period->period.begin == measured.begin) measured.totals[i] = period->totals;
+    } else if (value.is_previous) {
+      if (series != nullptr) measured.totals[i] = series->history.window(now, rule_.compare->over);
+    } else if (i > 0 && series != nullptr) {
+      measured.totals[i] = series->history.window(now, measured.window);
+    }
+    if (value.view == NamedValue::View::derived) continue;
     if (kind == Aggregate::Kind::distinct) {
+      const bool has_sets = series != nullptr && series->cells != nullptr;
       measured.values[i] =
-          series != nullptr ? static_cast<double>(series->distinct.window(now, measured.window)) : 0.0;
+          has_sets ? static_cast<double>(series->cells->distinct.window(now, window_length).count()) : 0.0;
+    } else if (kind == Aggregate::Kind::distribution) {
+      Distribution distribution;
+      if (series != nullptr && series->cells) distribution = series->cells->distributions.window(now, window_length);
+      measured.values[i] = figure_of(value, kind, measured.totals[i], length, &distribution);
     } else {
       measured.values[i] = figure_of(value, kind, measured.totals[i], length);
     }
+  }
+  for (std::size_t i = 0; i < rule_.named_values; ++i) {
+    const NamedValue& value = rule_.values[i];
+    if (value.view == NamedValue::View::derived) measured.values[i] = derived_figure(value.formula, measured.values);
   }
   measured.spec = label_of(key, StringField::spec);
   measured.spec_version = label_of(key, StringField::spec_version);
@@ -153,20 +233,60 @@ WindowRule::Measured WindowRule::measure(const GroupKey& key, Group& group, Reco
   measured.baselines.resize(rule_.values.size());
   if (rule_.baseline) {
     for (std::size_t i = 0; i < rule_.values.size(); ++i) {
-      if (rule_.values[i].view == NamedValue::View::distinct) continue;
-      measured.baselines[i] = baseline(key, group, i, measured, known_since);
+      if (rule_.values[i].has_baseline) measured.baselines[i] = baseline(key, group, i, measured, known_since);
     }
   }
   return measured;
 }
 
+BaselineFigures WindowRule::figures_of_range(const GroupKey& key, const Group& group, std::size_t index,
+                                             BaselineRange range, Duration window, RecordTime known_since,
+                                             std::vector<double>& blocks) const {
+  const Baseline& config = *rule_.baseline;
+  const NamedValue& value = rule_.values[index];
+  if (value.view != NamedValue::View::derived) {
+    const Series* const series = series_of(key, group, index);
+    if (series == nullptr) return {};
+    return baseline_of(config, value, rules_.aggregates[value.aggregate].kind, series->history, range,
+                       group.life.exclusions(), window, std::max(known_since, series_.counted_since(value.aggregate)),
+                       series->cells.get(), &blocks);
+  }
+  const auto& variables = value.formula.variables();
+  BaselineFigures figures;
+  figures.is_warm = true;
+  std::vector<double> middles;
+  std::vector<std::vector<double>> blocks_of_parts(variables.size());
+  for (std::size_t i = 0; i < variables.size(); ++i) {
+    const BaselineFigures part =
+        figures_of_range(key, group, variables[i].index, range, window, known_since, blocks_of_parts[i]);
+    figures.is_warm = figures.is_warm && part.is_warm;
+    figures.blocks = i == 0 ? part.blocks : std::min(figures.blocks, part.blocks);
+    if (i == 0) figures.samples = part.samples;
+    middles.push_back(part.mean);
+  }
+  const bool have_same_blocks =
+      config.block > Duration{} && std::all_of(blocks_of_parts.begin(), blocks_of_parts.end(), [&](const auto& one) {
+        return !one.empty() && one.size() == blocks_of_parts[0].size();
+      });
+  if (have_same_blocks) {
+    for (std::size_t block = 0; block < blocks_of_parts[0].size(); ++block) {
+      std::vector<double> inputs;
+      for (const auto& part : blocks_of_parts) inputs.push_back(part[block]);
+      blocks.push_back(value.formula.number(inputs.data()));
+    }
+    middle_of(config.stat, blocks, figures);
+  }
+  if (!have_same_blocks || config.stat == Baseline::Stat::mean) figures.mean = value.formula.number(middles.data());
+  figures.is_warm = figures.is_warm && !is_unknown(figures.mean);
+  if (!figures.is_warm) figures.mean = figures.deviation = unknown_number;
+  return figures;
+}
+
 BaselineFigures WindowRule::unfrozen_baseline(const GroupKey& key, Group& group, std::size_t index,
                                               const Measured& measured, RecordTime known_since) const {
   const Baseline& config = *rule_.baseline;
-  const NamedValue& value = rule_.values[index];
-  const Series* series = group.series[index];
-  if (series == nullptr) return {};
-  const BaselineRange range = baseline_range(config, measured.begin);
+  if (group.series[index] == nullptr) return {};
+  const BaselineRange range = baseline_range(config, measured.begin, measured.window);
   std::optional<RecordTime> reset;
   if (!config.reset_on.empty()) reset = versions_.last_reset(agent_of(key), config.reset_on);
   if (reset && *reset <= range.from) reset.reset();
@@ -177,9 +297,8 @@ BaselineFigures WindowRule::unfrozen_baseline(const GroupKey& key, Group& group,
   if (is_cached) return cache.figures;
 
   const auto figures_of = [&](BaselineRange part) {
-    return baseline_of(config, value, rules_.aggregates[value.aggregate].kind, series->history, part,
-                       group.life.exclusions(), measured.window,
-                       std::max(known_since, series_.counted_since(value.aggregate)));
+    std::vector<double> blocks;
+    return figures_of_range(key, group, index, part, measured.window, known_since, blocks);
   };
   BaselineFigures figures = figures_of(range);
   if (reset) {
@@ -241,6 +360,14 @@ double WindowRule::input(const Variable& variable, Measured& measured) const {
       if (!bound) measured.undeclared = true;
       return bound.value_or(unknown_number);
     }
+    case Variable::Kind::forecast: {
+      // It goes on as it went so far, once a twentieth of the window is known: the first hour of a month says little.
+      const double so_far = measured.values[variable.index];
+      const auto counted = static_cast<double>(measured.counted.count());
+      const auto left = static_cast<double>(measured.left.count());
+      const auto all = static_cast<double>((measured.window + measured.left).count());
+      return counted < least_part_of_calendar * all ? unknown_number : so_far + so_far / counted * left;
+    }
     case Variable::Kind::elapsed:
     case Variable::Kind::silent:
       break;
@@ -269,6 +396,8 @@ std::string name_of(const Variable& variable, const Rule& rule) {
       return "high(" + value + ")";
     case Variable::Kind::spec:
       return "spec." + std::string(name_of(static_cast<SpecBound>(variable.index)));
+    case Variable::Kind::forecast:
+      return "forecast(" + value + ")";
     case Variable::Kind::elapsed:
       return "elapsed";
     case Variable::Kind::silent:
@@ -295,7 +424,9 @@ std::optional<std::string> WindowRule::explain(const Labels& labels, RecordTime 
   const GroupKey& key = found->first;
   Group& group = found->second;
   Measured measured;
-  const Truth truth = judge(key, group, now, known_since, measured);
+  std::string reason;
+  const Truth truth = rule_.absence ? judge_absence(key, group, now, known_since, measured, reason)
+                                    : judge(key, group, now, known_since, measured);
   std::string text =
       rule_.name + " for " + to_text(all_labels_of_group(rule_.group_by, key)) + " at " + to_rfc3339(now) + "\n";
   text += "  window    " + to_text(measured.window) + ", " + span_of(measured.begin, now);
@@ -309,12 +440,12 @@ std::optional<std::string> WindowRule::explain(const Labels& labels, RecordTime 
             ")\n";
   }
   if (rule_.baseline) {
-    const BaselineRange range = baseline_range(*rule_.baseline, measured.begin);
+    const BaselineRange range = baseline_range(*rule_.baseline, measured.begin, measured.window);
     text += "  baseline  " + span_of(range.from, range.to);
     if (group.life.freezes_baseline()) text += ", frozen as it was when the alert fired";
     text += "\n";
     for (std::size_t i = 0; i < rule_.values.size(); ++i) {
-      if (rule_.values[i].view == NamedValue::View::distinct) continue;
+      if (!rule_.values[i].has_baseline) continue;
       const BaselineFigures& figures = measured.baselines[i];
       text += "    of " + rule_.values[i].name + ": mean " + number_text(figures.mean) + ", stdev " +
               number_text(figures.deviation) + ", " + std::to_string(figures.blocks) + " blocks, " +
@@ -329,17 +460,16 @@ std::optional<std::string> WindowRule::explain(const Labels& labels, RecordTime 
     }
     const Duration block = rule_.baseline->block;
     if (block > Duration{} && group.series[0] != nullptr) {
-      const Aggregate::Kind kind = rules_.aggregates[rule_.values[0].aggregate].kind;
-      for (RecordTime from = range.from; from < range.to; from = from + block) {
-        Totals totals;
+      std::vector<double> figures;
+      figures_of_range(key, group, 0, range, measured.window, known_since, figures);
+      for (std::size_t i = 0; i < figures.size(); ++i) {
+        const RecordTime from = range.from + static_cast<std::int64_t>(i) * block;
+        std::int64_t samples = 0;
         group.series[0]->history.visit(from, std::min(from + block, range.to),
-                                       [&](RecordTime, Duration, Totals cell) {
-                                         totals.sum += cell.sum;
-                                         totals.count += cell.count;
-                                       });
+                                       [&](RecordTime, Duration, Totals cell) { samples += cell.count; });
         text += "    block " + to_rfc3339(from) + ": " +
-                number_text(figure_of(rule_.values[0], kind, totals, block)) + ", " + std::to_string(totals.count) +
-                " samples\n";
+                (is_unknown(figures[i]) ? "does not count" : number_text(figures[i])) + ", " +
+                std::to_string(samples) + " samples\n";
       }
     }
   }
@@ -396,25 +526,30 @@ Truth WindowRule::judge(const GroupKey& key, Group& group, RecordTime now, Recor
 }
 
 void WindowRule::evaluate_group(const GroupKey& key, Group& group, RecordTime now, RecordTime known_since,
-                                std::vector<AlertChange>& out) {
+                                bool is_inhibited, std::vector<AlertChange>& out) {
   const AlertLife::Mark before = group.life.mark();
   Measured measured;
-  Truth truth = judge(key, group, now, known_since, measured);
+  std::string reason;
+  Truth truth = rule_.absence ? judge_absence(key, group, now, known_since, measured, reason)
+                              : judge(key, group, now, known_since, measured);
   note_traffic(group, now, measured);
   group.sight = measured.undeclared       ? Sight::undeclared
                 : measured.warming        ? Sight::warming
                 : truth == Truth::unknown ? Sight::blind
                                           : Sight::live;
 
-  const bool silent = is_silent(group, now);
+  const bool silent = !rule_.absence && is_silent(group, now);
   if (silent && rule_.no_data == NoData::fire) truth = Truth::yes;
   AlertTransition transition = AlertTransition::none;
-  std::string reason;
   if (silent && rule_.no_data == NoData::resolve && group.life.state() == AlertState::firing) {
     transition = group.life.resolve(now, timing_);
     reason = "no_traffic";
   } else if (silent && rule_.no_data == NoData::resolve) {
     transition = group.life.update(Truth::no, now, timing_);  // what nobody does any more can't begin to fire
+  } else if (is_inhibited && group.life.state() != AlertState::firing) {
+    AlertTiming waiting = timing_;
+    waiting.hold_for = endless;
+    transition = group.life.update(truth, now, waiting);  // it fires when the other alert has ended
   } else {
     transition = group.life.update(truth, now, timing_);
   }
@@ -425,6 +560,7 @@ void WindowRule::evaluate_group(const GroupKey& key, Group& group, RecordTime no
                    "still warming)"
                  : "condition holds";
     if (silent) reason = "no_data";
+    if (rule_.absence) reason = "nothing came";
     group.firing = std::make_unique<AlertChange>(change_of(key, group, measured, now, true, reason));
     out.push_back(*group.firing);
   } else if (transition == AlertTransition::resolved) {
@@ -435,6 +571,26 @@ void WindowRule::evaluate_group(const GroupKey& key, Group& group, RecordTime no
     group.frozen.clear();
   }
   if (group.life.mark() != before) changed_.insert(key);
+}
+
+Truth WindowRule::judge_absence(const GroupKey& key, const Group& group, RecordTime now, RecordTime known_since,
+                                Measured& measured, std::string& reason) const {
+  const Absence& absence = *rule_.absence;
+  const Series* const series = group.series.front();
+  const RecordTime last = std::max(known_since, series != nullptr ? series->history.last_added() : before_samples);
+  const Duration silence = absence.active ? absence.active->active_between(last, now) : now - last;
+  measured.window = absence.after;
+  measured.begin = last - minute_length;  // whoever spoke last is an example
+  measured.totals.resize(rule_.values.size());
+  measured.values.assign(rule_.values.size(), static_cast<double>(silence.count()) / 1'000);
+  measured.baselines.resize(rule_.values.size());
+  const bool is_always = std::find(absence.always.begin(), absence.always.end(), key) != absence.always.end();
+  if (!is_always && (series == nullptr || now - last > absence.seen)) {
+    reason = "not seen for " + to_text(absence.seen) + ": it is not expected any more";
+    return Truth::no;
+  }
+  if (silence <= absence.after) return Truth::no;
+  return absence.active && !absence.active->is_active(now) ? Truth::unknown : Truth::yes;
 }
 
 std::string WindowRule::label_of(const GroupKey& key, StringField field) const {
@@ -647,7 +803,7 @@ void WindowRule::look_at_past() {
 void WindowRule::forget(RecordTime now) {
   for (auto& [key, group] : groups_) {
     for (std::size_t i = 0; i < rule_.values.size(); ++i) {
-      group.series[i] = series_.find(rule_.values[i].aggregate, key);
+      if (!rule_.values[i].labels) group.series[i] = series_.find(rule_.values[i].aggregate, key);
     }
   }
   std::erase_if(groups_, [&](const auto& entry) {

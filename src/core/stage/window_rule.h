@@ -31,8 +31,15 @@ class WindowRule {
   WindowRule(const RuleSet& rules, const Rule& rule, const std::string& deployment, const SeriesTable& series,
              const AgentVersions& versions);
 
-  // Evaluates every group at grid time `now`. `known_since`: before it nothing was counted anywhere.
-  void evaluate(RecordTime now, RecordTime known_since, std::vector<AlertChange>& out);
+  // Evaluates every group at grid time `now`. `known_since`: before it nothing was counted anywhere. `inhibited`:
+  // agents (env and agent) whose alerts do not begin to fire now.
+  void evaluate(RecordTime now, RecordTime known_since, const std::set<GroupKey>& inhibited,
+                std::vector<AlertChange>& out);
+
+  // The agents of which an alert fires.
+  void add_firing_agents(std::set<GroupKey>& agents) const;
+  // Groups that are there without having a series: those of Rule::absence that this partition owns.
+  void expect(std::vector<GroupKey> groups) { expected_ = std::move(groups); }
 
   // Series have more of a past than they had when they were looked at.
   bool uses_any(const std::vector<std::uint32_t>& aggregates) const;
@@ -97,6 +104,8 @@ class WindowRule {
   struct Measured {
     Duration window{};
     RecordTime begin;
+    Duration counted{};  // of a calendar window: since it began, or since anything was counted
+    Duration left{};     // until it ends
     std::vector<Totals> totals;
     std::vector<double> values;
     std::vector<BaselineFigures> baselines;
@@ -108,8 +117,12 @@ class WindowRule {
   };
 
   void find_new_groups();
-  void evaluate_group(const GroupKey& key, Group& group, RecordTime now, RecordTime known_since,
+  void evaluate_group(const GroupKey& key, Group& group, RecordTime now, RecordTime known_since, bool is_inhibited,
                       std::vector<AlertChange>& out);
+  void begin_group(const GroupKey& key, Group& group);
+  // mode: absence. Whether nothing came for too long; `reason`: why an alert ends, where that is no event.
+  Truth judge_absence(const GroupKey& key, const Group& group, RecordTime now, RecordTime known_since,
+                      Measured& measured, std::string& reason) const;
   // `window`: of those in which the condition must hold; nothing where the rule chooses it itself.
   Measured measure(const GroupKey& key, Group& group, RecordTime now, RecordTime known_since,
                    std::optional<Duration> window = std::nullopt) const;
@@ -124,6 +137,12 @@ class WindowRule {
                            RecordTime known_since) const;
   BaselineFigures unfrozen_baseline(const GroupKey& key, Group& group, std::size_t value, const Measured& measured,
                                     RecordTime known_since) const;
+  // Of a range, over what the series of this value hold; of a derived value, its formula over those of its parts.
+  BaselineFigures figures_of_range(const GroupKey& key, const Group& group, std::size_t value, BaselineRange range,
+                                   Duration window, RecordTime known_since, std::vector<double>& blocks) const;
+  // The series that a value of this group reads; null where there is none.
+  const Series* series_of(const GroupKey& key, const Group& group, std::size_t value) const;
+  double derived_figure(const Condition& formula, const std::vector<double>& values) const;
   double input(const Variable& variable, Measured& measured) const;
   void note_traffic(Group& group, RecordTime now, const Measured& measured) const;
   bool is_silent(const Group& group, RecordTime now) const;
@@ -142,6 +161,7 @@ class WindowRule {
   std::map<GroupKey, Group> groups_;
   std::set<GroupKey> changed_;
   EpisodeBook episodes_;  // of groups that were dropped
+  std::vector<GroupKey> expected_;
   std::size_t known_series_ = 0;
   std::vector<double> inputs_;  // of the condition; kept for its memory
 };

@@ -6,10 +6,12 @@
 #pragma once
 
 #include <span>
+#include <vector>
 
 #include "base/units.h"
 #include "core/rule/rule.h"
 #include "core/window/history.h"
+#include "core/window/series_cells.h"
 
 namespace tocsin {
 
@@ -19,7 +21,7 @@ struct Exclusion {
 };
 
 struct BaselineFigures {
-  double mean = unknown_number;
+  double mean = unknown_number;       // or the median, where the rule asks for it
   double deviation = unknown_number;  // of the population of blocks; unknown without blocks
   std::int64_t blocks = 0;            // that counted
   std::int64_t samples = 0;
@@ -31,17 +33,29 @@ struct BaselineRange {
   RecordTime to;
 };
 
-// The quarters that the baseline of a window beginning at `window_begin` covers.
-BaselineRange baseline_range(const Baseline& baseline, RecordTime window_begin);
+// The quarters that the baseline of a window of that nominal length, beginning at `window_begin`, covers. The same
+// time last week is two-hour cells.
+BaselineRange baseline_range(const Baseline& baseline, RecordTime window_begin, Duration window);
 
 // What a window's totals are as the number of the condition; unknown where there is nothing to divide by.
-// `length` is the window's own, from its rounded start to now.
-double figure_of(const NamedValue& value, Aggregate::Kind kind, Totals totals, Duration length);
+// `length` is the window's own, from its rounded start to now. `distribution`: of its values, where the view needs
+// it. Requires: the value is not derived.
+double figure_of(const NamedValue& value, Aggregate::Kind kind, Totals totals, Duration length,
+                 const Distribution* distribution = nullptr);
 
 // `window`: the nominal length that totals are scaled to. `known_since`: before it nothing was counted anywhere,
-// so that an empty quarter there says nothing (it matters to `empty: zero`).
+// so that an empty quarter there says nothing (it matters to `empty: zero`). `cells`: what the series holds besides.
+// `blocks`: takes each block's figure, unknown_number for one that does not count.
+//
+// Different values do not add up: their baseline is the mean over stretches as long as the window, a quarter at
+// least.
 BaselineFigures baseline_of(const Baseline& baseline, const NamedValue& value, Aggregate::Kind kind,
                             const History& history, BaselineRange range, std::span<const Exclusion> exclusions,
-                            Duration window, RecordTime known_since);
+                            Duration window, RecordTime known_since, const SeriesCells* cells = nullptr,
+                            std::vector<double>* blocks = nullptr);
+
+// The mean, or the median, and the spread of blocks; unknown ones are left out.
+// The spread beside a median is 1.4826 times the median distance from it, which is a normal distribution's deviation.
+void middle_of(Baseline::Stat stat, std::span<const double> blocks, BaselineFigures& figures);
 
 }  // namespace tocsin

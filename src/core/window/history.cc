@@ -111,14 +111,13 @@ Totals History::Ring::sum(RecordTime from, RecordTime to) const {
   return totals;
 }
 
-std::optional<HistoryReach> reach_of(Duration window, Duration range) {
+HistoryReach reach_of(Duration window, Duration range) {
   using namespace std::chrono_literals;
   // Of 102 quarters one is filling, and rounding the window's start takes another.
   const Duration both = window + range;
   if (both <= 25h) return HistoryReach::day;
   if (both <= 48h) return HistoryReach::two_days;
-  if (both <= 169h) return HistoryReach::week;
-  return std::nullopt;
+  return HistoryReach::week;
 }
 
 Duration kept_for(HistoryReach reach) {
@@ -131,7 +130,16 @@ Duration kept_for(HistoryReach reach) {
     case HistoryReach::week:
       break;
   }
-  return 172h;
+  return static_cast<std::int64_t>(History::two_hour_cells) * two_hour_length;
+}
+
+Duration quarters_kept_for(HistoryReach reach) {
+  const std::size_t cells = reach == HistoryReach::two_days ? History::two_day_quarter_cells : History::quarter_cells;
+  return static_cast<std::int64_t>(cells) * quarter_length;
+}
+
+Duration two_hours_kept_for(HistoryReach reach) {
+  return reach == HistoryReach::week ? kept_for(reach) : Duration{};
 }
 
 History::History(HistoryReach reach)

@@ -3,7 +3,7 @@
 //   61 minutes         the windows up to 1 h
 //   102 quarters       windows up to 24 h, and the day before a window of 1 h
 //   195 quarters       where a rule compares a window of up to 24 h with the day before it (2.0 KB in all)
-//   86 two-hour cells  only where a rule looks further back: seven days (2.0 KB in all)
+//   100 two-hour cells only where a rule looks further back: seven days, and the window before them (2.1 KB in all)
 //
 // A cell is 8 bytes: a signed sum of 40 bits and a count of 24. A series that outgrows them widens once, to 16
 // bytes a cell. Sums are integers, so adding and leaving out is exact and any order gives the same total.
@@ -43,18 +43,21 @@ RecordTime window_start(RecordTime now, Duration length);
 // How far back a series' history is read.
 enum class HistoryReach : std::uint8_t { day, two_days, week };
 
-// The least that a window and its baseline need together; nothing where they need more than a week.
-std::optional<HistoryReach> reach_of(Duration window, Duration range);
+// The least that a window and its baseline need together. Requires: eight days at most, which is what a week holds.
+HistoryReach reach_of(Duration window, Duration range);
 
 // After this long a history of that reach holds nothing any more.
 Duration kept_for(HistoryReach reach);
+// For how long it holds quarters, and two-hour cells.
+Duration quarters_kept_for(HistoryReach reach);
+Duration two_hours_kept_for(HistoryReach reach);
 
 class History {
  public:
   static constexpr std::size_t minute_cells = 61;
   static constexpr std::size_t quarter_cells = 102;
   static constexpr std::size_t two_day_quarter_cells = 195;
-  static constexpr std::size_t two_hour_cells = 86;
+  static constexpr std::size_t two_hour_cells = 100;
 
   explicit History(HistoryReach reach);
 

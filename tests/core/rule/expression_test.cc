@@ -28,6 +28,8 @@ std::string spelled(const Expression& e) {
       return "-" + spelled(e.children[0]);
     case Kind::binary:
       return "(" + spelled(e.children[0]) + " " + std::string(symbol_of(e.op)) + " " + spelled(e.children[1]) + ")";
+    case Kind::named:
+      return e.text + ": " + spelled(e.children[0]);
     case Kind::call:
     case Kind::list:
       break;
@@ -64,6 +66,9 @@ TEST(Expression, ReadsNumbersDurationsTextsNamesAndLists) {
   EXPECT_EQ(parsed("outcome in [\"errored\", \"timed_out\"]"), "(outcome in [\"errored\", \"timed_out\"])");
   EXPECT_EQ(parsed("min(a, max(b, 1))"), "min(a, max(b, 1.00))");
   EXPECT_EQ(parsed("count()"), "count()");
+  EXPECT_EQ(parsed("share(sum(cost), of: [env, agent])"), "share(sum(cost), of: [env, agent])");
+  EXPECT_EQ(parsed("share(a, of: b)"), "13: a list of labels is needed here, such as [env]");
+  EXPECT_EQ(parsed("a: b"), "1: ':' has no meaning here");
   EXPECT_EQ(parsed("accepted == true"), "(accepted == true)");
   EXPECT_EQ(parsed(" a\n\t> 1 "), "(a > 1.00)");
 }

@@ -76,7 +76,7 @@ std::string window_rule(const std::string& keys) {
 
 TEST(Schema, EachModeHasTheKeysThatItsRulesMayHave) {
   const Words all = keys_of(definition("preset_rule"));
-  for (const char* mode : {"window", "event", "task"}) {
+  for (const char* mode : {"window", "event", "task", "absence"}) {
     const Words known = keys_of(definition(std::string(mode) + "_rule"));
     for (const std::string& key : all) {
       if (key == "alert" || key == "mode") continue;  // stand in every one of these
@@ -132,11 +132,19 @@ TEST(Schema, EveryOtherMapHasTheKeysThatItsLoaderKnows) {
        without(keys_of(definition("preset_rule")), {"alert", "mode", "preset"})},
       {&definition("baseline"),
        window_rule("from: step, baseline: {%}"),
-       {"range", "block", "stat", "empty", "min_blocks", "min_samples", "floor", "declared", "reset_on"}},
+       {"range", "block", "stat", "empty", "min_blocks", "min_samples", "floor", "declared", "reset_on",
+        "same_time"}},
+      {&definition("compare"), window_rule("from: step, compare: {%}"), {"by", "with", "over"}},
+      {&definition("known"), rule("mode: absence, after: 5m, known: {%}"), {"seen", "always"}},
+      {&definition("window").at("anyOf").at(3),
+       rule("from: step, value: count(), when: value > 1, window: {%}"),
+       {"calendar", "tz"}},
       {&definition("halt"), rule("mode: event, actions: [{%}]"), {"halt"}},
       {&spec, "specs:\n- {%}\n", {"name", "version", "surface_rate", "wall_clock", "cost"}},
       {&spec.at("properties").at("surface_rate"), "specs:\n- {name: s, surface_rate: {%}}\n", {"min", "max"}},
-      {&spec.at("properties").at("cost"), "specs:\n- {name: s, cost: {%}}\n", {"per_hour", "per_day", "per_task"}},
+      {&spec.at("properties").at("cost"),
+       "specs:\n- {name: s, cost: {%}}\n",
+       {"per_hour", "per_day", "per_task", "per_month"}},
       {&definition("price"),
        "prices:\n- {%}\n",
        {"model", "input", "output", "cached_input", "cache_write", "tier", "from"}},
@@ -199,6 +207,11 @@ TEST(Schema, EveryWordOfAListLoadsAndNoOther) {
       {items("task_group_by"), rule("mode: task, when: elapsed > 5m, group_by: [%]")},
       {items("page_by"), rule("mode: task, when: elapsed > 5m, group_by: [%], page_by: [%]")},
       {words_of(baseline.at("stat").at("enum")), window_rule("from: step, baseline: {range: 24h, stat: %}")},
+      {words_of(baseline.at("same_time").at("enum")), window_rule("from: step, baseline: {same_time: %}")},
+      {words_of(definition("compare").at("properties").at("by").at("enum")),
+       window_rule("from: step, compare: {by: %}")},
+      {words_of(definition("window").at("anyOf").at(3).at("properties").at("calendar").at("enum")),
+       rule("from: step, value: count(), when: value > 1, window: {calendar: %}")},
       {words_of(baseline.at("empty").at("enum")), window_rule("from: step, baseline: {range: 24h, empty: %}")},
       {words_of(baseline.at("declared").at("enum")), window_rule("from: step, baseline: {range: 24h, declared: %}")},
       {words_of(baseline.at("reset_on").at("anyOf").at(0).at("enum")),

@@ -42,7 +42,7 @@ struct Case {
 };
 
 TEST(Baseline, CoversTheRangeBeforeTheQuarterInWhichTheWindowBegins) {
-  const BaselineRange range = baseline_range(over(24h), at(30h + 14min));
+  const BaselineRange range = baseline_range(over(24h), at(30h + 14min), 1h);
   EXPECT_EQ(range.from, at(6h));
   EXPECT_EQ(range.to, at(30h));
 }
