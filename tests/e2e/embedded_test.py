@@ -72,6 +72,10 @@ class EmbeddedAgainstReplay(unittest.TestCase):
                 self.assertIn(key, data)
             if data["state"] == "firing":
                 self.assertTrue(data["examples"], data["alert"])
+                if data["window"]:
+                    self.assertIn("[yes]", data["evaluated"], data["alert"])
+                    self.assertLess(data["first_event"], data["last_event"])
+                    self.assertLessEqual(data["last_event"], page["timestamp"])
                 self.assertEqual(data["versions"]["spec_version"][:1].isdigit(), True)
 
     def test_a_resolution_comes_after_its_trigger(self):

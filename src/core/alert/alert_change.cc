@@ -27,6 +27,10 @@ Json number_of(double number) {
   return std::round(number * 1e6) / 1e6;
 }
 
+Json time_of(std::optional<RecordTime> time) {
+  return time ? Json(to_rfc3339(*time)) : Json(nullptr);
+}
+
 std::string dump(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
@@ -60,6 +64,9 @@ Json facts_of(const AlertChange& change) {
           {"samples", change.samples},
           {"window", change.window == Duration{} ? Json(nullptr) : Json(to_text(change.window))},
           {"condition", change.condition},
+          {"evaluated", change.evaluated.empty() ? Json(nullptr) : Json(change.evaluated)},
+          {"first_event", time_of(change.first_event)},
+          {"last_event", time_of(change.last_event)},
           {"since", to_rfc3339(change.since)},
           {"episode", change.episode},
           {"reason", change.reason},

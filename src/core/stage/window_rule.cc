@@ -624,6 +624,11 @@ AlertChange WindowRule::change_of(const GroupKey& key, const Group& group, Measu
   change.reason = std::move(reason);
   change.condition = rule_.when_text;
   change.window = measured.window;
+  change.evaluated = rule_.when.text(inputs_.data());
+  if (const Series* const first = group.series.front(); first != nullptr && !rule_.calendar) {
+    change.first_event = first->history.first_in(now, measured.window);
+    if (change.first_event) change.last_event = first->history.last_added();
+  }
   change.since = group.life.pending_since();
   if (rule_.values[0].unit == Unit::money) change.value_unit = "usd";
   if (rule_.values[0].unit == Unit::duration) change.value_unit = "seconds";

@@ -111,6 +111,13 @@ Totals History::Ring::sum(RecordTime from, RecordTime to) const {
   return totals;
 }
 
+std::optional<RecordTime> History::Ring::first(RecordTime from, RecordTime to) const {
+  for (RecordTime time = floor_to(from, length_); time < to; time = time + length_) {
+    if (at(time) != Totals{}) return time;
+  }
+  return std::nullopt;
+}
+
 HistoryReach reach_of(Duration window, Duration range) {
   using namespace std::chrono_literals;
   // Of 102 quarters one is filling, and rounding the window's start takes another.
@@ -171,6 +178,11 @@ Totals History::window(RecordTime now, Duration length) const {
     totals.count += cell.count;
   });
   return totals;
+}
+
+std::optional<RecordTime> History::first_in(RecordTime now, Duration length) const {
+  const Ring& ring = length <= std::chrono::hours{1} ? minutes_ : quarters_;
+  return ring.first(window_start(now, length), now);
 }
 
 RecordTime History::oldest_quarter() const {

@@ -71,6 +71,10 @@ class History {
   // Requires: everything before `now`, and nothing after it, has been added.
   Totals window(RecordTime now, Duration length) const;
 
+  // The beginning of the first minute, of windows beyond 1 h of the first quarter, in which the window of `length`
+  // that ends at `now` holds anything; nothing where it is empty.
+  std::optional<RecordTime> first_in(RecordTime now, Duration length) const;
+
   // Calls `visit(begin, length, totals)` for each cell of [from, to), oldest first: quarters, and before them
   // two-hour cells where they are kept and `from` is older than the quarters.
   // Requires: `from` and `to` are quarters of an hour.
@@ -105,7 +109,8 @@ class History {
     void add(RecordTime time, Totals totals);
     void merge(const Ring& other);
     Totals at(RecordTime time) const;
-    Totals sum(RecordTime from, RecordTime to) const;  // of the cells that begin in [from, to)
+    Totals sum(RecordTime from, RecordTime to) const;                       // of the cells that begin in [from, to)
+    std::optional<RecordTime> first(RecordTime from, RecordTime to) const;  // of those that are not zero
     bool empty() const { return packed_.empty() && wide_.empty(); }
     std::int64_t newest() const { return newest_; }
     std::size_t cells() const { return packed_.empty() ? wide_.size() : packed_.size(); }

@@ -104,6 +104,9 @@ TEST(EvaluateStage, FiresAtTheGridTimeThatMakesTheConditionTrueAndResolvesWhenIt
   EXPECT_EQ(stage.last_.labels, (Labels{{"env", "prod"}, {"agent", "support"}}));
   EXPECT_EQ(stage.last_.episode, 1);
   EXPECT_EQ(stage.last_.page_id, stage.last_.alert_id + ":1:firing");
+  EXPECT_EQ(stage.last_.evaluated, "(10 >= 10) [yes]");
+  EXPECT_EQ(stage.last_.first_event, at(0s));
+  EXPECT_EQ(stage.last_.last_event, at(100s));
   // Ten samples stood in [0, 100 s); the window's start is a whole minute.
   EXPECT_EQ(stage.feed(20min, 0, 0), Changes{"Errors resolved @6m"});
   EXPECT_EQ(stage.last_.page_id, stage.last_.alert_id + ":1:resolved");
