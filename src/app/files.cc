@@ -76,7 +76,7 @@ std::string kind_of(const NamedText& file) {
   const auto root = parse_yaml(file, ignored);
   if (!root || !root->is_map()) return {};
   if (root->find("sanitize") != nullptr) return "sanitize";
-  for (const char* key : {"groups", "specs", "prices", "names"}) {
+  for (const char* key : {"groups", "specs", "prices", "names", "attributes"}) {
     if (root->find(key) != nullptr) return "rules";
   }
   if (root->find("tests") != nullptr) return "tests";

@@ -106,7 +106,7 @@ class Inspection {
     fmt::print("  {} \"{}\": {}{}\n", what, clean(one.span->name), name_of(one.kind),
                one.dialect.empty() ? "" : fmt::format(" ({})", one.dialect));
     for (const SpanExplanation::Given& given : one.given) {
-      fmt::print("    {:<28} {}\n", name_of(given.meaning), clean(given.attribute));
+      fmt::print("    {:<28} {}\n", given.own.empty() ? name_of(given.meaning) : given.own, clean(given.attribute));
     }
     if (one.unknown.empty()) return;
     std::string list;

@@ -11,17 +11,15 @@ namespace {
 
 using Needs = std::map<std::string, std::set<std::string>>;
 
-template <class Field>
-void add_fields(std::set<std::string>& to, std::uint32_t mask, std::size_t count) {
-  for (std::size_t i = 0; i < count; ++i) {
-    if ((mask >> i) & 1U) to.emplace(name_of(static_cast<Field>(i)));
-  }
-}
-
-void add_predicate(std::set<std::string>& to, const Predicate& predicate) {
+void add_predicate(std::set<std::string>& to, const Predicate& predicate, const OwnAttributes* own) {
   if (predicate.always()) return;
-  add_fields<StringField>(to, predicate.strings_read(), string_field_count);
-  add_fields<EnumField>(to, predicate.enums_read(), enum_field_count);
+  for (std::size_t i = 0; i < string_slot_count; ++i) {
+    const auto field = static_cast<StringField>(i);
+    if ((predicate.strings_read() & bit_of(field)) != 0) to.emplace(name_of(field, own));
+  }
+  for (std::size_t i = 0; i < enum_field_count; ++i) {
+    if ((predicate.enums_read() >> i) & 1U) to.emplace(name_of(static_cast<EnumField>(i)));
+  }
   for (std::size_t i = 0; i < number_field_count; ++i) {
     if ((predicate.numbers_read() >> i) & 1U) to.insert(wire_name(static_cast<NumberField>(i)));
   }
@@ -29,7 +27,7 @@ void add_predicate(std::set<std::string>& to, const Predicate& predicate) {
 
 void add_group(std::set<std::string>& to, const std::vector<GroupField>& group) {
   for (const GroupField& field : group) {
-    if (field.field && *field.field != StringField::env) to.emplace(name_of(*field.field));
+    if (field.field && *field.field != StringField::env) to.insert(label_name(field));
   }
 }
 
@@ -41,7 +39,15 @@ std::string own_name(Meaning meaning) {
   return {};
 }
 
-std::string advice_for(const std::string& field) {
+std::string advice_for(const std::string& field, const OwnAttributes* own) {
+  if (const auto slot = own != nullptr ? own->named(field) : std::nullopt) {
+    const auto& sources = (*own)[static_cast<std::size_t>(*slot) - string_field_count].sources;
+    std::string list;
+    for (std::size_t i = OwnAttributes::built_in_sources; i < sources.size(); ++i) {
+      list += (list.empty() ? "" : ", ") + to_text(sources[i]);
+    }
+    return "nothing of it is there: " + list;
+  }
   if (field == "cost_usd") return "the telemetry says no cost, and the table of prices knows no price of its models";
   if (field == "authz") return "say " + own_name(Meaning::authz) + " (passed, refused, ...) on the spans of tools";
   if (field == "outcome") return "say " + own_name(Meaning::outcome) + " on the root";
@@ -59,6 +65,7 @@ std::string advice_for(const std::string& field) {
 
 Needs needs_of(const Rule& rule, const RuleSet& rules) {
   Needs needs;
+  const auto own = rules.own_attributes();
   if (rule.mode == RuleMode::task) {
     auto& fields = needs[std::string(name_of(EventType::task_started))];
     fields.insert(wire_name(NumberField::budget_wall_clock));
@@ -66,19 +73,19 @@ Needs needs_of(const Rule& rule, const RuleSet& rules) {
   }
   if (rule.mode == RuleMode::event && !rule.where.reads_finding() && !rule.from_any) {
     auto& fields = needs[std::string(name_of(rule.from))];
-    add_predicate(fields, rule.where);
+    add_predicate(fields, rule.where, own.get());
     add_group(fields, rule.group_by);
   }
   for (const NamedValue& value : rule.values) {
     const Aggregate& aggregate = rules.aggregates[value.aggregate];
     if (aggregate.from_any) continue;  // whatever comes
     auto& fields = needs[std::string(name_of(aggregate.from))];
-    add_predicate(fields, aggregate.where);
-    add_predicate(fields, aggregate.hit);
+    add_predicate(fields, aggregate.where, own.get());
+    add_predicate(fields, aggregate.hit, own.get());
     const bool reads_number =
         aggregate.kind == Aggregate::Kind::sum || aggregate.kind == Aggregate::Kind::distribution;
     if (reads_number) fields.insert(wire_name(aggregate.number));
-    if (aggregate.kind == Aggregate::Kind::distinct) fields.emplace(name_of(aggregate.string));
+    if (aggregate.kind == Aggregate::Kind::distinct) fields.emplace(name_of(aggregate.string, own.get()));
     add_group(fields, rule.group_by);
   }
   return needs;
@@ -95,7 +102,8 @@ std::vector<std::string> lacks_of(const Rule& rule, const RuleSet& rules, const 
     for (const std::string& field : fields) {
       const std::int64_t with = seen.with(type, field);
       if (with == events) continue;
-      lacks.push_back(with == 0 ? fmt::format("no {} event has {}: {}", type, field, advice_for(field))
+      lacks.push_back(with == 0 ? fmt::format("no {} event has {}: {}", type, field,
+                                              advice_for(field, rules.own_attributes().get()))
                                 : fmt::format("{} of {} {} events have {}", with, events, type, field));
     }
   }

@@ -24,6 +24,9 @@ class SeenFields {
     ++events_[type];
     for (auto member = event.begin(); member != event.end(); ++member) {
       ++fields_[{type, member.key()}];
+      if (member.key() == "attributes") {
+        for (auto part = member->begin(); part != member->end(); ++part) ++fields_[{type, part.key()}];
+      }
       if (member.key() != "budget") continue;
       for (auto part = member->begin(); part != member->end(); ++part) ++fields_[{type, "budget." + part.key()}];
     }

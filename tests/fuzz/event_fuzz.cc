@@ -32,6 +32,18 @@ std::shared_ptr<const PatternLibrary> patterns() {
   return loaded;
 }
 
+// Attributes that the inputs' keys may give.
+std::shared_ptr<const DialectIndex> names() {
+  static const auto index = [] {
+    using Kind = AttributeSource::Kind;
+    std::vector<OwnAttribute> own{
+        {"tenant", {{Kind::resource, "service.name"}, {Kind::json, "a"}, {Kind::json, "b.c"}}},
+        {"region", {{Kind::attribute, "gen_ai.agent.name"}, {Kind::json, "b.d.e"}}}};
+    return std::make_shared<const DialectIndex>(OwnNames{}, std::make_shared<const OwnAttributes>(std::move(own)));
+  }();
+  return index;
+}
+
 // Random, never issued. Put together at run time, so that scanners of repositories pass by.
 const std::string secret = std::string("AKIA") + "ODZDOCIS" + "2JHTLGMX";
 constexpr std::string_view mark = "CANARY";
@@ -62,7 +74,7 @@ void look_at(const AgentEvent& event) {
   must_hold(out.find(secret) == std::string::npos, "no planted secret leaves");
   must_hold(out.find('\n') == std::string::npos, "a sanitized event is one line");
   must_hold(nlohmann::json::accept(out), "a sanitized event is JSON");
-  for (std::size_t i = 0; i < string_field_count; ++i) {
+  for (std::size_t i = 0; i < string_slot_count; ++i) {
     const auto field = static_cast<StringField>(i);
     must_hold(sanitized.fields().get(field).find(secret) == std::string_view::npos,
               "no field holds a planted secret");
@@ -74,6 +86,7 @@ void look_at(const AgentEvent& event) {
 
 void event(std::string_view input) {
   static NativeDecoder decoder;
+  decoder.know(input.size() % 2 == 0 ? names()->own_attributes() : nullptr);
   if (has_secret(input)) return;
   const std::string record = planted(input);
   const auto decoded = decoder.decode(record, "key");
@@ -91,6 +104,7 @@ void look_at_pieces(const AgentEvent& event) {
 
 void otlp(std::string_view input) {
   static RecordDecoder decoder;
+  decoder.know(names());
   if (has_secret(input)) return;
   const std::string record = input.starts_with('{') ? planted(input) : std::string(input);
   const auto error = decoder.begin(record, "key");

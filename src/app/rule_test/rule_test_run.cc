@@ -65,7 +65,8 @@ void put(Json& event, const std::string& path, Json value) {
 
 class Input {
  public:
-  explicit Input(const RuleTest& test) : start_(test.start) {}
+  // `own`: attributes that a line may name as fields; null: none.
+  Input(const RuleTest& test, std::shared_ptr<const OwnAttributes> own) : start_(test.start), own_(std::move(own)) {}
 
   // Nothing, or why it can't be read.
   std::string read(const TestInput& line, std::size_t number, const std::string& folder) {
@@ -98,7 +99,8 @@ class Input {
     Json event{{"type", type}, {"time", to_rfc3339(start_ + at)}, {"correlation_id", id}, {"env", "prod"}};
     for (const auto& [name, word] : line.fields) {
       const bool is_of_end = name == "outcome" && type == "task.started";
-      if (name != "lasts" && !is_of_end) put(event, name, json_of(word));
+      if (name == "lasts" || is_of_end) continue;
+      put(event, own_ && own_->named(name) ? "attributes." + name : name, json_of(word));
     }
     records.push_back({start_ + at,
                        event["correlation_id"].is_string() ? event["correlation_id"].get<std::string>() : id,
@@ -130,6 +132,7 @@ class Input {
   }
 
   RecordTime start_;
+  std::shared_ptr<const OwnAttributes> own_;
 };
 
 struct SeenHalt {
@@ -473,7 +476,7 @@ Duration end_of(const RuleTest& test) {
 
 RuleTestResult run_rule_test(const RuleTest& test, const RulesAndPatterns& loaded, const std::string& folder) {
   RuleTestResult result;
-  Input input(test);
+  Input input(test, loaded.rules->own_attributes());
   for (std::size_t i = 0; i < test.input.size(); ++i) {
     const std::string problem = input.read(test.input[i], i + 1, folder);
     if (problem.empty()) continue;

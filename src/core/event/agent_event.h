@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/event/event_fields.h"
+#include "core/event/own_attributes.h"
 
 namespace tocsin {
 
@@ -38,6 +39,9 @@ struct CarriedReference {
 
 struct AgentEvent {
   EventFields fields;
+
+  // What its own attributes are called; null: it can have none. Lives as long as the decoder knows it.
+  const OwnAttributes* own = nullptr;
 
   // Every decoded string of the record, keys included, joined with NUL, so that one pass scans them all.
   std::string_view text;

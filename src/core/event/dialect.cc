@@ -88,7 +88,8 @@ std::string_view name_of(Meaning meaning) {
                                                               "queue depth",
                                                               "cost an hour",
                                                               "content",
-                                                              "arguments"};
+                                                              "arguments",
+                                                              "attribute"};
   return names[static_cast<std::size_t>(meaning)];
 }
 
@@ -101,33 +102,65 @@ const std::shared_ptr<const DialectIndex>& DialectIndex::shipped() {
   return index;
 }
 
-DialectIndex::DialectIndex(OwnNames own) : own_(std::move(own)) {
+DialectIndex::DialectIndex(OwnNames own, std::shared_ptr<const OwnAttributes> attributes)
+    : own_(std::move(own)), attributes_(std::move(attributes)) {
   for (const OwnName& one : own_.fields) own_rows_.push_back({one.name, one.meaning, one.unit});
   own_dialect_ = {"own", "the file with the key 'names'", own_rows_, {}};
-  std::size_t count = own_rows_.size();
+  for (std::size_t i = 0; attributes_ != nullptr && i < attributes_->size(); ++i) {
+    for (const AttributeSource& source : (*attributes_)[i].sources) {
+      if (source.kind == AttributeSource::Kind::json) continue;
+      attribute_rows_.push_back({source.name, Meaning::own_attribute});
+    }
+  }
+  attribute_dialect_ = {"own", "the file with the key 'attributes'", attribute_rows_, {}};
+  std::size_t count = own_rows_.size() + attribute_rows_.size();
   for (const Dialect* dialect : in_order) count += dialect->rows.size();
   slots_.resize(std::bit_ceil(4 * count));
   std::uint16_t rank = 0;
   add(own_dialect_, rank);
   for (const Dialect* dialect : in_order) add(*dialect, rank);
+  add(attribute_dialect_, rank);
+  if (attributes_ != nullptr) add_own_sources();
 }
 
 void DialectIndex::add(const Dialect& dialect, std::uint16_t& rank) {
   for (const DialectRow& row : dialect.rows) {
     ++rank;
     gate_[gate_of(row.name) / 64] |= std::uint64_t{1} << (gate_of(row.name) % 64);
-    std::size_t slot = hash64(row.name) & (slots_.size() - 1);
-    while (slots_[slot].row != nullptr && slots_[slot].row->name != row.name) slot = (slot + 1) & (slots_.size() - 1);
-    if (slots_[slot].row == nullptr) slots_[slot] = {&dialect, &row, rank};  // an earlier dialect has the name, too
+    const std::size_t slot = slot_of(row.name);
+    if (slots_[slot].row == nullptr)
+      slots_[slot] = {&dialect, &row, rank, 0, 0};  // an earlier dialect has the name, too
   }
 }
 
-const DialectIndex::Entry* DialectIndex::look_up(std::string_view name) const {
-  for (std::size_t slot = hash64(name) & (slots_.size() - 1); slots_[slot].row != nullptr;
-       slot = (slot + 1) & (slots_.size() - 1)) {
-    if (slots_[slot].row->name == name) return &slots_[slot];
+// A name may give one attribute from resources alone, and another from wherever it stands.
+void DialectIndex::add_own_sources() {
+  for (const DialectRow& row : attribute_rows_) {
+    Entry& entry = slots_[slot_of(row.name)];
+    if (entry.own_end > 0) continue;
+    entry.own_begin = static_cast<std::uint8_t>(own_sources_.size());
+    for (std::size_t i = 0; i < attributes_->size(); ++i) {
+      const auto& sources = (*attributes_)[i].sources;
+      for (std::size_t rank = 0; rank < sources.size(); ++rank) {
+        if (sources[rank].kind == AttributeSource::Kind::json || sources[rank].name != row.name) continue;
+        own_sources_.push_back({static_cast<std::uint8_t>(i), static_cast<std::uint16_t>(rank),
+                                sources[rank].kind == AttributeSource::Kind::resource});
+      }
+    }
+    entry.own_end = static_cast<std::uint8_t>(own_sources_.size());
   }
-  return nullptr;
+}
+
+// Where the name is, or would be put.
+std::size_t DialectIndex::slot_of(std::string_view name) const {
+  std::size_t slot = hash64(name) & (slots_.size() - 1);
+  while (slots_[slot].row != nullptr && slots_[slot].row->name != name) slot = (slot + 1) & (slots_.size() - 1);
+  return slot;
+}
+
+const DialectIndex::Entry* DialectIndex::look_up(std::string_view name) const {
+  const Entry& entry = slots_[slot_of(name)];
+  return entry.row == nullptr ? nullptr : &entry;
 }
 
 bool DialectIndex::hands_over(std::string_view tool) const {

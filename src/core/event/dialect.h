@@ -16,6 +16,8 @@
 #include <string_view>
 #include <vector>
 
+#include "core/event/own_attributes.h"
+
 namespace tocsin {
 
 // What a span is; `other` is none of ours.
@@ -80,8 +82,9 @@ enum class Meaning : std::uint8_t {
   cost_per_hour,
   content,
   argument,
+  own_attribute,  // of a deployment's own, and nothing else
 };
-inline constexpr std::size_t meaning_count = 48;
+inline constexpr std::size_t meaning_count = 49;
 
 enum class TimeUnit : std::uint8_t { none, seconds, milliseconds };
 
@@ -128,20 +131,32 @@ struct OwnNames {
 // Thread: any; immutable.
 class DialectIndex {
  public:
-  explicit DialectIndex(OwnNames own = {});
+  // `attributes` null: there are none.
+  explicit DialectIndex(OwnNames own = {}, std::shared_ptr<const OwnAttributes> attributes = nullptr);
   DialectIndex(const DialectIndex&) = delete;
   DialectIndex& operator=(const DialectIndex&) = delete;
 
   struct Entry {
     const Dialect* dialect = nullptr;
     const DialectRow* row = nullptr;
-    std::uint16_t rank = 0;  // the lower one counts
+    std::uint16_t rank = 0;                   // the lower one counts
+    std::uint8_t own_begin = 0, own_end = 0;  // see own_sources()
+  };
+  // An attribute of a deployment's own that a name gives, besides what it means.
+  struct OwnSource {
+    std::uint8_t attribute = 0;
+    std::uint16_t rank = 0;    // the lower one counts
+    bool of_resource = false;  // alone
   };
 
   static const std::shared_ptr<const DialectIndex>& shipped();
 
   // Null where no dialect has the name. That most have none is seen by their lengths and first letters.
   const Entry* find(std::string_view name) const { return may_know(name) ? look_up(name) : nullptr; }
+  std::span<const OwnSource> own_sources(const Entry& entry) const {
+    return {own_sources_.data() + entry.own_begin, own_sources_.data() + entry.own_end};
+  }
+  const std::shared_ptr<const OwnAttributes>& own_attributes() const { return attributes_; }
   // What such a span is; `other` where the word says nothing.
   static SpanKind kind_of(const Dialect& dialect, std::string_view name, std::string_view word);
   // Whether a call of this tool hands the task to a person.
@@ -164,11 +179,17 @@ class DialectIndex {
     return ((gate_[bit / 64] >> (bit % 64)) & 1U) != 0;
   }
   const Entry* look_up(std::string_view name) const;
+  std::size_t slot_of(std::string_view name) const;
   void add(const Dialect& dialect, std::uint16_t& rank);
+  void add_own_sources();
 
   OwnNames own_;
   std::vector<DialectRow> own_rows_;  // views into own_
   Dialect own_dialect_{};
+  std::shared_ptr<const OwnAttributes> attributes_;
+  std::vector<DialectRow> attribute_rows_;  // views into *attributes_
+  Dialect attribute_dialect_{};
+  std::vector<OwnSource> own_sources_;
   std::array<std::uint64_t, gate_bits / 64> gate_{};
   std::vector<Entry> slots_;  // open addressing, a power of two, at most a quarter full
 };

@@ -112,7 +112,7 @@ std::string_view name_of(EventType type) {
   return type_names[static_cast<std::size_t>(type)];
 }
 std::string_view name_of(StringField field) {
-  return string_names[static_cast<std::size_t>(field)];
+  return is_own(field) ? "attribute" : string_names[static_cast<std::size_t>(field)];
 }
 std::string_view name_of(NumberField field) {
   return number_names[static_cast<std::size_t>(field)];

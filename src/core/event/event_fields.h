@@ -60,8 +60,31 @@ enum class StringField : std::uint8_t {
   suite,
   section,
   category,
+  // Those of a deployment's own. What each is called its rules say (core/event/own_attributes.h).
+  attribute_1,
+  attribute_2,
+  attribute_3,
+  attribute_4,
+  attribute_5,
+  attribute_6,
+  attribute_7,
+  attribute_8,
 };
-inline constexpr std::size_t string_field_count = 26;
+inline constexpr std::size_t string_field_count = 26;  // of those that have a name of ours
+inline constexpr std::size_t most_own_attributes = 8;
+inline constexpr std::size_t string_slot_count = string_field_count + most_own_attributes;
+
+constexpr StringField own_attribute(std::size_t i) {
+  return static_cast<StringField>(string_field_count + i);
+}
+constexpr bool is_own(StringField field) {
+  return static_cast<std::size_t>(field) >= string_field_count;
+}
+
+using StringMask = std::uint64_t;  // of text fields, a bit for each
+constexpr StringMask bit_of(StringField field) {
+  return StringMask{1} << static_cast<unsigned>(field);
+}
 
 // Money in micro-dollars, durations in microseconds, scores in millionths, flags as 0 or 1.
 enum class NumberField : std::uint8_t {
@@ -106,13 +129,13 @@ struct EventFields {
   EventType type = EventType::step;
   std::optional<EventTime> time;
 
-  std::array<std::string_view, string_field_count> strings{};
+  std::array<std::string_view, string_slot_count> strings{};
   std::array<std::int64_t, number_field_count> numbers{};
   std::array<std::uint8_t, enum_field_count> enums{};
-  std::uint32_t strings_present = 0;
+  StringMask strings_present = 0;
   std::uint32_t numbers_present = 0;
 
-  bool has(StringField field) const { return (strings_present >> static_cast<unsigned>(field)) & 1U; }
+  bool has(StringField field) const { return (strings_present & bit_of(field)) != 0; }
   bool has(NumberField field) const { return (numbers_present >> static_cast<unsigned>(field)) & 1U; }
 
   // Empty where absent.
@@ -128,7 +151,7 @@ struct EventFields {
 
   void set(StringField field, std::string_view value) {
     strings[static_cast<std::size_t>(field)] = value;
-    strings_present |= 1U << static_cast<unsigned>(field);
+    strings_present |= bit_of(field);
   }
   void set(NumberField field, std::int64_t value) {
     numbers[static_cast<std::size_t>(field)] = value;
@@ -149,7 +172,7 @@ bool may_be_label(std::string_view text);
 
 // Names as the native format and the rule language spell them.
 std::string_view name_of(EventType type);
-std::string_view name_of(StringField field);
+std::string_view name_of(StringField field);  // "attribute" of a deployment's own
 std::string_view name_of(NumberField field);  // rule names: "cost", "latency", "ttft"; no units
 std::string_view name_of(EnumField field);
 std::string_view name_of(Outcome outcome);
@@ -158,7 +181,7 @@ std::string_view name_of(Authz authz);
 
 std::optional<EventType> event_type_named(std::string_view name);
 std::optional<StringField> string_field_named(std::string_view name);
-std::vector<std::string_view> string_field_names();  // in the order of StringField
+std::vector<std::string_view> string_field_names();  // of ours, in the order of StringField
 std::optional<NumberField> number_field_named(std::string_view name);
 std::optional<EnumField> enum_field_named(std::string_view name);
 

@@ -9,6 +9,7 @@
 #include <array>
 #include <bit>
 #include <cstring>
+#include <span>
 #include <string>
 
 #include "base/time_text.h"
@@ -221,6 +222,12 @@ class RuleIndex {
 
 constexpr RuleIndex rule_index;
 
+// Where an attribute of a deployment's own was read.
+struct OwnRead {
+  std::uint8_t rank = 0;
+  std::size_t piece = 0;
+};
+
 DecodeError reason_of(simdjson::error_code error) {
   switch (error) {
     case simdjson::UTF8_ERROR:
@@ -255,6 +262,9 @@ struct NativeDecoder::State {
   std::vector<char> text;
   std::size_t text_end = 0;
   AgentEvent event;
+  std::shared_ptr<const OwnAttributes> own;
+  std::uint64_t all_paths = 0;                        // of its attributes, a bit for each
+  std::array<OwnRead, most_own_attributes> own_read;  // of those that are there
   int keys = 0;
   bool has_type = false;
   DecodeError error = DecodeError::not_json;
@@ -267,13 +277,14 @@ struct NativeDecoder::State {
 
   // Only what the last event set: the whole is half a kilobyte. A number that is not present is never read.
   static void clear(EventFields& fields) {
-    for (std::uint32_t set = fields.strings_present; set != 0; set &= set - 1) {
-      fields.strings[static_cast<std::size_t>(__builtin_ctz(set))] = {};
+    for (StringMask set = fields.strings_present; set != 0; set &= set - 1) {
+      fields.strings[static_cast<std::size_t>(std::countr_zero(set))] = {};
     }
     fields.type = EventType::step;
     fields.time.reset();
     fields.enums = {};
-    fields.strings_present = fields.numbers_present = 0;
+    fields.strings_present = 0;
+    fields.numbers_present = 0;
   }
 
   void begin(std::string_view payload, std::string_view key) {
@@ -652,10 +663,88 @@ struct NativeDecoder::State {
     return true;
   }
 
+  // Requires: a text, a number or a truth.
+  bool read_own(ondemand::value& value, ondemand::json_type type, const OwnAttributes::JsonPath& path) {
+    const std::size_t piece = event.pieces.size();
+    std::string_view kept;
+    if (type == ondemand::json_type::string) {
+      ondemand::raw_json_string raw;
+      if (auto code = value.get_raw_json_string().get(raw)) return fail(code);
+      kept = keep(raw, TextPlace::unknown);
+    } else if (type == ondemand::json_type::number) {
+      std::string_view digits = value.raw_json_token();
+      while (!digits.empty() && static_cast<unsigned char>(digits.back()) <= ' ') digits.remove_suffix(1);
+      double ignored = 0;
+      if (auto code = value.get_double().get(ignored)) return fail(code);
+      kept = keep_bytes(digits);
+    } else {
+      bool flag = false;
+      if (auto code = value.get_bool().get(flag)) return fail(code);
+      kept = keep_bytes(flag ? "true" : "false");
+    }
+    const StringField field = own_attribute(path.attribute);
+    OwnRead& read = own_read[path.attribute];
+    if (kept.empty() || (event.fields.has(field) && read.rank < path.rank)) return true;
+    // Of what is passed over none may be redacted in its place.
+    if (event.fields.has(field)) event.pieces[read.piece] = without_field(event.pieces[read.piece]);
+    read = {path.rank, piece};
+    event.pieces[piece].place = TextPlace::field;
+    event.pieces[piece].field = static_cast<std::uint8_t>(field);
+    event.fields.set(field, kept);
+    return true;
+  }
+
+  static TextPiece without_field(TextPiece piece) { return {piece.begin, piece.end, TextPlace::unknown, 0}; }
+
+  std::string_view keep_bytes(std::string_view bytes) {
+    char* const at = text.data() + text_end;
+    std::memcpy(at, bytes.data(), bytes.size());
+    const auto begin = static_cast<std::uint32_t>(text_end);
+    text_end += bytes.size();
+    event.pieces.push_back({begin, static_cast<std::uint32_t>(text_end), TextPlace::unknown, 0});
+    text[text_end++] = '\0';
+    return {at, bytes.size()};
+  }
+
+  // A member that is no field of ours. `among`: those paths of attributes, by number, whose first `passed` bytes lead
+  // here.
+  bool read_unknown(ondemand::field& field, std::uint64_t among, std::size_t passed, int depth) {
+    const std::span<const OwnAttributes::JsonPath> paths = own->json_paths();
+    const std::string_view key = peek(field.key());
+    const std::size_t key_size = key.size();
+    const OwnAttributes::JsonPath* here = nullptr;
+    std::uint64_t below = 0;
+    for (; among != 0; among &= among - 1) {
+      const auto i = static_cast<std::size_t>(std::countr_zero(among));
+      const std::string_view rest = paths[i].path.substr(passed);
+      if (!rest.starts_with(key)) continue;
+      if (rest.size() == key_size) here = &paths[i];
+      if (rest.size() > key_size && rest[key_size] == '.') below |= std::uint64_t{1} << i;
+    }
+    keep(field.key(), TextPlace::key);  // what it is called may say that it is a secret
+    ondemand::value& value = field.value();
+    ondemand::json_type type{};
+    if (auto code = value.type().get(type)) return fail(code);
+    const bool is_value = type == ondemand::json_type::string || type == ondemand::json_type::number ||
+                          type == ondemand::json_type::boolean;
+    if (here != nullptr && is_value) return read_own(value, type, *here);
+    if (below == 0 || type != ondemand::json_type::object) return keep_all(value, TextPlace::unknown, depth);
+    if (depth > max_depth) return fail(DecodeError::too_deep);
+    ondemand::object object;
+    if (auto code = value.get_object().get(object)) return fail(code);
+    for (auto member : object) {
+      if (member.error()) return fail(member.error());
+      ondemand::field&& inner = std::move(member).value_unsafe();
+      if (!count_key() || !read_unknown(inner, below, passed + key_size + 1, depth + 1)) return false;
+    }
+    return true;
+  }
+
   bool read_field(ondemand::field& field) {
     const ondemand::raw_json_string raw_key = field.key();
     const FieldRule* rule = rule_of(raw_key);
     ondemand::value& value = field.value();
+    if (rule == nullptr && own != nullptr) return read_unknown(field, all_paths, 0, 2);
     if (rule == nullptr) {
       keep(raw_key, TextPlace::key);
       return keep_all(value, TextPlace::unknown, 2);
@@ -712,6 +801,19 @@ struct NativeDecoder::State {
 
 NativeDecoder::NativeDecoder() : state_(std::make_unique<State>()) {}
 NativeDecoder::~NativeDecoder() = default;
+
+void NativeDecoder::know(std::shared_ptr<const OwnAttributes> own) {
+  state_->event.own = own.get();
+  state_->all_paths = 0;
+  for (std::size_t i = 0; own != nullptr && i < own->json_paths().size(); ++i) {
+    state_->all_paths |= std::uint64_t{1} << i;
+  }
+  state_->own = std::move(own);
+}
+
+bool NativeDecoder::has_field(std::string_view name) {
+  return rule_index.find(name) != nullptr;
+}
 
 Result<const AgentEvent*, DecodeError> NativeDecoder::decode(std::string_view payload, std::string_view key) {
   constexpr std::size_t longest_key = 1'024;

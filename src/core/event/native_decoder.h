@@ -54,6 +54,11 @@ class NativeDecoder {
   NativeDecoder(const NativeDecoder&) = delete;
   NativeDecoder& operator=(const NativeDecoder&) = delete;
 
+  // Which attributes of a deployment's own are read from the next record on; null: none.
+  void know(std::shared_ptr<const OwnAttributes> own);
+  // Whether a record's member of this name is a field of ours.
+  static bool has_field(std::string_view name);
+
   // The event and its views stay valid until the next call. Allocates only while its buffers still grow.
   // `key`: the record's, which is the correlation id where the record itself has none.
   [[nodiscard]] Result<const AgentEvent*, DecodeError> decode(std::string_view payload, std::string_view key = {});

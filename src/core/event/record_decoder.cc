@@ -32,6 +32,7 @@ bool may_be_a_vendors(DecodeError error, std::string_view record) {
 
 void RecordDecoder::know(std::shared_ptr<const DialectIndex> names) {
   if (names == nullptr) names = DialectIndex::shipped();
+  native_.know(names->own_attributes());
   otlp_.know(names);
   vendors_.know(names);
   spans_.know(std::move(names));

@@ -16,7 +16,8 @@ namespace tocsin {
 
 class RecordDecoder {
  public:
-  // By which names spans are read from the next record on; null: those that ship.
+  // By which names spans are read, and which attributes of a deployment's own, from the next record on; null: by
+  // those that ship, and none.
   void know(std::shared_ptr<const DialectIndex> names);
   void read_all_spans() { otlp_.read_all_spans(); }
   // Nothing where the record can be read, else why not. `record` and `key` must hold until its last event is read.

@@ -6,6 +6,7 @@
 #include <array>
 #include <bit>
 #include <cctype>
+#include <charconv>
 #include <cmath>
 #include <cstring>
 #include <deque>
@@ -39,10 +40,11 @@ constexpr std::string_view deciders[] = {"config", "hook"};
 constexpr std::string_view first_token_events[] = {"First Token Stream Event", "ai.stream.firstChunk",
                                                    "gen_ai.content.completion.chunk", "new_token"};
 
-// Of each meaning the attribute that says it, of several the one of the lowest rank.
+// Of each meaning the attribute that says it, of several the one of the lowest rank; behind the meanings the same of
+// a deployment's own attributes.
 struct Found {
-  std::array<const SpanAttribute*, meaning_count> attributes{};
-  std::array<std::uint16_t, meaning_count> ranks{};
+  std::array<const SpanAttribute*, meaning_count + most_own_attributes> attributes{};
+  std::array<std::uint16_t, meaning_count + most_own_attributes> ranks{};
 
   void offer(std::size_t slot, const SpanAttribute* attribute, std::uint16_t rank) {
     if (attribute == nullptr || (attributes[slot] != nullptr && ranks[slot] <= rank)) return;
@@ -63,6 +65,9 @@ struct Reading {
 
   const SpanAttribute* get(Meaning meaning) const {
     return found == nullptr ? nullptr : found->attributes[static_cast<std::size_t>(meaning)];
+  }
+  const SpanAttribute* get_own(std::size_t i) const {
+    return found == nullptr ? nullptr : found->attributes[meaning_count + i];
   }
 };
 
@@ -246,11 +251,25 @@ struct SpanReader::State {
         resource.service = text_of(&one);
       const DialectIndex::Entry* const entry = index->find(one.name);
       if (entry == nullptr) continue;
+      if (entry->own_end > 0) offer_own(resource.found, *entry, one, true);
       const Meaning meaning = entry->row->meaning;
       if (meaning == Meaning::span_kind || meaning == Meaning::pending) continue;
       resource.found.offer(static_cast<std::size_t>(meaning), &one, entry->rank);
     }
   }
+
+  // What a span says counts before what its resource says.
+  void offer_own(Found& found, const DialectIndex::Entry& entry, const SpanAttribute& attribute,
+                 bool is_of_resource) const {
+    if (attribute.value.kind == AttributeValue::Kind::text && attribute.value.text.empty()) return;
+    for (const DialectIndex::OwnSource& source : index->own_sources(entry)) {
+      if (source.of_resource && !is_of_resource) continue;
+      found.offer(meaning_count + source.attribute, &attribute,
+                  static_cast<std::uint16_t>(2 * source.rank + (is_of_resource ? 1 : 0)));
+    }
+  }
+
+  std::size_t own_count() const { return index->own_attributes() == nullptr ? 0 : index->own_attributes()->size(); }
 
   Found& found_of(Reading& reading) {
     if (reading.found != nullptr) return *reading.found;
@@ -284,6 +303,7 @@ struct SpanReader::State {
       if (attribute.is_part || attribute.value.kind == AttributeValue::Kind::none) continue;
       const DialectIndex::Entry* const entry = index->find(attribute.name);
       if (entry == nullptr) continue;
+      if (entry->own_end > 0) offer_own(found_of(reading), *entry, attribute, false);
       const Meaning meaning = entry->row->meaning;
       is_genai = is_genai || attribute.name.starts_with(genai_prefix);
       if (meaning == Meaning::pending) is_pending = is_pending || text_of(&attribute) == "pending_span";
@@ -316,7 +336,7 @@ struct SpanReader::State {
     if (reading.kind != SpanKind::other || reading.is_root || reading.is_ours) {
       look_at_resource(span);
       reading.service = resource.service;
-      for (std::size_t slot = 0; slot < meaning_count; ++slot) {
+      for (std::size_t slot = 0; slot < meaning_count + own_count(); ++slot) {
         if (resource.found.attributes[slot] == nullptr) continue;
         found_of(reading).offer(slot, resource.found.attributes[slot], resource.found.ranks[slot]);
       }
@@ -545,6 +565,27 @@ struct SpanReader::State {
     if (value.size() > longest_label || !may_be_label(value)) return;
     event.fields.set(field, keep(value, TextPlace::field, static_cast<std::uint8_t>(field)));
   }
+  // Numbers and truths as JSON writes them. What it is called may say that it is a secret, so it stands before it.
+  void set_own(StringField field, const SpanAttribute& attribute) {
+    const AttributeValue& value = attribute.value;
+    std::array<char, 32> digits;
+    char* end = digits.data();
+    switch (value.kind) {
+      case AttributeValue::Kind::integer:
+        end = std::to_chars(digits.data(), digits.data() + digits.size(), value.integer).ptr;
+        break;
+      case AttributeValue::Kind::number:
+        end = std::to_chars(digits.data(), digits.data() + digits.size(), value.number).ptr;
+        break;
+      case AttributeValue::Kind::flag:
+        return set(field, std::string_view(value.integer != 0 ? "true" : "false"));
+      default:
+        if (value.text.size() > longest_label || !may_be_label(value.text)) return;
+        keep(attribute.name, TextPlace::key);
+        return set(field, value.text);
+    }
+    set(field, std::string_view(digits.data(), static_cast<std::size_t>(end - digits.data())));
+  }
   void set(NumberField field, std::optional<std::int64_t> value) {
     if (value && *value >= 0 && *value <= largest_number) event.fields.set(field, *value);
   }
@@ -619,6 +660,9 @@ struct SpanReader::State {
       } else {
         set(field, text_of(attribute));
       }
+    }
+    for (std::size_t i = 0; i < own_count(); ++i) {
+      if (const SpanAttribute* const attribute = reading.get_own(i)) set_own(own_attribute(i), *attribute);
     }
     if (const std::string_view user = text_of(reading.get(Meaning::user)); !user.empty()) {
       set(StringField::user_hash, user);
@@ -771,7 +815,8 @@ struct SpanReader::State {
                 : entry->row->meaning == Meaning::content  ? TextPlace::content
                 : entry->row->meaning == Meaning::argument ? TextPlace::argument
                                                            : TextPlace::unknown;
-        if (entry == nullptr && !one.name.empty()) keep(one.name, TextPlace::key);
+        const bool has_meaning = entry != nullptr && entry->row->meaning != Meaning::own_attribute;
+        if (!has_meaning && !one.name.empty()) keep(one.name, TextPlace::key);
       } else if (!one.name.empty()) {
         keep(one.name, TextPlace::key);
       }
@@ -840,6 +885,7 @@ SpanReader::SpanReader() : state_(std::make_unique<State>()) {}
 SpanReader::~SpanReader() = default;
 
 void SpanReader::know(std::shared_ptr<const DialectIndex> names) {
+  state_->event.own = names->own_attributes().get();
   state_->index = std::move(names);
 }
 
@@ -868,9 +914,17 @@ std::vector<SpanExplanation> SpanReader::explain() const {
     for (std::size_t slot = 0; slot < meaning_count; ++slot) {
       const auto meaning = static_cast<Meaning>(slot);
       const SpanAttribute* const attribute = reading.get(meaning);
-      if (attribute == nullptr || meaning == Meaning::content || meaning == Meaning::argument) continue;
+      if (attribute == nullptr || meaning == Meaning::content || meaning == Meaning::argument ||
+          meaning == Meaning::own_attribute)
+        continue;
       const DialectIndex::Entry* const entry = state.index->find(attribute->name);
       one.given.push_back({meaning, attribute->name, entry == nullptr ? "" : entry->dialect->name});
+    }
+    for (std::size_t slot = 0; slot < state.own_count(); ++slot) {
+      const SpanAttribute* const attribute = reading.get_own(slot);
+      if (attribute == nullptr) continue;
+      one.given.push_back(
+          {Meaning::own_attribute, attribute->name, "own", (*state.index->own_attributes())[slot].name});
     }
     for (const SpanAttribute& attribute : state.batch->attributes_of(one.span->begin, one.span->end)) {
       if (attribute.is_part) continue;

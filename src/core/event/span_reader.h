@@ -28,6 +28,7 @@ struct SpanExplanation {
   struct Given {
     Meaning meaning = Meaning::content;
     std::string_view attribute, dialect;
+    std::string_view own = {};  // what an attribute of a deployment's own is called
   };
   std::vector<Given> given;  // what each meaning was taken from, a line for each; content once an attribute
   std::vector<std::string_view> unknown;  // names of attributes that no dialect has

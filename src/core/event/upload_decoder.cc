@@ -103,6 +103,7 @@ UploadDecoder::~UploadDecoder() = default;
 
 void UploadDecoder::know(std::shared_ptr<const DialectIndex> names) {
   if (names == nullptr) names = DialectIndex::shipped();
+  state_->native.know(names->own_attributes());
   state_->otlp.know(names);
   state_->vendors.know(names);
   state_->spans.know(std::move(names));

@@ -22,7 +22,8 @@ class UploadDecoder {
   UploadDecoder(const UploadDecoder&) = delete;
   UploadDecoder& operator=(const UploadDecoder&) = delete;
 
-  // By which names spans are read from the next upload on; null: those that ship.
+  // By which names spans are read, and which attributes of a deployment's own, from the next upload on; null: by
+  // those that ship, and none.
   void know(std::shared_ptr<const DialectIndex> names);
   void read_all_spans();
   // Nothing where it can be read, else why not. `upload` must hold until its last event is read.

@@ -3,6 +3,7 @@
 
 #include "base/hash.h"
 #include "base/time_text.h"
+#include "core/rule/load_attributes.h"
 #include "core/rule/load_names.h"
 #include "core/rule/rule_loader.h"
 #include "core/rule/rule_set.h"
@@ -114,6 +115,25 @@ void check_inhibitions(const RuleSet& set, Diagnostics& diagnostics) {
   }
 }
 
+// By what telemetry is read; null where no file says anything of that.
+std::shared_ptr<const DialectIndex> load_index(std::span<const NamedText> files,
+                                               const std::vector<std::optional<YamlNode>>& roots,
+                                               Diagnostics& diagnostics) {
+  OwnNames names;
+  AttributeBook attributes;
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    if (!roots[i] || roots[i]->find("sanitize") != nullptr) continue;
+    const YamlNode* const own_names = roots[i]->find("names");
+    const YamlNode* const own_attributes = roots[i]->find("attributes");
+    if (own_names != nullptr) load_names(*own_names, files[i].file, names, diagnostics);
+    if (own_attributes != nullptr) load_attributes(*own_attributes, files[i].file, attributes, diagnostics);
+  }
+  if (names.fields.empty() && names.hand_over_tools.empty() && attributes.all.empty()) return nullptr;
+  std::shared_ptr<const OwnAttributes> own;
+  if (!attributes.all.empty()) own = std::make_shared<OwnAttributes>(std::move(attributes.all));
+  return std::make_shared<DialectIndex>(std::move(names), std::move(own));
+}
+
 // What the identity of a rule set is made of: every text, whatever its file is called, in order.
 std::string hash_of(std::span<const NamedText> files) {
   std::string all;
@@ -146,24 +166,26 @@ std::shared_ptr<const RuleSet> load_rules(std::span<const NamedText> files, Diag
   auto set = std::make_shared<RuleSet>();
   const std::size_t errors_before = diagnostics.error_count();
   auto book = std::make_shared<PriceBook>();
-  OwnNames attributes;
   std::map<std::string, std::pair<std::string, SourcePosition>> names;
-  for (const NamedText& file : files) {
-    const auto root = parse_yaml(file, diagnostics);
+  std::vector<std::optional<YamlNode>> roots;
+  for (const NamedText& file : files) roots.push_back(parse_yaml(file, diagnostics));
+  set->names = load_index(files, roots, diagnostics);  // first: rules may name attributes of any file
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    const NamedText& file = files[i];
+    const auto& root = roots[i];
     if (!root || root->find("sanitize") != nullptr) continue;
     YamlReader reader(*root, file.file, "rule file", diagnostics);
     if (!reader.is_map()) continue;
     const YamlNode* groups = reader.find("groups");
     const YamlNode* specs = reader.find("specs");
     const YamlNode* prices = reader.find("prices");
-    const YamlNode* own_names = reader.find("names");
+    reader.find("names");
+    reader.find("attributes");
     const YamlNode* tests = reader.find("tests");  // of these rules; `tocsin test` reads them
-    if (groups == nullptr && specs == nullptr && prices == nullptr && own_names == nullptr && tests == nullptr &&
-        root->keys.empty()) {
+    if (groups == nullptr && specs == nullptr && prices == nullptr && tests == nullptr && root->keys.empty()) {
       diagnostics.error(file.file, {1, 1}, "empty-file",
-                        "this file has neither 'groups' (rules) nor 'specs' nor 'prices' nor 'names'");
+                        "this file has neither 'groups' (rules) nor 'specs', 'prices', 'names' or 'attributes'");
     }
-    if (own_names != nullptr) load_names(*own_names, file.file, attributes, diagnostics);
     for (const YamlNode* list : {groups, specs, prices}) {
       if (list == nullptr) continue;
       if (!list->is_list()) {
@@ -180,8 +202,6 @@ std::shared_ptr<const RuleSet> load_rules(std::span<const NamedText> files, Diag
   if (diagnostics.error_count() == errors_before) check_inhibitions(*set, diagnostics);
   if (diagnostics.error_count() > errors_before) return nullptr;
   if (book->size() > 0) set->prices = std::move(book);
-  if (!attributes.fields.empty() || !attributes.hand_over_tools.empty())
-    set->names = std::make_shared<DialectIndex>(std::move(attributes));
   set->hash = hash_of(files);
   return set;
 }

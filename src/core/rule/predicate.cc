@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
+#include <utility>
 
 #include "base/diagnostic.h"
 
@@ -41,8 +42,8 @@ NumberUnit unit_of(NumberField field) {
   }
 }
 
-std::vector<std::string_view> field_names(bool with_finding) {
-  std::vector<std::string_view> names = string_field_names();
+std::vector<std::string_view> field_names(bool with_finding, const OwnAttributes* own) {
+  std::vector<std::string_view> names = string_field_names(own);
   for (std::size_t i = 0; i < number_field_count; ++i) names.push_back(name_of(static_cast<NumberField>(i)));
   for (std::size_t i = 0; i < enum_field_count; ++i) names.push_back(name_of(static_cast<EnumField>(i)));
   if (with_finding) {
@@ -103,6 +104,10 @@ class Predicate::Compiler {
     return std::nullopt;
   }
 
+  std::optional<StringField> text_field_named(std::string_view name) const {
+    return string_field_named(name, out_.own_.get());
+  }
+
   std::optional<std::uint16_t> add(Node node) {
     out_.nodes_.push_back(node);
     return static_cast<std::uint16_t>(out_.nodes_.size() - 1);
@@ -123,7 +128,8 @@ class Predicate::Compiler {
     if (at.text.starts_with("secret.") && !with_finding_) {
       return fail(at, "'" + at.text + "' exists only in rules with mode: event");
     }
-    return fail(at, "'" + at.text + "' is no field of an event" + did_you_mean(at.text, field_names(with_finding_)));
+    return fail(at, "'" + at.text + "' is no field of an event" +
+                        did_you_mean(at.text, field_names(with_finding_, out_.own_.get())));
   }
 
   bool is_finding(const Expression& e) const {
@@ -133,7 +139,7 @@ class Predicate::Compiler {
   // A name alone: only flags are conditions of their own.
   std::optional<std::uint16_t> flag(const Expression& e) {
     if (number_field_named(e.text) != NumberField::accepted) {
-      if (!number_field_named(e.text) && !string_field_named(e.text) && !enum_field_named(e.text)) {
+      if (!number_field_named(e.text) && !text_field_named(e.text) && !enum_field_named(e.text)) {
         return unknown_field(e);
       }
       return fail(e, "'" + e.text + "' is no condition; compare it, or write has(" + e.text + ")");
@@ -165,10 +171,10 @@ class Predicate::Compiler {
       }
       std::string field_name =
           is_method ? e.text.substr(0, e.text.size() - spelling.method.size()) : e.children[0].text;
-      const auto field = string_field_named(field_name);
+      const auto field = text_field_named(field_name);
       if (!field || (!is_method && e.children[0].kind != Kind::name)) {
-        return fail(is_method ? e : e.children[0],
-                    function + "() takes the name of a text field" + did_you_mean(field_name, string_field_names()));
+        return fail(is_method ? e : e.children[0], function + "() takes the name of a text field" +
+                                                       did_you_mean(field_name, string_field_names(out_.own_.get())));
       }
       return text_test(*field, spelling.test, e.children.back());
     }
@@ -210,7 +216,7 @@ class Predicate::Compiler {
     Node node;
     if (is_finding(name)) {
       node.op = Op::has_finding;
-    } else if (const auto string = string_field_named(name.text)) {
+    } else if (const auto string = text_field_named(name.text)) {
       node.op = Op::has_string;
       node.field = static_cast<std::uint8_t>(*string);
     } else if (const auto number = number_field_named(name.text)) {
@@ -230,7 +236,7 @@ class Predicate::Compiler {
     const Expression& other = e.children[1];
     if (name.kind != Kind::name) return fail(name, "the left side of a comparison must be the name of a field");
     if (is_finding(name)) return words(e, Op::finding_in, name.text == "secret.tier" ? 1 : 0);
-    if (const auto string = string_field_named(name.text)) {
+    if (const auto string = text_field_named(name.text)) {
       return words(e, Op::string_in, static_cast<std::uint8_t>(*string));
     }
     if (const auto word = enum_field_named(name.text)) return enumeration(e, *word);
@@ -334,8 +340,10 @@ class Predicate::Compiler {
   ExpressionError& error_;
 };
 
-bool Predicate::compile(const Expression& expression, bool with_finding, Predicate& out, ExpressionError& error) {
+bool Predicate::compile(const Expression& expression, bool with_finding, Predicate& out, ExpressionError& error,
+                        std::shared_ptr<const OwnAttributes> own) {
   Predicate predicate;
+  predicate.own_ = std::move(own);
   const auto root = Compiler(predicate, with_finding, error).compile(expression);
   if (!root) return false;
   predicate.root_ = *root;
@@ -472,7 +480,7 @@ void Predicate::note_reads() {
     if (node.op == Op::and_ || node.op == Op::or_ || node.op == Op::not_) {
       open.push_back(node.left);
     } else if (node.op == Op::string_in || node.op == Op::has_string || node.op == Op::string_test) {
-      strings_read_ |= 1U << node.field;
+      strings_read_ |= bit_of(static_cast<StringField>(node.field));
     } else {
       reads_only_strings_ = false;
       if (node.op == Op::has_number || node.op == Op::number_compare) numbers_read_ |= 1U << node.field;
@@ -480,6 +488,13 @@ void Predicate::note_reads() {
       if (node.op == Op::has_finding || node.op == Op::finding_in) reads_finding_ = true;
     }
   }
+}
+
+// An attribute of a deployment's own by its name: its number is that of one rule set.
+std::string Predicate::spell_field(const Node& node) const {
+  const bool is_text = node.op == Op::has_string || node.op == Op::string_in || node.op == Op::string_test;
+  const auto field = static_cast<StringField>(node.field);
+  return is_text && is_own(field) && own_ ? own_->name_of(field) : std::to_string(node.field);
 }
 
 std::string Predicate::spell(std::uint16_t index) const {
@@ -495,16 +510,15 @@ std::string Predicate::spell(std::uint16_t index) const {
     case Op::finding_in: {
       std::vector<std::string> sorted(words_.begin() + node.left, words_.begin() + node.right);
       std::sort(sorted.begin(), sorted.end());
-      std::string text =
-          (node.op == Op::string_in ? "s" : "f") + std::to_string(node.field) + (node.negated ? "!" : "=");
+      std::string text = (node.op == Op::string_in ? "s" : "f") + spell_field(node) + (node.negated ? "!" : "=");
       for (const std::string& word : sorted) text += std::to_string(word.size()) + ":" + word;
       return text;
     }
     case Op::string_test:
-      return "t" + std::to_string(node.field) + "." + std::to_string(node.number) + "." +
+      return "t" + spell_field(node) + "." + std::to_string(node.number) + "." +
              std::to_string(words_[node.left].size()) + ":" + words_[node.left];
     default:
-      return std::to_string(static_cast<int>(node.op)) + "." + std::to_string(node.field) + "." +
+      return std::to_string(static_cast<int>(node.op)) + "." + spell_field(node) + "." +
              std::to_string(static_cast<int>(node.comparison)) + "." + std::to_string(node.negated ? 1 : 0) + "." +
              std::to_string(node.words_mask) + "." + std::to_string(node.number);
   }

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/event/event_fields.h"
+#include "core/event/own_attributes.h"
 #include "core/rule/expression.h"
 
 namespace re2 {
@@ -34,8 +35,9 @@ class Predicate {
   Predicate() = default;
 
   // Compiles; reports the first mistake in `error` and returns false.
-  // `with_finding`: secret.pattern and secret.tier may be used.
-  static bool compile(const Expression& expression, bool with_finding, Predicate& out, ExpressionError& error);
+  // `with_finding`: secret.pattern and secret.tier may be used. `own`: attributes that may; null: none.
+  static bool compile(const Expression& expression, bool with_finding, Predicate& out, ExpressionError& error,
+                      std::shared_ptr<const OwnAttributes> own = nullptr);
 
   bool always() const { return nodes_.empty(); }
   bool holds(const EventFields& event, const FindingFields* finding = nullptr) const {
@@ -45,7 +47,7 @@ class Predicate {
   // The outermost `&&` taken apart, so that what depends on the group alone is asked once a group.
   std::vector<Predicate> conjuncts() const;
   // Which string fields it reads, as a mask by StringField; reads_only_strings() says that it reads nothing else.
-  std::uint32_t strings_read() const { return strings_read_; }
+  StringMask strings_read() const { return strings_read_; }
   bool reads_only_strings() const { return reads_only_strings_; }
   // The same by NumberField, and by EnumField.
   std::uint32_t numbers_read() const { return numbers_read_; }
@@ -89,12 +91,14 @@ class Predicate {
   Predicate part(std::uint16_t root) const;
   void note_reads();
   std::string spell(std::uint16_t index) const;
+  std::string spell_field(const Node& node) const;
 
   std::vector<Node> nodes_;
   std::vector<std::string> words_;
   std::vector<std::shared_ptr<const re2::RE2>> regexes_;  // of matches(), shared by copies
+  std::shared_ptr<const OwnAttributes> own_;              // null: it knows none
   std::uint16_t root_ = 0;
-  std::uint32_t strings_read_ = 0;
+  StringMask strings_read_ = 0;
   std::uint32_t numbers_read_ = 0;
   std::uint32_t enums_read_ = 0;
   bool reads_only_strings_ = true;

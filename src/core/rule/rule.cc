@@ -3,6 +3,7 @@
 namespace tocsin {
 
 std::string label_name(GroupField field) {
+  if (!field.attribute.empty()) return field.attribute;
   return field.field ? std::string(name_of(*field.field)) : std::string("secret_pattern");
 }
 
@@ -11,13 +12,13 @@ std::string Aggregate::canonical() const {
                      (from_any ? std::string("any") : std::string(name_of(from))) + "/" + where.canonical() + "/" +
                      hit.canonical() + "/";
   if (kind == Kind::sum || kind == Kind::distribution) text += name_of(number);
-  if (kind == Kind::distinct) text += name_of(string);
+  if (kind == Kind::distinct) text += name_of(string, own.get());
   if (keeps_quarters) text += "/quarters";
   if (is_whole) text += "/whole";
   if (calendar) {
     text += "/calendar " + std::to_string(static_cast<int>(calendar->unit)) + " " + std::string(calendar->zone.name);
   }
-  for (const StringField field : group_by) text += "/" + std::string(name_of(field));
+  for (const StringField field : group_by) text += "/" + std::string(name_of(field, own.get()));
   return text;
 }
 

@@ -15,6 +15,7 @@
 #include "base/units.h"
 #include "base/weekly_hours.h"
 #include "core/event/event_fields.h"
+#include "core/event/own_attributes.h"
 #include "core/rule/condition.h"
 #include "core/rule/predicate.h"
 #include "core/rule/template_text.h"
@@ -32,6 +33,7 @@ enum class RuleMode : std::uint8_t {
 // A label of a rule's groups: a field of the event, or the pattern of a finding.
 struct GroupField {
   std::optional<StringField> field;  // absent: secret.pattern
+  std::string attribute = {};        // what it is called, where it is a deployment's own
   friend bool operator==(const GroupField&, const GroupField&) = default;
 };
 
@@ -65,6 +67,7 @@ struct Aggregate {
   bool from_any = false;                   // of the types by which an agent shows that it lives, in place of `from`
   std::optional<CalendarWindow> calendar;  // added up for a day, week or month, too
   std::vector<StringField> group_by;
+  std::shared_ptr<const OwnAttributes> own;  // by which it calls attributes; null: there are none
 
   // Bounds of what is kept, over all rules that share it.
   std::uint32_t max_series = 0;

@@ -136,6 +136,7 @@ class RuleLoader {
         own_group_by_(own_group_by),
         file_(file),
         set_(set),
+        own_(set.own_attributes()),
         diagnostics_(diagnostics),
         reader_(node, file, "rule", diagnostics) {}
 
@@ -233,12 +234,13 @@ class RuleLoader {
       GroupField field;
       if (item.scalar == "secret.pattern" && rule_.mode == RuleMode::event) {
         // no field of the event
-      } else if (const auto known = string_field_named(item.scalar)) {
+      } else if (const auto known = string_field_named(item.scalar, own_.get())) {
         field.field = known;
+        if (is_own(*known)) field.attribute = item.scalar;
       } else {
-        reader_.error(
-            item, "unknown-field",
-            "'" + item.scalar + "' is no field to group by" + did_you_mean(item.scalar, string_field_names()));
+        reader_.error(item, "unknown-field",
+                      "'" + item.scalar + "' is no field to group by" +
+                          did_you_mean(item.scalar, string_field_names(own_.get())));
         continue;
       }
       if (std::find(list.begin(), list.end(), field) != list.end()) {
@@ -370,7 +372,7 @@ class RuleLoader {
     if (node == nullptr) return where;
     const auto parsed = expression(*node);
     ExpressionError error;
-    if (parsed && !Predicate::compile(*parsed, rule_.mode == RuleMode::event, where, error)) {
+    if (parsed && !Predicate::compile(*parsed, rule_.mode == RuleMode::event, where, error, own_)) {
       report(*node, error, "bad-where");
     }
     return where;
@@ -422,7 +424,7 @@ class RuleLoader {
     if (one != nullptr && many != nullptr) {
       return reader_.error(*many, "repeated-key", "a rule has 'value' or 'values'; keep one");
     }
-    RuleValues values = load_rule_values(one, many, rule_.group_by, file_, diagnostics_);
+    RuleValues values = load_rule_values(one, many, rule_.group_by, own_, file_, diagnostics_);
     measured_ = std::move(values.list);
     rule_.named_values = values.named;
   }
@@ -620,7 +622,7 @@ class RuleLoader {
       if (!labels.is_map()) continue;
       std::string key;
       for (std::size_t i = 0; i < rule_.group_by.size(); ++i) {
-        const std::string_view name = name_of(*rule_.group_by[i].field);
+        const std::string_view name = name_of(*rule_.group_by[i].field, own_.get());
         if (rule_.group_by[i].field != StringField::env) labels.require(name);
         if (i > 0) key += '\0';
         key += labels.text(name).value_or("");
@@ -783,6 +785,7 @@ class RuleLoader {
       Aggregate& aggregate = measured.aggregate;
       aggregate.from = rule_.from;
       aggregate.where = where_;
+      aggregate.own = own_;
       aggregate.calendar = rule_.calendar;
       if (measured.value.labels) {
         aggregate.group_by = measured.of;
@@ -839,6 +842,7 @@ class RuleLoader {
   bool own_group_by_;
   const std::string& file_;
   RuleSet& set_;
+  std::shared_ptr<const OwnAttributes> own_;
   Diagnostics& diagnostics_;
   YamlReader reader_;
   Rule rule_;

@@ -10,7 +10,8 @@
 
 namespace tocsin {
 
-// Reads one rule; what it adds up is put into `set.aggregates`. `defaults` may be null. Reports every mistake it
+// Reads one rule; what it adds up is put into `set.aggregates`. Which attributes of a deployment's own it may name,
+// `set.names` says. `defaults` may be null. Reports every mistake it
 // finds and returns nothing where there was one.
 std::optional<Rule> load_rule(const YamlNode& node, const YamlNode* defaults, const std::string& file, RuleSet& set,
                               Diagnostics& diagnostics);

@@ -53,8 +53,9 @@ std::string spell(const Expression& e) {
 
 class ValueLoader {
  public:
-  ValueLoader(const std::vector<GroupField>& group_by, const std::string& file, Diagnostics& diagnostics)
-      : group_by_(group_by), file_(file), diagnostics_(diagnostics) {}
+  ValueLoader(const std::vector<GroupField>& group_by, std::shared_ptr<const OwnAttributes> own,
+              const std::string& file, Diagnostics& diagnostics)
+      : group_by_(group_by), own_(std::move(own)), file_(file), diagnostics_(diagnostics) {}
 
   void add(const std::string& name, const YamlNode& name_node, const YamlNode& node) {
     node_ = &node;
@@ -196,7 +197,7 @@ class ValueLoader {
     whole.aggregate.is_whole = true;
     whole.value.labels.emplace();
     for (const Expression& item : e.children[1].children[0].children) {
-      const auto field = string_field_named(item.text);
+      const auto field = string_field_named(item.text, own_.get());
       const auto place = std::find_if(group_by_.begin(), group_by_.end(),
                                       [&](const GroupField& group) { return field && group.field == field; });
       if (place == group_by_.end()) {
@@ -272,17 +273,17 @@ class ValueLoader {
       measured.aggregate.kind = Aggregate::Kind::hits;
       measured.value.view = NamedValue::View::ratio;
       ExpressionError error;
-      if (!Predicate::compile(arguments[0], false, measured.aggregate.hit, error)) {
+      if (!Predicate::compile(arguments[0], false, measured.aggregate.hit, error, own_)) {
         report(error, "bad-value");
         return std::nullopt;
       }
       return measured;
     }
     if (function == "distinct") {
-      const auto field = string_field_named(arguments[0].text);
+      const auto field = string_field_named(arguments[0].text, own_.get());
       if (arguments[0].kind != Kind::name || !field) {
         return no_measure(arguments[0].offset, "distinct() takes the name of a text field" +
-                                                   did_you_mean(arguments[0].text, string_field_names()));
+                                                   did_you_mean(arguments[0].text, string_field_names(own_.get())));
       }
       measured.aggregate.kind = Aggregate::Kind::distinct;
       measured.aggregate.string = *field;
@@ -359,6 +360,7 @@ class ValueLoader {
   }
 
   const std::vector<GroupField>& group_by_;
+  std::shared_ptr<const OwnAttributes> own_;
   const std::string& file_;
   Diagnostics& diagnostics_;
   const YamlNode* node_ = nullptr;
@@ -374,8 +376,9 @@ SourcePosition position_in(const YamlNode& scalar, std::uint32_t offset) {
 }
 
 RuleValues load_rule_values(const YamlNode* one, const YamlNode* many, const std::vector<GroupField>& group_by,
-                            const std::string& file, Diagnostics& diagnostics) {
-  ValueLoader loader(group_by, file, diagnostics);
+                            std::shared_ptr<const OwnAttributes> own, const std::string& file,
+                            Diagnostics& diagnostics) {
+  ValueLoader loader(group_by, std::move(own), file, diagnostics);
   if (one != nullptr) {
     loader.add("value", *one, *one);
   } else if (!many->is_map() || many->items.empty() || many->items.size() > most_named) {

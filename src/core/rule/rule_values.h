@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,7 +30,8 @@ struct RuleValues {
 
 // `value count()` beside `values`: one of the two nodes is null. Reports each mistake; a value with one is left out.
 RuleValues load_rule_values(const YamlNode* one, const YamlNode* many, const std::vector<GroupField>& group_by,
-                            const std::string& file, Diagnostics& diagnostics);
+                            std::shared_ptr<const OwnAttributes> own, const std::string& file,
+                            Diagnostics& diagnostics);
 
 // Where in its file byte `offset` of this scalar stands. Exact for what is written on one line.
 SourcePosition position_in(const YamlNode& scalar, std::uint32_t offset);

@@ -31,6 +31,7 @@ const TextPiece* piece_at(std::span<const TextPiece> pieces, std::uint32_t offse
 std::string place_of(const Finding& finding) {
   switch (finding.place) {
     case TextPlace::field:
+      if (!finding.own_field.empty()) return finding.own_field;
       return finding.field ? std::string(name_of(*finding.field)) : "field";
     case TextPlace::key:
       return "key";
@@ -44,12 +45,13 @@ std::string place_of(const Finding& finding) {
   return "unknown field";
 }
 
-void set_place(Finding& finding, std::string_view word) {
+void set_place(Finding& finding, std::string_view word, const OwnAttributes* own) {
   finding.place = word == "key"         ? TextPlace::key
                   : word == "arguments" ? TextPlace::argument
                   : word == "content"   ? TextPlace::content
                                         : TextPlace::unknown;
-  finding.field = string_field_named(word);
+  finding.field = string_field_named(word, own);
+  if (finding.field && is_own(*finding.field)) finding.own_field = word;
   if (finding.field || word == "field") finding.place = TextPlace::field;
 }
 
@@ -74,6 +76,7 @@ void EventSanitizer::know(std::shared_ptr<const PatternLibrary> library) {
 
 SanitizedEvent& EventSanitizer::sanitize(const AgentEvent& event) {
   sanitized_.fields_ = event.fields;
+  sanitized_.own_ = event.own;
   sanitized_.findings_.clear();
   sanitized_.redactions_ = 0;
   sanitized_.cost_is_computed_ = false;
@@ -125,7 +128,7 @@ void EventSanitizer::take_carried(const AgentEvent& event) {
     }
     if (finding.tier == Tier::pii) continue;
     finding.fingerprint = carried.fingerprint;
-    set_place(finding, carried.place);
+    set_place(finding, carried.place, event.own);
     finding.times = carried.times;
     sanitized_.findings_.push_back(std::move(finding));
   }
@@ -145,7 +148,9 @@ void EventSanitizer::lay_out(const AgentEvent& event) {
   };
   for (const TextPiece& piece : event.pieces) {
     const std::string_view text = event.text.substr(piece.begin, piece.end - piece.begin);
-    if (piece.place != TextPlace::field || text.size() > CleanTexts::longest) {
+    // What an attribute of a deployment's own is called stands before it, and may say that it is a secret.
+    const bool is_own_field = piece.field >= string_field_count;
+    if (piece.place != TextPlace::field || is_own_field || text.size() > CleanTexts::longest) {
       add(rest_, rest_pieces_, piece, text);
     } else if (is_plain_id(text) && !library().matcher().has_keyword_in_id(text)) {
       continue;  // nearly every event brings a new one, and no pattern finds anything in it
@@ -171,7 +176,7 @@ void EventSanitizer::scan_short_fields() {
 
 void EventSanitizer::redact_fields(std::string_view text, std::span<const TextPiece> pieces,
                                    std::span<const Match> matches) {
-  redacted_.reserve(string_field_count);  // views into them must not move
+  redacted_.reserve(string_slot_count);  // views into them must not move
   for (std::size_t i = 0; i < matches.size(); ++i) {
     const Match& match = matches[i];
     const TextPiece* piece = piece_at(pieces, match.begin);
@@ -220,7 +225,10 @@ void EventSanitizer::note_finding(const Match& match, const TextPiece& piece) {
   finding.fingerprint = std::move(fingerprint);
   if (library().allows_fingerprints()) finding.former = fingerprinter_.former(match, library());
   finding.place = piece.place;
-  if (piece.place == TextPlace::field) finding.field = static_cast<StringField>(piece.field);
+  if (piece.place == TextPlace::field) {
+    finding.field = static_cast<StringField>(piece.field);
+    if (is_own(*finding.field)) finding.own_field = name_of(*finding.field, sanitized_.own_);
+  }
   sanitized_.findings_.push_back(std::move(finding));
 }
 

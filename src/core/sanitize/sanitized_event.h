@@ -24,6 +24,7 @@ struct Finding {
   std::string fingerprint;  // 16 hexadecimal digits
   TextPlace place = TextPlace::unknown;
   std::optional<StringField> field;  // where place is `field`
+  std::string own_field;             // what it is called, where it is a deployment's own
   std::uint32_t times = 1;           // in this event
   // Its fingerprints under former keys, where an allowance may name one. Not in the wire form.
   std::vector<std::string> former;
@@ -31,7 +32,7 @@ struct Finding {
 
 // "content", "arguments", the name of a field: where a finding stood, for people; and what such a word says.
 std::string place_of(const Finding& finding);
-void set_place(Finding& finding, std::string_view word);
+void set_place(Finding& finding, std::string_view word, const OwnAttributes* own);
 
 // Whether somebody vouches for the finding at `now`, by its fingerprint, pattern or place.
 bool is_allowed(const Finding& finding, std::span<const Allowance> allowances, RecordTime now);
@@ -45,6 +46,8 @@ struct ContentReference {
 class SanitizedEvent {
  public:
   const EventFields& fields() const { return fields_; }
+  // What its own attributes are called; null: it can have none.
+  const OwnAttributes* own_attributes() const { return own_; }
   std::span<const Finding> findings() const { return {findings_.data(), findings_.size()}; }
   // How many pieces of personal data were redacted.
   std::uint32_t redactions() const { return redactions_; }
@@ -65,7 +68,7 @@ class SanitizedEvent {
   std::string_view take_off(StringField field) {
     const std::string_view value = fields_.get(field);
     fields_.strings[static_cast<std::size_t>(field)] = {};
-    fields_.strings_present &= ~(1U << static_cast<unsigned>(field));
+    fields_.strings_present &= ~bit_of(field);
     return value;
   }
 
@@ -93,6 +96,7 @@ class SanitizedEvent {
  private:
   friend class EventSanitizer;
   EventFields fields_;
+  const OwnAttributes* own_ = nullptr;
   std::vector<Finding> findings_;
   std::uint32_t redactions_ = 0;
   bool is_unscanned_ = false;

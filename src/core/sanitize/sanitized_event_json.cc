@@ -96,6 +96,18 @@ void add_findings(JsonText& json, const SanitizedEvent& event) {
   json.end_array();
 }
 
+void add_own_attributes(JsonText& json, const SanitizedEvent& event) {
+  const EventFields& fields = event.fields();
+  if (event.own_attributes() == nullptr || fields.strings_present < bit_of(own_attribute(0))) return;
+  json.name("attributes");
+  json.begin_object();
+  for (std::size_t i = 0; i < event.own_attributes()->size(); ++i) {
+    const StringField field = own_attribute(i);
+    if (fields.has(field)) json.member((*event.own_attributes())[i].name, fields.get(field));
+  }
+  json.end_object();
+}
+
 std::string write(const SanitizedEvent& event, const std::optional<ContentReference>& content,
                   const std::optional<ContentReference>& arguments, bool for_ingest) {
   const EventFields& fields = event.fields();
@@ -107,6 +119,7 @@ std::string write(const SanitizedEvent& event, const std::optional<ContentRefere
     const auto field = static_cast<StringField>(i);
     if (fields.has(field)) json.member(name_of(field), fields.get(field));
   }
+  add_own_attributes(json, event);
   for (std::size_t i = 0; i < enum_field_count; ++i) {
     const auto field = static_cast<EnumField>(i);
     if (field == EnumField::scan) continue;  // the flag "unscanned" says it

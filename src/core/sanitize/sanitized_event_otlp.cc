@@ -189,6 +189,9 @@ std::string to_otlp(const SanitizedEvent& event, std::optional<EventTime> starte
   attributes.text("tocsin.spec.name", fields.get(StringField::spec));
   attributes.text("tocsin.spec.version", fields.get(StringField::spec_version));
   attributes.text("user.hash", fields.get(StringField::user_hash));
+  for (std::size_t i = 0; event.own_attributes() != nullptr && i < event.own_attributes()->size(); ++i) {
+    attributes.text(OwnAttributes::wire_name((*event.own_attributes())[i].name), fields.get(own_attribute(i)));
+  }
   if (is_call) {
     const std::string_view model = fields.get(StringField::model), version = fields.get(StringField::model_version);
     attributes.text("gen_ai.request.model", model);

@@ -334,6 +334,7 @@ struct IngestPartition::State {
     if (note.task != nullptr) {
       for (const StringField field : task_fields) event.fill(field, note.task->field(field));
       event.fill(StringField::session_id, note.task->session);
+      fill_attributes(event, *note.task);
     }
     event.fill(StringField::agent, guessed_agent);
     if (event.fields().type == EventType::step) {
@@ -355,6 +356,13 @@ struct IngestPartition::State {
     if (options.publish_spans) {
       std::string span = to_otlp(event, note.task != nullptr ? std::optional(note.task->started) : std::nullopt);
       if (!span.empty()) out.spans.push_back({std::string(key), std::move(span)});
+    }
+  }
+
+  static void fill_attributes(SanitizedEvent& event, const Task& task) {
+    const OwnAttributes* const own = event.own_attributes();
+    for (std::size_t i = 0; own != nullptr && i < own->size(); ++i) {
+      event.fill(own_attribute(i), task.attribute((*own)[i].name));
     }
   }
 

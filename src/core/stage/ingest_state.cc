@@ -1,5 +1,6 @@
 #include "core/stage/ingest_state.h"
 
+#include <algorithm>
 #include <charconv>
 #include <utility>
 
@@ -54,14 +55,27 @@ void pass_more(Coder& coder, Task& task) {
   for (auto* const sum : {&task.tokens_in, &task.tokens_out, &task.tokens_cached, &task.cost}) pass(coder, *sum);
 }
 
+template <class Coder>
+void pass(Coder& coder, TaskAttribute& attribute) {
+  coder.text(attribute.name);
+  coder.text(attribute.value);
+}
+
 void append_more(const Task& task, std::string& sections) {
   const bool has_more = task.was_handed_over || !task.session.empty() || task.tokens_in || task.tokens_out ||
                         task.tokens_cached || task.cost;
-  if (!has_more) return;
+  const bool has_attributes = std::any_of(task.attributes.begin(), task.attributes.end(),
+                                          [](const TaskAttribute& one) { return !one.value.empty(); });
+  if (!has_more && !has_attributes) return;
   Task copy = task;
   Writer writer;
-  pass_more(writer, copy);
+  if (has_more) pass_more(writer, copy);
   wire::append_section(sections, writer.take());
+  if (!has_attributes) return;
+  std::erase_if(copy.attributes, [](const TaskAttribute& one) { return one.value.empty(); });
+  Writer attributes;
+  attributes.list(copy.attributes, [&](TaskAttribute& one) { pass(attributes, one); });
+  wire::append_section(sections, attributes.take());
 }
 
 template <class Coder>
@@ -131,12 +145,14 @@ bool decode_task(std::string_view bytes, Task& task, std::vector<std::uint64_t>&
   pass(reader, task, fired_rules);
   if (!reader.read_all()) return false;
   std::string_view sections = parts->sections;
-  const auto own = sections.empty() ? std::string_view{} : *wire::next_section(sections);
+  const auto more_bytes = sections.empty() ? std::string_view{} : *wire::next_section(sections);
+  const auto attribute_bytes = sections.empty() ? std::string_view{} : *wire::next_section(sections);
   task.forget_more();
-  if (own.empty()) return true;
-  Reader more(own);
-  pass_more(more, task);  // behind it a later release may say more
-  return more.good();
+  task.attributes.clear();
+  Reader more(more_bytes), attributes(attribute_bytes);
+  if (!more_bytes.empty()) pass_more(more, task);  // behind it a later release may say more
+  if (!attribute_bytes.empty()) attributes.list(task.attributes, [&](TaskAttribute& one) { pass(attributes, one); });
+  return more.good() && attributes.good();
 }
 
 std::string encode(const HaltLedger::Known& halt) {

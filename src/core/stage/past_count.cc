@@ -14,6 +14,7 @@ std::shared_ptr<const RuleSet> only_these(const RuleSet& rules, const std::vecto
   auto only = std::make_shared<RuleSet>();
   for (const std::uint32_t index : aggregates) only->aggregates.push_back(rules.aggregates[index]);
   only->prices = rules.prices;
+  only->names = rules.names;
   only->hash = rules.hash;
   return only;
 }

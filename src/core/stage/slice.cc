@@ -88,8 +88,8 @@ struct Slice::State {
 
   void add_aggregate(std::uint32_t index) {
     const Aggregate& aggregate = rules.aggregates[index];
-    std::uint32_t labels = 0;
-    for (const StringField field : aggregate.group_by) labels |= 1U << static_cast<unsigned>(field);
+    StringMask labels = 0;
+    for (const StringField field : aggregate.group_by) labels |= bit_of(field);
     Adder adder;
     adder.aggregate = index;
     for (Predicate& part : aggregate.where.conjuncts()) {

@@ -24,6 +24,7 @@ TaskTable::Slot TaskTable::insert(std::uint64_t hash, std::string_view correlati
   task.correlation_id.assign(correlation_id);
   task.hash = hash;
   for (std::string& field : task.fields) field.clear();
+  for (TaskAttribute& attribute : task.attributes) attribute.value.clear();
   task.started = task.last_event = {};
   task.ended.reset();
   task.paused.reset();

@@ -26,10 +26,17 @@ inline constexpr std::array<StringField, 7> task_fields{
     StringField::env,          StringField::agent, StringField::agent_version, StringField::spec,
     StringField::spec_version, StringField::model, StringField::model_version};
 
+// One of a deployment's own, by its name: it outlives rule sets.
+struct TaskAttribute {
+  std::string name;
+  std::string value;  // empty: the task has not said it
+};
+
 struct Task {
   std::string correlation_id;
   std::uint64_t hash = 0;
   std::array<std::string, task_fields.size()> fields;
+  std::vector<TaskAttribute> attributes;
 
   EventTime started{};              // by its own clock: of task.started, else of its first event
   std::optional<EventTime> ended;   // by its own clock
@@ -72,6 +79,19 @@ struct Task {
       if (task_fields[i] == name) return fields[i];
     }
     return {};
+  }
+  std::string_view attribute(std::string_view name) const {
+    for (const TaskAttribute& one : attributes) {
+      if (one.name == name) return one.value;
+    }
+    return {};
+  }
+  // `again`: what it said before counts no more.
+  void note_attribute(std::string_view name, std::string_view value, bool again) {
+    auto known = std::find_if(attributes.begin(), attributes.end(),
+                              [&](const TaskAttribute& one) { return one.name == name; });
+    if (known == attributes.end()) known = attributes.insert(known, TaskAttribute{std::string(name), {}});
+    if (known->value.empty() || again) known->value.assign(value);
   }
 
   // How long it has run until `at`, pauses left out.

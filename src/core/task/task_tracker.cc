@@ -50,6 +50,8 @@ GroupKey group_of(const std::vector<GroupField>& fields, const Task& task) {
     if (i > 0) key += '\0';
     if (fields[i].field == StringField::correlation_id) {
       key += task.correlation_id;
+    } else if (!fields[i].attribute.empty()) {
+      key += task.attribute(fields[i].attribute);
     } else if (fields[i].field) {
       key += task.field(*fields[i].field);
     }
@@ -65,6 +67,7 @@ TaskTracker::TaskTracker(const RuleSet& rules, std::size_t most_tasks)
 }
 
 void TaskTracker::read_rules() {
+  own_ = rules_->own_attributes();
   task_rules_.clear();
   expire_ = default_expire;
   Duration longest{0};
@@ -94,6 +97,7 @@ void TaskTracker::change_rules(const RuleSet& rules) {
       }
     }
     task.fired_rules = kept;
+    std::erase_if(task.attributes, [&](const TaskAttribute& one) { return !own_ || !own_->named(one.name); });
     if (lost > 0) note_change(slot);  // what is stored names rules that are gone, which may come again
     schedule(slot);
   });
@@ -127,6 +131,7 @@ TaskTracker::Note TaskTracker::apply(const EventFields& event, RecordTime now, b
     task.fields[i].assign(event.get(task_fields[i]));
     says_more = true;  // a spec, for one, has bounds
   }
+  note_attributes(task, event, false);
   task.last_event = std::max(task.last_event, at);
   if (task.session.empty()) task.session.assign(event.get(StringField::session_id));
   task.was_handed_over = task.was_handed_over || event.step_type() == StepType::surface;
@@ -173,8 +178,17 @@ void TaskTracker::start(Task& task, const EventFields& event, EventTime at) {
   for (std::size_t i = 0; i < task_fields.size(); ++i) {
     if (event.has(task_fields[i])) task.fields[i].assign(event.get(task_fields[i]));
   }
+  note_attributes(task, event, true);
   if (const auto budget = event.get(NumberField::budget_wall_clock)) {
     task.wall_clock = std::chrono::duration_cast<Duration>(std::chrono::microseconds{*budget});
+  }
+}
+
+void TaskTracker::note_attributes(Task& task, const EventFields& event, bool again) const {
+  if (own_ == nullptr) return;
+  for (std::size_t i = 0; i < own_->size(); ++i) {
+    const StringField field = own_attribute(i);
+    if (event.has(field)) task.note_attribute(own_->name_of(field), event.get(field), again);
   }
 }
 

@@ -104,6 +104,7 @@ class TaskTracker {
 
   void start(Task& task, const EventFields& event, EventTime at);
   void finish(Task& task, EventTime at, RecordTime now);
+  void note_attributes(Task& task, const EventFields& event, bool again) const;
   void schedule(TaskTable::Slot slot);
   void note_change(TaskTable::Slot slot);
   void remove(TaskTable::Slot slot);
@@ -117,6 +118,7 @@ class TaskTracker {
   void read_rules();
 
   const RuleSet* rules_;
+  std::shared_ptr<const OwnAttributes> own_;  // null: there are none
   std::vector<TaskRule> task_rules_;
   Duration expire_;
   TaskTable tasks_;

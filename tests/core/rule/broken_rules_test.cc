@@ -67,7 +67,7 @@ std::vector<Broken> whole_files() {
       {"a text", "page me when it is slow\n", "1:1: wrong-type: rule file must be a map of keys and values"},
       {"a list", "- alert: A\n", "1:1: wrong-type: rule file must be a map of keys and values"},
       {"an empty map", "{}\n",
-       "1:1: empty-file: this file has neither 'groups' (rules) nor 'specs' nor 'prices' nor 'names'"},
+       "1:1: empty-file: this file has neither 'groups' (rules) nor 'specs', 'prices', 'names' or 'attributes'"},
       {"null", "~\n", "1:1: wrong-type: rule file must be a map of keys and values"},
       {"two documents", R"y(groups: []
 ---
@@ -969,6 +969,66 @@ std::vector<Broken> specs_prices_names() {
   };
 }
 
+std::vector<Broken> attributes() {
+  const std::string how = "write resource[\"NAME\"], attribute[\"NAME\"] or json[\"NAME\"]";
+  const std::string bad_name =
+      "bad-name: an attribute's name has letters, digits and '_' only, 64 at most, and begins with no digit or '__'; "
+      "it becomes a label's name";
+  const std::string in_quotes =
+      "bad-source: a name in quotes and brackets is needed here, of 1 to 256 bytes without quotes and backslashes: ";
+  std::string nine = "attributes:\n";
+  for (const char* const name : {"a", "b", "c", "d", "e", "f", "g", "h", "i"}) {
+    nine += "  " + std::string(name) + ": json[\"of." + name + "\"]\n";
+  }
+  return {
+      {"attributes as a list", "attributes: [tenant]\n",
+       "1:13: wrong-type: attributes must be a map of names and sources"},
+      {"attribute without a source", "attributes:\n  tenant:\n", "2:10: wrong-type: a source is needed here: " + how},
+      {"attribute with an empty list", "attributes:\n  tenant: []\n",
+       "2:11: wrong-type: a source is needed here: " + how},
+      {"name of an attribute alone", "attributes:\n  tenant: tenant.id\n",
+       "2:11: unknown-source: 'tenant.id' does not say where it is read; " + how},
+      {"misspelt source", "attributes:\n  tenant: resorce[\"tenant.id\"]\n",
+       "2:11: unknown-source: 'resorce' is no source (did you mean 'resource'?); " + how},
+      {"source without quotes", "attributes:\n  tenant: resource[tenant.id]\n",
+       "2:19: " + in_quotes + "resource[\"tenant.id\"]"},
+      {"source without a name", "attributes:\n  tenant:\n  - json[\"tenant\"]\n  - 'json[\"\"]'\n",
+       "4:10: " + in_quotes + "json[\"tenant.id\"]"},
+      {"sources in brackets without quotes", "attributes:\n  tenant: [json[\"t\"]]\n", ""},
+      {"path with an empty key", "attributes:\n  tenant: json[\"labels..tenant\"]\n",
+       "2:17: bad-source: a path is keys with a dot between them: json[\"labels.queue\"]"},
+      {"path into the arguments", "attributes:\n  customer: json[\"arguments.customer\"]\n",
+       "2:19: bad-source: 'arguments' is never kept as it is; say what rules need of it in a key of its own"},
+      {"key that is a field", "attributes:\n  deployment: json[\"env\"]\n",
+       "2:21: bad-source: 'env' of native JSON is a field of events already, and read as that alone"},
+      {"attribute with the name of a field", "attributes:\n  agent: resource[\"agent\"]\n",
+       "2:3: taken-name: 'agent' means something else in rules already; write another name"},
+      {"attribute with the name of a figure", "attributes:\n  value: resource[\"value\"]\n",
+       "2:3: taken-name: 'value' means something else in rules already; write another name"},
+      {"attribute with a dot", "attributes:\n  tenant.id: resource[\"tenant.id\"]\n", "2:3: " + bad_name},
+      {"attribute that begins with a digit", "attributes:\n  1st: resource[\"x\"]\n", "2:3: " + bad_name},
+      {"one source for two attributes",
+       "attributes:\n  tenant: resource[\"tenant.id\"]\n  customer: resource[\"tenant.id\"]\n",
+       "3:13: repeated-source: resource[\"tenant.id\"] gives the attribute 'tenant' already; use that one"},
+      {"source of another's own", "attributes:\n  tenant: resource[\"t\"]\n  customer: json[\"attributes.tenant\"]\n",
+       "3:13: repeated-source: json[\"attributes.tenant\"] gives the attribute 'tenant' already; use that one"},
+      {"source of one's own for another before",
+       "attributes:\n  customer: json[\"attributes.tenant\"]\n  tenant: resource[\"t\"]\n",
+       "3:3: repeated-source: json[\"attributes.tenant\"] gives the attribute 'customer', and is where 'tenant' is "
+       "read by itself"},
+      {"one source twice", "attributes:\n  tenant: ['json[\"t\"]', 'json[\"t\"]']\n",
+       "2:26: repeated-source: json[\"t\"] stands here twice"},
+      {"nine attributes", nine, "10:3: too-many: there are 8 attributes already, which is the limit"},
+      {"seven sources",
+       "attributes:\n  t: ['json[\"a\"]', 'json[\"b\"]', 'json[\"c\"]', 'json[\"d\"]', 'json[\"e\"]', 'json[\"f\"]', "
+       "'json[\"g\"]']\n",
+       "2:6: too-many: an attribute has 6 sources at most"},
+      {"attribute that no file defines",
+       "attributes: {tenant: 'json[\"t\"]'}\n" + window_rule_with("group_by: [tennant]"),
+       "5:90: unknown-field: 'tennant' is no field to group by (did you mean 'tenant'?)"},
+  };
+}
+
 std::vector<Broken> patterns() {
   return {
       {"patterns without a version", R"y(sanitize:
@@ -1160,6 +1220,22 @@ TEST(BrokenRules, SpecsPricesAndNames) {
   expect_what_is_said(specs_prices_names());
 }
 
+TEST(BrokenRules, AttributesOfOnesOwn) {
+  expect_what_is_said(attributes());
+}
+
+TEST(BrokenRules, TwoFilesThatReadAnAttributeFromElsewhere) {
+  const std::vector<NamedText> files{{"a", "attributes:\n  tenant: resource[\"tenant.id\"]\n"},
+                                     {"b", "attributes:\n  region: json[\"region\"]\n  tenant: json[\"tenant\"]\n"}};
+  Diagnostics diagnostics;
+  EXPECT_EQ(load_rules(files, diagnostics), nullptr);
+  ASSERT_EQ(diagnostics.all().size(), 1U);
+  EXPECT_EQ(
+      to_text(diagnostics.all()[0]),
+      "b:3:3: repeated-attribute: attribute 'tenant' is read from elsewhere by a:2; keep one, with a list of all "
+      "its sources");
+}
+
 TEST(BrokenRules, PatternsOfSecrets) {
   expect_what_is_said(patterns());
 }
@@ -1174,7 +1250,7 @@ TEST(BrokenRules, EachHasANameOfItsOwn) {
   std::set<std::string> names;
   for (const auto& files :
        {whole_files(), hostile_files(), names_and_keys(), measures(), durations(), baselines(), conditions(),
-        event_conditions(), groups_and_texts(), several_mistakes(), specs_prices_names(), patterns()}) {
+        event_conditions(), groups_and_texts(), several_mistakes(), specs_prices_names(), attributes(), patterns()}) {
     for (const Broken& file : files) EXPECT_TRUE(names.insert(file.name).second) << file.name;
   }
   EXPECT_GE(names.size(), 70U);

@@ -50,8 +50,8 @@ TEST(Language, EveryFileThatThePageShowsLoads) {
   EXPECT_GE(files.size(), 25U);
   std::vector<NamedText> rules;
   for (const NamedText& file : files) {
-    const bool is_whole =
-        file.text.starts_with("groups:") || file.text.starts_with("specs:") || file.text.starts_with("sanitize:");
+    const bool is_whole = file.text.starts_with("groups:") || file.text.starts_with("specs:") ||
+                          file.text.starts_with("attributes:") || file.text.starts_with("sanitize:");
     EXPECT_TRUE(is_whole) << file.file << " is a part of a file; mark it as a fragment";
     expect_loads({file});
     if (!file.text.starts_with("sanitize:")) rules.push_back(file);

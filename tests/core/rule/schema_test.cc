@@ -43,6 +43,10 @@ Words words_of(const json& list) {
   for (const json& word : list) words.insert(word.get<std::string>());
   return words;
 }
+// Of a list that holds fields, those of ours; one's own attributes may stand beside them.
+Words items(const char* name) {
+  return words_of(definition(name).at("items").at("anyOf").at(0).at("enum"));
+}
 Words without(Words words, const Words& others) {
   for (const std::string& word : others) words.erase(word);
   return words;
@@ -126,7 +130,7 @@ TEST(Schema, EveryOtherMapHasTheKeysThatItsLoaderKnows) {
   const json& spec = definition("spec");
   const std::string pattern = "sanitize:\n  version: 1\n  ";
   const Map maps[] = {
-      {&schema(), "{%}", {"groups", "specs", "prices", "names", "sanitize", "tests"}},
+      {&schema(), "{%}", {"groups", "specs", "prices", "names", "attributes", "sanitize", "tests"}},
       {&definition("group"), "groups:\n- {%}\n", {"name", "defaults", "rules"}},
       {&definition("defaults"), "groups:\n- {name: g, defaults: {%}, rules: []}\n",
        without(keys_of(definition("preset_rule")), {"alert", "mode", "preset"})},
@@ -188,7 +192,6 @@ TEST(Schema, EveryWordOfAListLoadsAndNoOther) {
     std::string place;  // with % for the word
   };
   const auto list = [](const char* name) { return words_of(definition(name).at("enum")); };
-  const auto items = [](const char* name) { return words_of(definition(name).at("items").at("enum")); };
   const json& baseline = definition("baseline").at("properties");
   const json& pattern = definition("pattern").at("properties");
   const json& sanitize = definition("sanitize").at("properties");
@@ -252,11 +255,19 @@ TEST(Schema, EveryWordOfAListLoadsAndNoOther) {
   EXPECT_EQ(words_of(baseline.at("declared").at("enum")), bounds);
 }
 
+TEST(Schema, AnAttributeHasTheLimitsOfItsLoader) {
+  const json& attributes = definition("attributes");
+  EXPECT_EQ(attributes.at("maxProperties"), most_own_attributes);
+  EXPECT_EQ(attributes.at("additionalProperties").at("anyOf").at(1).at("maxItems"), OwnAttributes::most_sources);
+  for (const json& source : definition("attribute_source").at("examples")) {
+    EXPECT_TRUE(mistakes_of("attributes:\n  tenant: " + source.get<std::string>() + "\n").empty()) << source;
+  }
+}
+
 TEST(Schema, FieldsAndTypesAreThoseOfEvents) {
   Words fields;
   for (std::size_t i = 0; i < string_field_count; ++i)
     fields.insert(std::string(name_of(static_cast<StringField>(i))));
-  const auto items = [](const char* name) { return words_of(definition(name).at("items").at("enum")); };
   EXPECT_EQ(items("task_group_by"), fields);
   EXPECT_EQ(items("page_by"), fields);
   EXPECT_EQ(items("window_group_by"), without(fields, {"correlation_id"}));

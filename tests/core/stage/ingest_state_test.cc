@@ -537,6 +537,7 @@ TEST(IngestState, WhatATaskSaysMoreStandsInASectionThatOthersFollow) {
 
   // What a later release appends is passed over, and is written again behind what this one knows.
   std::string sections(wire::parts_of(value)->sections);
+  wire::append_section(sections, {});  // no attributes
   wire::append_section(sections, "more");
   UnknownSections unknown([](std::string_view) { return task_sections; });
   const std::string later = wire::join(wire::parts_of(value)->record, sections);
@@ -551,10 +552,31 @@ TEST(IngestState, WhatATaskSaysMoreStandsInASectionThatOthersFollow) {
   auto parts = wire::parts_of(records[0].value);
   ASSERT_TRUE(parts);
   EXPECT_EQ(wire::next_section(parts->sections), "");
+  EXPECT_EQ(wire::next_section(parts->sections), "");
   EXPECT_EQ(wire::next_section(parts->sections), "more");
   ASSERT_TRUE(decode_task(records[0].value, again, fired));
   EXPECT_FALSE(again.was_handed_over);
   EXPECT_EQ(wire::parts_of(records[1].value)->sections, "");
+}
+
+TEST(IngestState, AttributesOfATaskComeBackByTheirNames) {
+  Task task;
+  task.attributes = {{"tenant", "acme"}, {"region", ""}, {"queue", "q1"}};
+  const std::string value = encode(task, {});
+  Task again;
+  again.attributes = {{"stale", "x"}};
+  std::vector<std::uint64_t> fired;
+  ASSERT_TRUE(decode_task(value, again, fired));
+  EXPECT_EQ(again.attribute("tenant"), "acme");
+  EXPECT_EQ(again.attribute("queue"), "q1");
+  EXPECT_EQ(again.attribute("stale"), "");
+  EXPECT_EQ(again.attributes.size(), 2U);
+  task.session = "s-1";
+  ASSERT_TRUE(decode_task(encode(task, {}), again, fired));
+  EXPECT_EQ(again.session, "s-1");
+  EXPECT_EQ(again.attribute("tenant"), "acme");
+  const std::string cut = value.substr(0, value.size() - 1);
+  EXPECT_FALSE(decode_task(cut, again, fired));
 }
 
 TEST(IngestState, WhatIsNoneOfItsRecordsIsRefusedAndChangesNothing) {
