@@ -66,7 +66,13 @@ std::string advice_for(const std::string& field, const OwnAttributes* own) {
 Needs needs_of(const Rule& rule, const RuleSet& rules) {
   Needs needs;
   const auto own = rules.own_attributes();
-  if (rule.mode == RuleMode::task) {
+  if (rule.count) {
+    auto& fields = needs[std::string(name_of(rule.from))];
+    add_predicate(fields, rule.where, own.get());
+    for (const StringField field : rule.count->per) fields.emplace(name_of(field, own.get()));
+    if (rule.count->sum) fields.insert(wire_name(*rule.count->sum));
+    add_group(fields, rule.page_by);
+  } else if (rule.mode == RuleMode::task) {
     auto& fields = needs[std::string(name_of(EventType::task_started))];
     fields.insert(wire_name(NumberField::budget_wall_clock));
     add_group(fields, rule.page_by);

@@ -47,6 +47,10 @@ struct AgentEvent {
   std::string_view text;
   std::vector<TextPiece> pieces;  // in the order of `text`
 
+  // Numbers and truths among its arguments stand in no text; a hash tells whether they are the same. 0: there are
+  // none.
+  std::uint64_t argument_scalars = 0;
+
   std::uint32_t record_bytes = 0;  // of the record as it came
 
   // Of an event that was sanitized before: a door's wire form carries them.

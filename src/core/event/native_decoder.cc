@@ -12,6 +12,7 @@
 #include <span>
 #include <string>
 
+#include "base/hash.h"
 #include "base/time_text.h"
 #include "core/event/decimal.h"
 #include "core/event/json_string.h"
@@ -266,6 +267,7 @@ struct NativeDecoder::State {
   std::uint64_t all_paths = 0;                        // of its attributes, a bit for each
   std::array<OwnRead, most_own_attributes> own_read;  // of those that are there
   int keys = 0;
+  std::uint64_t argument_key = 0;  // hash of the last name among the arguments
   bool has_type = false;
   DecodeError error = DecodeError::not_json;
 
@@ -302,6 +304,7 @@ struct NativeDecoder::State {
     event.carried_findings.clear();
     event.carried_content = event.carried_arguments = {};
     event.carried_redactions = 0;
+    event.argument_scalars = argument_key = 0;
     event.was_unscanned = event.agent_is_guess = event.needs_open_task = event.user_is_raw = false;
     event.outcome_is_guess = false;
     event.record_bytes = static_cast<std::uint32_t>(payload.size());
@@ -345,6 +348,11 @@ struct NativeDecoder::State {
 
   bool count_key() { return ++keys <= max_keys || fail(DecodeError::too_many_keys); }
 
+  // Under which key it stands counts too: {"a": 1} is another argument than {"b": 1}.
+  void note_argument(std::uint64_t scalar) {
+    event.argument_scalars = mix(mix(event.argument_scalars, argument_key), scalar);
+  }
+
   // Keeps every string below `value`, keys too.
   bool keep_all(ondemand::value& value, TextPlace place, int depth) {
     ondemand::json_type type{};
@@ -365,7 +373,8 @@ struct NativeDecoder::State {
           if (member.error()) return fail(member.error());
           ondemand::field&& field = std::move(member).value_unsafe();
           if (!count_key()) return false;
-          keep(field.key(), TextPlace::key);
+          const std::string_view name = keep(field.key(), TextPlace::key);
+          if (place == TextPlace::argument) argument_key = hash64(name);
           if (!keep_all(field.value(), place, depth + 1)) return false;
         }
         return true;
@@ -382,13 +391,15 @@ struct NativeDecoder::State {
         return true;
       }
       case ondemand::json_type::number: {
-        double ignored = 0;
-        if (auto code = value.get_double().get(ignored)) return fail(code);
+        double number = 0;
+        if (auto code = value.get_double().get(number)) return fail(code);
+        if (place == TextPlace::argument) note_argument(std::bit_cast<std::uint64_t>(number));
         return true;
       }
       case ondemand::json_type::boolean: {
-        bool ignored = false;
-        if (auto code = value.get_bool().get(ignored)) return fail(code);
+        bool flag = false;
+        if (auto code = value.get_bool().get(flag)) return fail(code);
+        if (place == TextPlace::argument) note_argument(flag ? 1 : 0);
         return true;
       }
       case ondemand::json_type::null:

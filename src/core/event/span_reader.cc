@@ -597,6 +597,7 @@ struct SpanReader::State {
   void begin_event(const Span& span, bool has_resource) {
     event.fields = EventFields{};
     event.pieces.clear();
+    event.argument_scalars = 0;
     event.needs_open_task = false;
     event.agent_is_guess = event.user_is_raw = event.outcome_is_guess = false;
     text_end = 0;
@@ -806,6 +807,24 @@ struct SpanReader::State {
     event.needs_open_task = reading.kind == SpanKind::other;
   }
 
+  // What of arguments is no text.
+  void note_argument(const SpanAttribute& one) {
+    std::uint64_t scalar = 0;
+    switch (one.value.kind) {
+      case AttributeValue::Kind::integer:
+      case AttributeValue::Kind::flag:
+        scalar = static_cast<std::uint64_t>(one.value.integer);
+        break;
+      case AttributeValue::Kind::number:
+        scalar = std::bit_cast<std::uint64_t>(one.value.number);
+        break;
+      case AttributeValue::Kind::text:
+      case AttributeValue::Kind::none:
+        return;
+    }
+    event.argument_scalars = mix(mix(event.argument_scalars, hash64(one.name)), scalar);
+  }
+
   void keep_attributes(std::uint32_t begin, std::uint32_t end) {
     TextPlace place = TextPlace::unknown;
     for (const SpanAttribute& one : batch->attributes_of(begin, end)) {
@@ -822,6 +841,7 @@ struct SpanReader::State {
       }
       const bool has_text = one.value.kind == AttributeValue::Kind::text && !one.value.text.empty() && !one.is_lent;
       if (has_text) keep(one.value.text, place);
+      if (place == TextPlace::argument) note_argument(one);
     }
   }
 

@@ -85,6 +85,13 @@ void load_group(const YamlNode& node, const std::string& file, RuleSet& set,
       diagnostics.error(file, rule->at, "too-many", "there are 32 rules with mode: task already, which is the limit");
       continue;
     }
+    const auto counting =
+        std::count_if(set.rules.begin(), set.rules.end(), [](const Rule& r) { return r.count.has_value(); });
+    if (rule->count && counting >= static_cast<std::ptrdiff_t>(most_counting_rules)) {
+      diagnostics.error(file, rule->at, "too-many",
+                        "there are 8 rules that count within tasks already, which is the limit");
+      continue;
+    }
     set.rules.push_back(std::move(*rule));
   }
 }

@@ -224,6 +224,18 @@ model_version_worse:
   when: low(value) > high(previous)
   annotations: {summary: "{{model_version}} of {{agent}} fails {{value|percent}} of its tasks, {{previous|percent}} before"}
 
+# The same call again and again within one task, while it runs. Calls whose telemetry has no arguments count as the same.
+tool_loop:
+  alert: ToolLoop
+  mode: task
+  from: tool.call
+  per: [tool, arguments.hash]
+  value: count()
+  window: 15m
+  when: value >= 20
+  page_by: [env, agent]
+  annotations: {summary: "a task of {{agent}} has called {{tool}} {{value}} times within 15 minutes with the same arguments"}
+
 # People accept less of what an agent does.
 acceptance_drop:
   alert: AcceptanceDrop

@@ -124,6 +124,19 @@ struct Baseline {
   std::vector<StringField> reset_on;
 };
 
+// What a rule of mode task counts of each task: events, or what a number field of theirs adds up to.
+struct TaskCount {
+  std::vector<StringField> per;  // each combination of their values is counted by itself,
+  bool per_arguments = false;    // and so are other arguments
+  std::optional<NumberField> sum;
+  Unit unit = Unit::plain;
+  bool in_millionths = false;      // what is added up
+  std::optional<Duration> window;  // absent: since the task began
+};
+
+// Of its two named values: `value` and, in texts, `threshold`.
+inline constexpr std::uint8_t threshold_number = 1;
+
 enum class HaltScope : std::uint8_t { none, task, agent };
 
 struct Actions {
@@ -138,6 +151,8 @@ enum class NoData : std::uint8_t { hold, resolve, fire };
 
 // Rules of mode task: each task keeps one bit for each.
 inline constexpr std::size_t most_task_rules = 32;
+// Those of them that count: what is stored of a task stays below what a record of a topic may have.
+inline constexpr std::size_t most_counting_rules = 8;
 
 struct Rule {
   std::string name;
@@ -164,13 +179,14 @@ struct Rule {
   NoData no_data = NoData::resolve;
   Duration no_data_after{};
 
-  // mode: event
+  // mode: event, and of mode task where it counts
   EventType from = EventType::step;
   bool from_any = true;
   Predicate where;
   bool resolve_manually = false;
 
   // mode: task
+  std::optional<TaskCount> count;
   std::vector<GroupField> page_by;
   Duration expire{};
 

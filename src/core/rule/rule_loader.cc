@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
+#include <utility>
 
 #include "base/time_text.h"
 #include "core/rule/presets.h"
@@ -30,11 +32,12 @@ constexpr RuleKey rule_keys[] = {
     {"actions"},
     {"keep_firing_for", true, false, true},
     {"max_series"},
-    {"from", true, true, false},
-    {"where", true, true, false},
-    {"value", true, false, false, false},
+    {"from"},
+    {"where"},
+    {"per", false, false, true, false},
+    {"value", true, false, true, false},
     {"values", true, false, false, false},
-    {"window", true, false, false, false},
+    {"window", true, false, true, false},
     {"min_samples", true, false, false, false},
     {"baseline", true, false, false, false},
     {"compare", true, false, false, false},
@@ -72,6 +75,9 @@ constexpr std::array<Duration, 7> growing_windows{15min, 30min, 1h, 3h, 6h, 12h,
 constexpr Duration longest_window = 24h;  // minutes and quarters; further back there are only two-hour cells
 constexpr Duration longest_range = 168h;
 
+// Those by which a rule of mode task counts.
+constexpr std::array<std::string_view, 5> count_keys{"from", "where", "per", "value", "window"};
+
 const RuleKey* rule_key_named(std::string_view name) {
   const auto known = std::find_if(std::begin(rule_keys), std::end(rule_keys),
                                   [&](const RuleKey& candidate) { return candidate.name == name; });
@@ -89,11 +95,13 @@ void add_missing(YamlNode& map, const YamlNode& more) {
 
 // Takes over the keys of `from` that a rule of this mode may have and has not; the entries of maps one by one where
 // their key is in `shared`.
-void inherit(YamlNode& rule, const YamlNode& from, RuleMode mode, const std::vector<std::string_view>& shared) {
+void inherit(YamlNode& rule, const YamlNode& from, RuleMode mode, const std::vector<std::string_view>& shared,
+             std::span<const std::string_view> left_out = {}) {
   for (std::size_t i = 0; i < from.keys.size(); ++i) {
     const std::string& key = from.keys[i].scalar;
     const RuleKey* const known = rule_key_named(key);
     if (known == nullptr || !has_key(*known, mode)) continue;
+    if (std::find(left_out.begin(), left_out.end(), key) != left_out.end()) continue;
     YamlNode* const own = rule.find(key);
     if (own == nullptr) {
       rule.keys.push_back(from.keys[i]);
@@ -335,6 +343,9 @@ class RuleLoader {
     std::vector<std::string> names;
     for (const GroupField& field : rule_.group_by) names.push_back(label_name(field));
     for (const auto& label : rule_.labels) names.push_back(label.first);
+    if (rule_.count) {
+      for (const StringField field : rule_.count->per) names.push_back(label_name({field}));
+    }
     return names;
   }
 
@@ -379,7 +390,10 @@ class RuleLoader {
   }
 
   // Where no value could be read, every use of it would be reported as a mistake of its own.
-  bool scope_is_known() const { return scope_.of_task || !measured_.empty() || rule_.mode == RuleMode::event; }
+  bool scope_is_known() const {
+    const bool is_known = rule_.mode == RuleMode::task ? !counts_nothing_ : !measured_.empty();
+    return is_known || rule_.mode == RuleMode::event;
+  }
 
   void load_when(bool required) {
     if (required) reader_.require("when");
@@ -820,6 +834,7 @@ class RuleLoader {
 
   void load_task_rule() {
     scope_.of_task = true;
+    load_task_count();
     load_when(true);
     rule_.page_by = fields("page_by");
     for (const GroupField& field : rule_.page_by) {
@@ -829,6 +844,7 @@ class RuleLoader {
     }
     rule_.expire = reader_.duration("expire", 1min, 720h).value_or(24h);
     rule_.keep_firing_for = reader_.duration("keep_firing_for", 0s, 720h).value_or(0s);
+    if (rule_.count) return check_counting_condition();
     std::vector<Condition::Threshold> thresholds;
     const std::vector<double> inputs(rule_.when.variables().size(), 1.0);
     if (!rule_.when_text.empty() && !rule_.when.variables().empty() &&
@@ -836,6 +852,134 @@ class RuleLoader {
       reader_.error(*reader_.find("when"), "bad-when",
                     "a rule on running tasks reads `elapsed > X` or `silent > X`, joined by && where there are two");
     }
+  }
+
+  // What a rule of mode task counts, where it has one of the keys for that.
+  void load_task_count() {
+    const YamlNode* first = nullptr;
+    for (const std::string_view key : count_keys) {
+      if (first == nullptr) first = node_.find(key);
+    }
+    if (first == nullptr) return;
+    counts_nothing_ = true;
+    const YamlNode* const value = reader_.find("value");
+    if (value == nullptr || node_.find("from") == nullptr) {
+      for (const std::string_view key : count_keys) reader_.find(key);
+      return reader_.error(*first, "missing-key",
+                           "a rule on running tasks counts where it has 'from' and 'value', such as from: tool.call, "
+                           "value: count(); 'where', 'per' and 'window' say more of that");
+    }
+    TaskCount count;
+    load_task_from();
+    rule_.where = load_where();
+    load_per(count);
+    count.window = reader_.duration("window", slice_length, longest_window);
+    load_value("value", *value);
+    if (measured_.empty()) return;
+    const Measured measured = std::exchange(measured_, {}).front();
+    const bool adds_up =
+        measured.value.view == NamedValue::View::total &&
+        (measured.aggregate.kind == Aggregate::Kind::count || measured.aggregate.kind == Aggregate::Kind::sum);
+    if (!adds_up) {
+      return reader_.error(*value, "bad-value", "within a task there are count() and sum(FIELD)");
+    }
+    if (measured.aggregate.kind == Aggregate::Kind::sum) count.sum = measured.aggregate.number;
+    count.unit = measured.value.unit;
+    count.in_millionths = measured.value.in_millionths || count.unit != Unit::plain;
+    scope_.values.push_back({"value", count.unit, false, false, false});
+    counts_nothing_ = false;
+    rule_.count = std::move(count);
+  }
+
+  // What a task sends while it runs.
+  void load_task_from() {
+    constexpr std::array inside{EventType::task_started, EventType::task_heartbeat, EventType::task_paused,
+                                EventType::task_resumed, EventType::step,           EventType::tool_call,
+                                EventType::spec_gap};
+    std::vector<std::string_view> types;
+    for (const EventType type : inside) types.push_back(name_of(type));
+    if (const auto type = reader_.choice("from", types)) rule_.from = inside[*type];
+    rule_.from_any = false;
+  }
+
+  // per: [tool, arguments.hash]
+  void load_per(TaskCount& count) {
+    constexpr std::size_t most = 4;
+    constexpr std::string_view arguments = "arguments.hash";
+    const YamlNode* const node = reader_.find("per");
+    if (node == nullptr) return;
+    if (!node->is_list() || node->items.empty() || node->items.size() > most) {
+      return reader_.error(*node, "wrong-type",
+                           "'per' must be a list of one to four fields, such as [tool, arguments.hash]");
+    }
+    std::vector<std::string_view> names = string_field_names();
+    names.push_back(arguments);
+    // What has another value in each event repeats nothing, and what is the same in all of a task's tells nothing
+    // apart.
+    std::erase_if(names, [](std::string_view name) {
+      return name == "event_id" || name == "span_id" || name == "call_id" || name == "correlation_id";
+    });
+    for (const YamlNode& item : node->items) {
+      if (!item.is_scalar() || std::find(names.begin(), names.end(), item.scalar) == names.end()) {
+        reader_.error(item, "unknown-field",
+                      "'" + item.scalar + "' is no field to count by" + did_you_mean(item.scalar, names));
+        continue;
+      }
+      const auto field = string_field_named(item.scalar);
+      const bool is_known =
+          field ? std::find(count.per.begin(), count.per.end(), *field) != count.per.end() : count.per_arguments;
+      if (is_known) reader_.error(item, "repeated-field", "'" + item.scalar + "' stands twice in 'per'");
+      if (field) {
+        count.per.push_back(*field);
+      } else {
+        count.per_arguments = true;
+      }
+    }
+  }
+
+  // Whether it can be told when such a condition becomes true: at an event, or when the task reaches an age. What
+  // was counted grows until then, so the condition must hold for much where it holds for little.
+  void check_counting_condition() {
+    const auto& variables = rule_.when.variables();
+    const auto report = [&](std::string message) {
+      reader_.error(*reader_.find("when"), "bad-when", std::move(message));
+    };
+    scope_.values.push_back({"threshold", rule_.count->unit, false, false, false});  // in texts alone
+    const bool is_compiled = !rule_.when.text(std::vector<double>(variables.size(), 1.0).data()).empty();
+    if (!is_compiled) return;
+    if (!rule_.when.uses(Variable::Kind::value))
+      return report("this rule counts, and its 'when' does not ask for 'value'");
+    if (rule_.when.uses(Variable::Kind::samples)) return report("'samples' exists only in rules with mode: window");
+    if (rule_.when.uses(Variable::Kind::silent)) {
+      return report("'silent' can't stand beside 'value': each event that counts would end it");
+    }
+    const auto inputs = [&](double value, double elapsed, double bound) {
+      std::vector<double> numbers;
+      for (const Variable& one : variables) {
+        numbers.push_back(one.kind == Variable::Kind::value     ? value
+                          : one.kind == Variable::Kind::elapsed ? elapsed
+                                                                : bound);
+      }
+      return numbers;
+    };
+    std::vector<Condition::Threshold> thresholds;
+    const bool waits = rule_.when.uses(Variable::Kind::elapsed);
+    const bool is_timed = rule_.when.thresholds(inputs(unknown_number, 1, 1).data(), thresholds);
+    const bool is_clear = std::none_of(thresholds.begin(), thresholds.end(),
+                                       [](const Condition::Threshold& one) { return is_unknown(one.seconds); });
+    if (waits && (!is_timed || !is_clear)) {
+      return report(
+          "a rule that counts within tasks reads `value >= N`, joined by && with `elapsed > X` where time counts "
+          "too");
+    }
+    constexpr double much = 1e15;
+    const auto holds = [&](double value, double bound) {
+      return rule_.when.holds(inputs(value, much, bound).data());
+    };
+    if (holds(0, unknown_number) == Truth::yes) return report("this holds although nothing was counted");
+    const bool falls =
+        holds(much, unknown_number) == Truth::no || (holds(0, 1) == Truth::yes && holds(much, 1) == Truth::no);
+    if (falls) return report("what is counted within a task grows: compare it as `value >= N`");
   }
 
   const YamlNode& node_;
@@ -849,6 +993,7 @@ class RuleLoader {
   ConditionScope scope_;
   Predicate where_;
   std::vector<Measured> measured_;
+  bool counts_nothing_ = false;  // of mode task: what it was to count can't be read
 };
 
 }  // namespace
@@ -894,7 +1039,12 @@ std::optional<ExpandedRule> expanded_rule(const YamlNode& node, const YamlNode* 
   }
   if (preset) inherit(rule.node, *preset, rule.mode, {"labels", "annotations"});
   rule.has_group_by = rule.node.find("group_by") != nullptr;
-  if (defaults != nullptr) inherit(rule.node, *defaults, rule.mode, {"labels"});
+  // A default of theirs is for rules that count, and makes none count.
+  const bool counts = std::any_of(count_keys.begin(), count_keys.end(),
+                                  [&](std::string_view key) { return rule.node.find(key) != nullptr; });
+  const bool takes_counts = rule.mode != RuleMode::task || counts;
+  const std::span<const std::string_view> left_out = takes_counts ? std::span<const std::string_view>{} : count_keys;
+  if (defaults != nullptr) inherit(rule.node, *defaults, rule.mode, {"labels"}, left_out);
   return rule;
 }
 

@@ -241,8 +241,10 @@ std::optional<ContentReference> EventSanitizer::reference(const AgentEvent& even
     all.append(event.text.substr(piece.begin, piece.end - piece.begin));
     all += '\0';
   }
+  const std::uint64_t bytes = all.size();
+  if (place == TextPlace::argument && event.argument_scalars != 0) all += std::to_string(event.argument_scalars);
   if (all.empty()) return std::nullopt;
-  return ContentReference{fingerprinter_.of(all), all.size()};
+  return ContentReference{fingerprinter_.of(all), bytes};
 }
 
 }  // namespace tocsin

@@ -58,9 +58,13 @@ struct TaskNews {
   GroupKey group;          // by the rule's group_by
   EventTime started{};
   Duration elapsed{};
-  double limit = 0;                   // seconds: the bound that `elapsed` passed
+  double limit = 0;                   // the bound that `elapsed` passed, in seconds
   double wall_clock = 0;              // seconds; the budget or the spec's
   Outcome outcome = Outcome::absent;  // of `ended`
+  // Of `over`, where the rule counts: then `limit` is what `value` reached. Said again in each slice in which events
+  // make the condition hold, where it has a window.
+  double value = 0;
+  std::string per;  // the values of its text fields, joined with NUL
 };
 
 // A condition of Tocsin's own that ingest sees first. It is about no rule and no group.

@@ -27,7 +27,8 @@ void pass_past(Coder& coder, std::int64_t& owes_past_of, Past& past) {
   wire::pass(coder, past);
 }
 
-// The third, and the first of a finding of its own: what pages and investigations say beside it.
+// The third, and the first of a finding of its own: what pages and investigations say beside it. The fourth is what
+// rules counted within tasks.
 template <class Coder>
 void pass_pointers(Coder& coder, UrgentFinding& finding) {
   wire::pass(coder, finding.rotate);
@@ -76,6 +77,9 @@ std::string encode(const Block& block) {
   if (has_distributions) cells = block.cells;
   pass_distributions(distributions, cells);
   wire::append_section(sections, distributions.take());
+  wire::Writer counts;
+  for (TaskNews news : block.tasks) wire::pass_count(counts, news);
+  wire::append_section(sections, counts.take());
   return wire::join(record, sections);
 }
 
@@ -99,6 +103,10 @@ std::optional<Block> decode_block(std::string_view bytes) {
   wire::Reader distributions(*wire::next_section(parts->sections));
   pass_distributions(distributions, block.cells);
   if (!distributions.read_all()) return std::nullopt;
+  if (parts->sections.empty()) return block;
+  wire::Reader counts(*wire::next_section(parts->sections));
+  for (TaskNews& news : block.tasks) wire::pass_count(counts, news);
+  if (!counts.read_all()) return std::nullopt;
   return block;
 }
 

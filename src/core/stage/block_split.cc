@@ -168,7 +168,7 @@ std::vector<Block> in_parts(Block block, std::size_t most_bytes) {
     return size;
   });
   add(sightings_of, [](const Sighting& one) { return 20 + one.agent.size() + one.value.size(); });
-  add(tasks_of, [](const TaskNews& news) { return 80 + news.group.size(); });
+  add(tasks_of, [](const TaskNews& news) { return 90 + news.group.size() + news.per.size(); });
   add(findings_of, [](const UrgentFinding& finding) {
     const std::size_t own =
         200 + finding.group.size() + finding.correlation_id.size() + finding.place.size() + finding.rotate.size();

@@ -25,6 +25,11 @@ inline constexpr std::string_view folding_prefix = "folding/";    // rule NUL pa
 inline constexpr std::string_view episode_prefix = "episode/";    // rule NUL group; outlives all else of its alert
 inline constexpr std::string_view event_prefix = "event/";        // rule NUL group
 
+// How many sections of a record this release knows: of an overrun, what its rule counted.
+inline std::size_t evaluate_sections(std::string_view key) {
+  return key.starts_with(overrun_prefix) ? 1 : 0;
+}
+
 inline constexpr std::string_view sources_key = "sources/";  // which source partitions there are
 
 inline std::string rule_key(std::string_view prefix, std::string_view rule, std::string_view group) {

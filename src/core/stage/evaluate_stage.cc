@@ -55,7 +55,7 @@ struct EvaluatePartition::State {
   std::optional<RecordTime> resuming_to;  // grid times up to this one were evaluated before
   int unevaluated = 0;                    // grid times that are folded only; see end_resume()
   PastBook pasts;
-  UnknownSections unknown;
+  UnknownSections unknown{evaluate_sections};
   std::vector<StateRecord> stored;  // of the parts that have their turns, since the last take_changes()
   // The numbers that aggregates of other rules have by now, and since when they were counted.
   struct Translation {

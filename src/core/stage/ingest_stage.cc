@@ -341,6 +341,9 @@ struct IngestPartition::State {
       set_price(event);
       if (note.task != nullptr) note.task->add_call(event.fields());
     }
+    if (note.task != nullptr && tasks.counts(event.fields().type)) {
+      tasks.count(*note.task, event.fields(), now, arguments_of(raw, event.fields().type));
+    }
     if (note.ended) fill_totals(event, *note.task);
     AgentEntry* const agent = agent_of(event.fields().get(StringField::env), event.fields().get(StringField::agent));
     count(event, note, agent);
@@ -364,6 +367,13 @@ struct IngestPartition::State {
     for (std::size_t i = 0; own != nullptr && i < own->size(); ++i) {
       event.fill(own_attribute(i), task.attribute((*own)[i].name));
     }
+  }
+
+  // Costs a keyed hash: what can be guessed must not be found by its hash in the partition's state.
+  std::uint64_t arguments_of(const AgentEvent& raw, EventType type) const {
+    if (!tasks.counts_arguments(type)) return 0;
+    const auto reference = sanitizer.reference(raw, TextPlace::argument);
+    return reference ? hash64(reference->hash) : 0;
   }
 
   // An end that does not say so: what the calls of its task add up to.

@@ -1,7 +1,9 @@
 #include "core/stage/ingest_state.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
+#include <cstdlib>
 #include <utility>
 
 #include "base/wire.h"
@@ -61,21 +63,73 @@ void pass(Coder& coder, TaskAttribute& attribute) {
   coder.text(attribute.value);
 }
 
-void append_more(const Task& task, std::string& sections) {
+std::string more_of(Task task) {
   const bool has_more = task.was_handed_over || !task.session.empty() || task.tokens_in || task.tokens_out ||
                         task.tokens_cached || task.cost;
-  const bool has_attributes = std::any_of(task.attributes.begin(), task.attributes.end(),
-                                          [](const TaskAttribute& one) { return !one.value.empty(); });
-  if (!has_more && !has_attributes) return;
-  Task copy = task;
   Writer writer;
-  if (has_more) pass_more(writer, copy);
-  wire::append_section(sections, writer.take());
-  if (!has_attributes) return;
-  std::erase_if(copy.attributes, [](const TaskAttribute& one) { return one.value.empty(); });
-  Writer attributes;
-  attributes.list(copy.attributes, [&](TaskAttribute& one) { pass(attributes, one); });
-  wire::append_section(sections, attributes.take());
+  if (has_more) pass_more(writer, task);
+  return writer.take();
+}
+
+std::string attributes_of(Task task) {
+  std::erase_if(task.attributes, [](const TaskAttribute& one) { return one.value.empty(); });
+  Writer writer;
+  if (!task.attributes.empty()) {
+    writer.list(task.attributes, [&](TaskAttribute& one) { pass(writer, one); });
+  }
+  return writer.take();
+}
+
+template <class Coder>
+void pass_amount(Coder& coder, std::int64_t& amount) {
+  pass(coder, amount);
+  if constexpr (Coder::reads) {
+    if (amount < 0 || amount > largest_number) coder.fail();
+  }
+}
+
+// And what rules count of it, and under which labels they spoke of it.
+template <class Coder>
+void pass_counts(Coder& coder, Task& task) {
+  coder.list(task.counted, [&](CountedKey& one) {
+    coder.bits(one.rule);
+    coder.bits(one.key);
+    coder.text(one.values);
+    pass(coder, one.latest);
+    pass_amount(coder, one.total);
+    std::int64_t before = 0;
+    coder.list(one.cells, [&](CountedKey::Cell& cell) {
+      std::int64_t step = cell.number - before;  // short, but for the first
+      pass(coder, step);
+      if constexpr (Coder::reads) {
+        const bool fits = std::abs(step) <= largest_number && (before == 0 || step > 0);
+        if (!fits) return coder.fail();
+        cell.number = before + step;
+      }
+      before = cell.number;
+      pass_amount(coder, cell.amount);
+    });
+  });
+  coder.list(task.said, [&](Task::SaidGroup& one) {
+    coder.bits(one.rule);
+    coder.text(one.group);
+  });
+}
+
+std::string counts_of(Task task) {
+  Writer writer;
+  if (!task.counted.empty() || !task.said.empty()) pass_counts(writer, task);
+  return writer.take();
+}
+
+// Those at the end that say nothing are left out.
+std::string sections_of(const Task& task) {
+  const std::array<std::string, task_sections> all{more_of(task), attributes_of(task), counts_of(task)};
+  std::size_t used = all.size();
+  while (used > 0 && all[used - 1].empty()) --used;
+  std::string sections;
+  for (std::size_t i = 0; i < used; ++i) wire::append_section(sections, all[i]);
+  return sections;
 }
 
 template <class Coder>
@@ -130,9 +184,7 @@ std::string encode(const Task& task, const std::vector<std::uint64_t>& fired_rul
   Task copy = task;  // the description takes what a reader fills
   std::vector<std::uint64_t> copied_rules = fired_rules;
   pass(writer, copy, copied_rules);
-  std::string sections;
-  append_more(task, sections);
-  return wire::join(writer.take(), sections);
+  return wire::join(writer.take(), sections_of(task));
 }
 
 bool decode_task(std::string_view bytes, Task& task, std::vector<std::uint64_t>& fired_rules) {
@@ -145,14 +197,21 @@ bool decode_task(std::string_view bytes, Task& task, std::vector<std::uint64_t>&
   pass(reader, task, fired_rules);
   if (!reader.read_all()) return false;
   std::string_view sections = parts->sections;
-  const auto more_bytes = sections.empty() ? std::string_view{} : *wire::next_section(sections);
-  const auto attribute_bytes = sections.empty() ? std::string_view{} : *wire::next_section(sections);
   task.forget_more();
   task.attributes.clear();
-  Reader more(more_bytes), attributes(attribute_bytes);
-  if (!more_bytes.empty()) pass_more(more, task);  // behind it a later release may say more
-  if (!attribute_bytes.empty()) attributes.list(task.attributes, [&](TaskAttribute& one) { pass(attributes, one); });
-  return more.good() && attributes.good();
+  // Behind each a later release may say more.
+  const auto read_next = [&](auto read) {
+    const std::string_view bytes = sections.empty() ? std::string_view{} : *wire::next_section(sections);
+    if (bytes.empty()) return true;
+    Reader own(bytes);
+    read(own);
+    return own.good();
+  };
+  return read_next([&](Reader& own) { pass_more(own, task); }) &&
+         read_next([&](Reader& own) {
+           own.list(task.attributes, [&](TaskAttribute& one) { pass(own, one); });
+         }) &&
+         read_next([&](Reader& own) { pass_counts(own, task); });
 }
 
 std::string encode(const HaltLedger::Known& halt) {

@@ -27,9 +27,9 @@ inline constexpr std::string_view halt_prefix = "halt/";
 inline constexpr std::string_view identities_prefix = "identities/";
 
 // All but the correlation id, which is the key.
-// A section of its own says what releases before this one did not know: whether a person has the task, its session,
-// and what its calls add up to. A second one holds the attributes of the deployment's own that it has said.
-inline constexpr std::size_t task_sections = 2;
+// Sections of its own say what releases before this one did not know: whether a person has the task, its session and
+// what its calls add up to; the attributes of the deployment's own that it has said; and what rules count of it.
+inline constexpr std::size_t task_sections = 3;
 std::string encode(const Task& task, const std::vector<std::uint64_t>& fired_rules);
 bool decode_task(std::string_view bytes, Task& task, std::vector<std::uint64_t>& fired_rules);
 

@@ -96,6 +96,13 @@ void pass(Coder& coder, TaskNews& news) {
   pass_enum(coder, news.outcome, 6);
 }
 
+// What releases before did not know of them; in a section.
+template <class Coder>
+void pass_count(Coder& coder, TaskNews& news) {
+  pass(coder, news.value);
+  pass(coder, news.per);
+}
+
 template <class Coder>
 void pass(Coder& coder, HaltRecord& halt) {
   pass(coder, halt.id);

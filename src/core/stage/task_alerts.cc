@@ -34,12 +34,29 @@ constexpr auto describe_alert = [](auto& coder, auto& alert) {
   wire::pass(coder, alert.page_group);
 };
 
+// A section of its own: what releases before did not know.
+constexpr auto describe_counted = [](auto& coder, auto& alert) {
+  wire::pass_count(coder, alert.news);
+  wire::pass(coder, alert.held_at);
+};
+
 constexpr auto describe_page = [](auto& coder, auto& page) {
   wire::pass(coder, page.episode);
   wire::pass_integer(coder, page.firing);
   wire::pass(coder, page.open);
   wire::pass(coder, page.last_used);
 };
+
+// Of one text field of the rule's `per`; `per`: as TaskNews has it.
+std::string_view value_of_per(const Rule& rule, std::string_view per, std::string_view name) {
+  if (!rule.count) return {};
+  for (const StringField field : rule.count->per) {
+    const std::size_t end = per.find('\0');
+    if (label_name({field}) == name) return per.substr(0, end);
+    per.remove_prefix(end == std::string_view::npos ? per.size() : end + 1);
+  }
+  return {};
+}
 
 // An empty value takes the part away again.
 template <class Parts, class Describe>
@@ -58,6 +75,27 @@ bool restore(Parts& parts, const GroupKey& key, std::string_view value, std::uin
 
 TaskAlerts::TaskAlerts(const Rule& rule, std::string deployment, const AgentVersions& versions)
     : rule_(rule), deployment_(std::move(deployment)), versions_(versions) {}
+
+void TaskAlerts::describe_count(const TaskNews& news, AlertChange& change) const {
+  change.value = news.value;
+  change.value_unit = rule_.count->unit == Unit::money ? "usd" : rule_.count->unit == Unit::duration ? "seconds" : "";
+  change.window = rule_.count->window.value_or(Duration{});
+}
+
+std::string TaskAlerts::reason_of(const TaskNews& news) const {
+  const std::string running =
+      to_text(floor<std::chrono::seconds>(news.elapsed)) + ", started " + to_rfc3339(news.started);
+  if (!rule_.count) return "still running after " + running;
+  const TaskCount& count = *rule_.count;
+  std::string text = count.sum ? std::string(name_of(*count.sum)) + " of " : std::string{};
+  text += std::string(name_of(rule_.from)) + " came to " + number_text(news.value);
+  if (count.window) text += " within " + to_text(*count.window);
+  for (const StringField field : count.per) {
+    const std::string_view value = value_of_per(rule_, news.per, name_of(field));
+    if (!value.empty()) text += ", " + std::string(name_of(field)) + "=" + std::string(value);
+  }
+  return text + "; running for " + running;
+}
 
 GroupKey TaskAlerts::page_group_of(const GroupKey& group) const {
   if (rule_.page_by.empty()) return group;
@@ -84,15 +122,16 @@ AlertChange TaskAlerts::change_of(const TaskNews& news, const GroupKey& group, R
   const Labels group_labels = labels_of_group(rule_.group_by, group);
   change.labels = group_labels;
   change.labels.insert(change.labels.end(), rule_.labels.begin(), rule_.labels.end());
-  change.value = static_cast<double>(news.elapsed.count()) / 1'000;
+  const double elapsed = static_cast<double>(news.elapsed.count()) / 1'000;
+  change.value = elapsed;
   change.value_unit = "seconds";
   change.baseline = news.limit;
   change.samples = 1;
+  if (rule_.count) describe_count(news, change);
   change.episode = 1;
   change.condition = rule_.when_text;
   change.since = now;
-  change.reason = "still running after " + to_text(floor<std::chrono::seconds>(news.elapsed)) + ", started " +
-                  to_rfc3339(news.started);
+  change.reason = reason_of(news);
   change.alert_id = alert_id(deployment_, rule_.name, group_labels);
   // What one page covers is silenced together.
   const auto& fields = rule_.page_by.empty() ? rule_.group_by : rule_.page_by;
@@ -104,11 +143,14 @@ AlertChange TaskAlerts::change_of(const TaskNews& news, const GroupKey& group, R
     for (const auto& [known, value] : change.labels) {
       if (known == name) return value;
     }
-    return {};
+    return value_of_per(rule_, news.per, name);
   };
   correlation_id = label("correlation_id");
   const auto number = [&](const Variable& variable) {
-    if (variable.kind == Variable::Kind::elapsed) return change.value;
+    if (variable.kind == Variable::Kind::elapsed) return elapsed;
+    if (variable.kind == Variable::Kind::value) {
+      return variable.index == threshold_number ? news.limit : news.value;
+    }
     const bool is_wall_clock =
         variable.kind == Variable::Kind::spec && static_cast<SpecBound>(variable.index) == SpecBound::wall_clock;
     return is_wall_clock ? news.wall_clock : unknown_number;
@@ -130,6 +172,7 @@ void TaskAlerts::begin(const TaskNews& news, RecordTime now, std::vector<Changed
   Alert alert;
   alert.news = news;
   alert.page_group = page_group_of(news.group);
+  alert.held_at = now;
   alert.change = change_of(news, news.group, now);
   alert.change.episode = ++episodes_[news.group];
   changed_episodes_.insert(news.group);
@@ -149,10 +192,21 @@ void TaskAlerts::note_end(Alert& alert, const TaskNews& news, RecordTime now) co
   if (news.kind == TaskNews::Kind::lost) alert.end_reason = "lost: the task never ended";
 }
 
+std::optional<std::string> TaskAlerts::end_reason_of(const Alert& alert, RecordTime now) const {
+  if (alert.over_since) {
+    return now - *alert.over_since < rule_.keep_firing_for ? std::nullopt : std::optional(alert.end_reason);
+  }
+  if (!rule_.count || !rule_.count->window) return std::nullopt;
+  const Duration quiet = *rule_.count->window + rule_.keep_firing_for;
+  if (now - alert.held_at < quiet) return std::nullopt;
+  return "nothing made the condition hold for " + to_text(quiet);
+}
+
 void TaskAlerts::end_due(RecordTime now, std::vector<Changed>& changed) {
   for (auto entry = alerts_.begin(); entry != alerts_.end();) {
     Alert& alert = entry->second;
-    if (!alert.over_since || now - *alert.over_since < rule_.keep_firing_for) {
+    const auto reason = end_reason_of(alert, now);
+    if (!reason) {
       ++entry;
       continue;
     }
@@ -160,7 +214,7 @@ void TaskAlerts::end_due(RecordTime now, std::vector<Changed>& changed) {
     change.firing = false;
     change.episode = alert.change.episode;
     change.since = alert.change.since;
-    change.reason = alert.end_reason;
+    change.reason = *reason;
     PageGroup& page = pages_[alert.page_group];
     --page.firing;
     page.last_used = now;
@@ -208,7 +262,12 @@ void TaskAlerts::advance(const std::vector<const TaskNews*>& news, RecordTime no
   for (const TaskNews* item : news) {
     const auto known = alerts_.find(item->group);
     if (item->kind == TaskNews::Kind::over) {
-      if (known == alerts_.end()) begin(*item, now, changed);
+      if (known == alerts_.end()) {
+        begin(*item, now, changed);
+      } else if (rule_.count) {
+        known->second.held_at = now;
+        changed_alerts_.insert(item->group);
+      }
     } else if (known != alerts_.end() && !known->second.over_since) {
       note_end(known->second, *item, now);
       changed_alerts_.insert(item->group);
@@ -255,6 +314,17 @@ void TaskAlerts::end_all(RecordTime now, const std::string& reason, std::vector<
   for (Changed& one : changed) out.push_back(std::move(one.change));
 }
 
+std::string TaskAlerts::encode(const Alert& alert) const {
+  std::string record = wire::write(alert, alert_form, describe_alert);
+  if (!rule_.count) return record;
+  wire::Writer counted;
+  Alert copy = alert;
+  describe_counted(counted, copy);
+  std::string sections;
+  wire::append_section(sections, counted.take());
+  return wire::join(record, sections);
+}
+
 void TaskAlerts::take_all(std::vector<StateRecord>& out) {
   for (const auto& [group, alert] : alerts_) changed_alerts_.insert(group);
   for (const auto& [group, page] : pages_) changed_pages_.insert(group);
@@ -263,23 +333,32 @@ void TaskAlerts::take_all(std::vector<StateRecord>& out) {
 }
 
 void TaskAlerts::take_changes(std::vector<StateRecord>& out) {
-  // Each part that is still there is written by `describe`; the record of one that is gone is empty.
-  const auto take = [&](std::set<GroupKey>& changed, auto& parts, std::string_view prefix, std::uint64_t form,
-                        auto describe) {
+  // Each part that is still there is written by `encode`; the record of one that is gone is empty.
+  const auto take = [&](std::set<GroupKey>& changed, auto& parts, std::string_view prefix, auto encode) {
     for (const GroupKey& key : changed) {
       const auto part = parts.find(key);
-      std::string value = part == parts.end() ? std::string{} : wire::write(part->second, form, describe);
-      out.push_back({rule_key(prefix, rule_.name, key), std::move(value)});
+      out.push_back({rule_key(prefix, rule_.name, key), part == parts.end() ? std::string{} : encode(part->second)});
     }
     changed.clear();
   };
-  take(changed_alerts_, alerts_, overrun_prefix, alert_form, describe_alert);
-  take(changed_pages_, pages_, folding_prefix, folding_form, describe_page);
-  take(changed_episodes_, episodes_, episode_prefix, episode_form, wire::describe);
+  take(changed_alerts_, alerts_, overrun_prefix, [&](const Alert& alert) { return encode(alert); });
+  take(changed_pages_, pages_, folding_prefix,
+       [](const PageGroup& page) { return wire::write(page, folding_form, describe_page); });
+  take(changed_episodes_, episodes_, episode_prefix,
+       [](std::int64_t episode) { return wire::write(episode, episode_form, wire::describe); });
 }
 
 bool TaskAlerts::restore_alert(const GroupKey& group, std::string_view value) {
-  return restore(alerts_, group, value, alert_form, describe_alert);
+  auto parts = wire::parts_of(value);
+  if (!parts || !restore(alerts_, group, parts->record, alert_form, describe_alert)) return false;
+  if (value.empty()) return true;
+  Alert& alert = alerts_[group];
+  alert.held_at = alert.change.at;
+  const auto own = parts->sections.empty() ? std::string_view{} : *wire::next_section(parts->sections);
+  if (own.empty()) return true;
+  wire::Reader counted(own);
+  describe_counted(counted, alert);  // behind it a later release may say more
+  return counted.good();
 }
 
 bool TaskAlerts::restore_folding(const GroupKey& page_group, std::string_view value) {

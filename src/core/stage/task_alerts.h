@@ -55,6 +55,7 @@ class TaskAlerts {
     std::optional<RecordTime> over_since;  // the task ended, or is lost; the alert is kept for a while
     std::string end_reason;
     GroupKey page_group;
+    RecordTime held_at;  // of a rule that counts within a window: when its condition was last said to hold
   };
   // A page that folds alerts; without page_by each alert has its own.
   struct PageGroup {
@@ -76,6 +77,11 @@ class TaskAlerts {
   // Says for each change which page covers it: one opens with the first alert of its group and lists all that
   // fire, and closes with the last.
   void fold_pages(std::vector<Changed>& changed);
+  std::string encode(const Alert& alert) const;
+  // Nothing where the alert goes on.
+  std::optional<std::string> end_reason_of(const Alert& alert, RecordTime now) const;
+  void describe_count(const TaskNews& news, AlertChange& change) const;
+  std::string reason_of(const TaskNews& news) const;
   AlertChange change_of(const TaskNews& news, const GroupKey& group, RecordTime now) const;
   GroupKey page_group_of(const GroupKey& group) const;
   std::string page_alert_id(const GroupKey& page_group) const;

@@ -35,6 +35,7 @@ TaskTable::Slot TaskTable::insert(std::uint64_t hash, std::string_view correlati
   task.agent_slot = 0;
   task.saw_start = false;
   task.forget_more();
+  task.held_slice = 0;
   task.is_unkeyed = false;
   task.is_stored = false;
 

@@ -18,6 +18,7 @@
 
 #include "base/units.h"
 #include "core/event/event_fields.h"
+#include "core/task/task_counts.h"
 
 namespace tocsin {
 
@@ -53,9 +54,22 @@ struct Task {
   // What its model calls add up to; nothing where none says so.
   std::optional<std::int64_t> tokens_in, tokens_out, tokens_cached, cost;
 
+  std::vector<CountedKey> counted;
+  // Under which labels a rule has said something of it: what it says later goes to the same alert, although the task
+  // may have told more of itself in between.
+  struct SaidGroup {
+    std::uint64_t rule = 0;  // hash of its name and the names of its labels
+    std::string group;       // GroupKey
+  };
+  std::vector<SaidGroup> said;
+  std::uint64_t held_slice = 0;  // in which a bit of held_rules means that its condition held; not stored
+  std::uint32_t held_rules = 0;
+
   void forget_more() {
     was_handed_over = false;
     session.clear();
+    counted.clear();
+    said.clear();
     for (auto* const sum : {&tokens_in, &tokens_out, &tokens_cached, &cost}) sum->reset();
   }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <utility>
 
 #include "base/hash.h"
@@ -20,6 +21,9 @@ constexpr Duration grace = 5s;
 constexpr Duration remembered = 10min;
 
 constexpr Duration default_expire = 24h;
+
+// Of an event's own time before log time, where it is counted: one broken clock shall not empty a window for good.
+constexpr Duration furthest_ahead = 1min;
 
 constexpr std::int64_t tick_of(RecordTime grid) {
   return grid.since_epoch / slice_length;
@@ -42,6 +46,12 @@ bool opens_task(EventType type) {
 
 double seconds(Duration duration) {
   return static_cast<double>(duration.count()) / 1'000;
+}
+
+std::uint64_t grouping_of(const Rule& rule) {
+  std::string labels;
+  for (const GroupField& field : rule.group_by) labels += label_name(field) + "/";
+  return hash_parts({rule.name, labels}).low;
 }
 
 GroupKey group_of(const std::vector<GroupField>& fields, const Task& task) {
@@ -69,12 +79,20 @@ TaskTracker::TaskTracker(const RuleSet& rules, std::size_t most_tasks)
 void TaskTracker::read_rules() {
   own_ = rules_->own_attributes();
   task_rules_.clear();
+  counted_types_ = types_by_arguments_ = 0;
   expire_ = default_expire;
   Duration longest{0};
   for (std::uint32_t i = 0; i < rules_->rules.size(); ++i) {
     const Rule& rule = rules_->rules[i];
     if (rule.mode != RuleMode::task || task_rules_.size() == most_task_rules) continue;
-    task_rules_.push_back({i, &rule, hash64(rule.name)});
+    task_rules_.push_back({i, &rule, hash64(rule.name), grouping_of(rule), 0, false});
+    if (rule.count) {
+      task_rules_.back().waits = rule.when.uses(Variable::Kind::elapsed);
+      const std::uint32_t type = 1U << static_cast<unsigned>(rule.from);
+      task_rules_.back().counting = count_identity(rule);
+      counted_types_ |= type;
+      if (rule.count->per_arguments) types_by_arguments_ |= type;
+    }
     longest = std::max(longest, rule.expire);
   }
   if (longest > 0s) expire_ = longest;
@@ -98,6 +116,7 @@ void TaskTracker::change_rules(const RuleSet& rules) {
     }
     task.fired_rules = kept;
     std::erase_if(task.attributes, [&](const TaskAttribute& one) { return !own_ || !own_->named(one.name); });
+    if (drop_unknown(task)) lost = 1;
     if (lost > 0) note_change(slot);  // what is stored names rules that are gone, which may come again
     schedule(slot);
   });
@@ -228,9 +247,18 @@ double TaskTracker::wall_clock_of(const Task& task) const {
 
 std::vector<double> TaskTracker::inputs_of(const TaskRule& rule, const Task& task, EventTime at) const {
   std::vector<double> inputs;
+  read_inputs(rule, task, at, unknown_number, inputs);
+  return inputs;
+}
+
+void TaskTracker::read_inputs(const TaskRule& rule, const Task& task, EventTime at, double counted,
+                              std::vector<double>& inputs) const {
+  inputs.clear();
   for (const Variable& variable : rule.compiled->when.variables()) {
     double value = unknown_number;
-    if (variable.kind == Variable::Kind::elapsed) {
+    if (variable.kind == Variable::Kind::value) {
+      value = counted;
+    } else if (variable.kind == Variable::Kind::elapsed) {
       value = seconds(task.elapsed(task.ended ? std::min(at, *task.ended) : at));
     } else if (variable.kind == Variable::Kind::silent) {
       value = seconds(std::max(Duration{0}, at - task.last_event));
@@ -243,7 +271,6 @@ std::vector<double> TaskTracker::inputs_of(const TaskRule& rule, const Task& tas
     }
     inputs.push_back(value);
   }
-  return inputs;
 }
 
 std::optional<EventTime> TaskTracker::due_at(const TaskRule& rule, const Task& task) const {
@@ -262,12 +289,106 @@ std::optional<EventTime> TaskTracker::due_at(const TaskRule& rule, const Task& t
   return due;
 }
 
-void TaskTracker::schedule(TaskTable::Slot slot) {
+bool TaskTracker::holds(const TaskRule& rule, const Task& task, const CountedKey& key, EventTime at) {
+  read_inputs(rule, task, at, amount_at(key, *rule.compiled->count, at), inputs_);
+  return rule.compiled->when.holds(inputs_.data()) == Truth::yes;
+}
+
+void TaskTracker::count(Task& task, const EventFields& event, RecordTime now, std::uint64_t arguments) {
+  if (task.ended || task.is_unkeyed) return;
+  const EventTime at = std::min(event.time.value_or(as_event_time(now)), as_event_time(now) + furthest_ahead);
+  for (std::size_t i = 0; i < task_rules_.size(); ++i) {
+    const TaskRule& rule = task_rules_[i];
+    if (!rule.compiled->count || rule.compiled->from != event.type) continue;
+    const TaskCount& what = *rule.compiled->count;
+    const bool has_fired = ((task.fired_rules >> i) & 1U) != 0;
+    if (has_fired && !what.window) continue;  // it holds until the task ends
+    if (!rule.compiled->where.holds(event)) continue;
+    const auto amount = what.sum ? event.get(*what.sum) : std::optional<std::int64_t>(1);
+    if (!amount || *amount < 0) continue;
+    std::uint64_t key = what.per_arguments ? arguments : 0;
+    values_.clear();
+    for (const StringField field : what.per) {
+      if (field != what.per.front()) values_ += '\0';
+      values_ += event.get(field);
+      key = mix(key, hash64(event.get(field)));
+    }
+    CountedKey& counted = counted_key(task.counted, rule.counting, key, values_);
+    add(counted, what, at, *amount);
+    const bool was_held = task.held_slice == slice_ && ((task.held_rules >> i) & 1U) != 0;
+    if (was_held) continue;
+    // Where a time was waited for and has passed, the task has reached it, whatever this event's own time is.
+    const auto due = rule.waits ? due_at(rule, task) : std::nullopt;
+    const bool is_past = due && as_record_time(*due) + grace <= floor_to(now, slice_length);
+    const EventTime until = std::max(counted.latest, is_past ? *due + grace : counted.latest);
+    if (holds(rule, task, counted, until)) fire_counted(i, task, counted, until);
+  }
+}
+
+// `value` of which the condition begins to hold, by halving: it holds for more and not for less.
+double TaskTracker::limit_of(const TaskRule& rule) {
+  const auto& variables = rule.compiled->when.variables();
+  const auto place =
+      static_cast<std::size_t>(std::find_if(variables.begin(), variables.end(),
+                                            [](const Variable& one) { return one.kind == Variable::Kind::value; }) -
+                               variables.begin());
+  double low = 0, high = inputs_[place];
+  for (int i = 0; i < 100; ++i) {
+    const double middle = (low + high) / 2;
+    inputs_[place] = middle;
+    (rule.compiled->when.holds(inputs_.data()) == Truth::yes ? high : low) = middle;
+  }
+  return std::round(high * 1e6) / 1e6;
+}
+
+void TaskTracker::fire_counted(std::size_t number, Task& task, const CountedKey& key, EventTime at) {
+  const TaskRule& rule = task_rules_[number];
+  if (task.held_slice != slice_) task.held_rules = 0;
+  task.held_slice = slice_;
+  task.held_rules |= 1U << number;
+  TaskNews news = news_of(rule, task, TaskNews::Kind::over, at);
+  news.value = amount_at(key, *rule.compiled->count, at);
+  news.limit = limit_of(rule);
+  news.per = key.values;
+  note_said(number, task, news.group);
+  news_.push_back(std::move(news));
+}
+
+void TaskTracker::note_said(std::size_t number, Task& task, const GroupKey& group) const {
+  task.fired_rules |= 1U << number;
+  const std::uint64_t grouping = task_rules_[number].grouping;
+  const bool is_known = std::any_of(task.said.begin(), task.said.end(),
+                                    [&](const Task::SaidGroup& said) { return said.rule == grouping; });
+  if (!is_known) task.said.push_back({grouping, group});
+}
+
+GroupKey TaskTracker::group_for(const TaskRule& rule, const Task& task) const {
+  for (const Task::SaidGroup& said : task.said) {
+    if (said.rule == rule.grouping) return said.group;
+  }
+  return group_of(rule.compiled->group_by, task);
+}
+
+bool TaskTracker::drop_unknown(Task& task) const {
+  const auto is_unknown_to_all = [&](const auto& one, std::uint64_t TaskRule::*identity) {
+    return std::none_of(task_rules_.begin(), task_rules_.end(),
+                        [&](const TaskRule& rule) { return rule.*identity == one.rule; });
+  };
+  const auto counted =
+      std::erase_if(task.counted, [&](const CountedKey& one) { return is_unknown_to_all(one, &TaskRule::counting); });
+  const auto said = std::erase_if(
+      task.said, [&](const Task::SaidGroup& one) { return is_unknown_to_all(one, &TaskRule::grouping); });
+  return counted + said > 0;
+}
+
+void TaskTracker::schedule(TaskTable::Slot slot, RecordTime closed) {
   const Task& task = tasks_[slot];
   RecordTime next = task.ended ? task.forget_at : as_record_time(task.last_event) + expire_;
   for (std::size_t i = 0; i < task_rules_.size(); ++i) {
     if ((task.fired_rules >> i) & 1U) continue;
-    if (const auto due = due_at(task_rules_[i], task)) next = std::min(next, as_record_time(*due) + grace);
+    const auto due = due_at(task_rules_[i], task);
+    if (!due || (task_rules_[i].compiled->count && as_record_time(*due) + grace <= closed)) continue;
+    next = std::min(next, as_record_time(*due) + grace);
   }
   wheel_.set(slot, tick_of(ceil_to(next, slice_length)));
 }
@@ -276,7 +397,7 @@ TaskNews TaskTracker::news_of(const TaskRule& rule, const Task& task, TaskNews::
   TaskNews news;
   news.kind = kind;
   news.rule = rule.rule;
-  news.group = group_of(rule.compiled->group_by, task);
+  news.group = group_for(rule, task);
   news.started = task.started;
   news.elapsed = task.elapsed(task.ended ? std::min(at, *task.ended) : at);
   news.wall_clock = wall_clock_of(task);
@@ -313,12 +434,24 @@ void TaskTracker::restore(std::string_view correlation_id, Task task, const std:
         std::find(fired_rules.begin(), fired_rules.end(), task_rules_[i].name_hash) != fired_rules.end();
     if (fired) task.fired_rules |= 1U << i;
   }
+  drop_unknown(task);
   tasks_[slot] = std::move(task);
 }
 
 void TaskTracker::restore_removed(std::string_view correlation_id) {
   const TaskTable::Slot slot = tasks_.find(hash64(correlation_id), correlation_id);
   if (slot != TaskTable::none) tasks_.remove(slot);
+}
+
+void TaskTracker::fire_first_counted(std::size_t number, Task& task, EventTime at) {
+  const TaskRule& rule = task_rules_[number];
+  for (const CountedKey& key : task.counted) {
+    const EventTime until = std::max(at, key.latest);
+    if (key.rule != rule.counting || !holds(rule, task, key, until)) continue;
+    fire_counted(number, task, key, until);
+    if (task.ended) news_.push_back(news_of(rule, task, TaskNews::Kind::ended, *task.ended));
+    return;
+  }
 }
 
 void TaskTracker::fire_due(TaskTable::Slot slot, RecordTime grid) {
@@ -328,10 +461,15 @@ void TaskTracker::fire_due(TaskTable::Slot slot, RecordTime grid) {
     if ((task.fired_rules >> i) & 1U) continue;
     const auto due = due_at(task_rules_[i], task);
     if (!due || as_record_time(*due) + grace > grid) continue;
+    if (task_rules_[i].compiled->count) {
+      fire_first_counted(i, task, *due + grace);
+      if (((task.fired_rules >> i) & 1U) != 0) note_change(slot);
+      continue;
+    }
     if (task_rules_[i].compiled->when.holds(inputs_of(task_rules_[i], task, now).data()) != Truth::yes) continue;
-    task.fired_rules |= 1U << i;
     note_change(slot);
     news_.push_back(news_of(task_rules_[i], task, TaskNews::Kind::over, now));
+    note_said(i, task, news_.back().group);
     if (task.ended) news_.push_back(news_of(task_rules_[i], task, TaskNews::Kind::ended, *task.ended));
   }
 }
@@ -345,7 +483,7 @@ void TaskTracker::close(RecordTime grid, std::vector<TaskNews>& news, std::vecto
     const bool lost = !task.ended && as_record_time(task.last_event) + expire_ <= grid;
     const bool forgotten = task.ended && task.forget_at <= grid;
     if (!lost && !forgotten) {
-      schedule(slot);
+      schedule(slot, grid);
       continue;
     }
     if (lost) {
@@ -364,6 +502,7 @@ void TaskTracker::close(RecordTime grid, std::vector<TaskNews>& news, std::vecto
   });
   news.insert(news.end(), std::make_move_iterator(news_.begin()), std::make_move_iterator(news_.end()));
   news_.clear();
+  ++slice_;
 }
 
 }  // namespace tocsin

@@ -40,6 +40,15 @@ class TaskTracker {
   // said to be over a limit.
   Note apply(const EventFields& event, RecordTime now, bool is_unkeyed = false);
 
+  // Whether rules count events of this type within tasks, and whether by their arguments.
+  bool counts(EventType type) const { return ((counted_types_ >> static_cast<unsigned>(type)) & 1U) != 0; }
+  bool counts_arguments(EventType type) const {
+    return ((types_by_arguments_ >> static_cast<unsigned>(type)) & 1U) != 0;
+  }
+  // Counts an event in its task, once it says all that is known of it. `arguments`: a keyed hash; 0 where it has
+  // none. Requires: counts(event.type); apply() gave `task` for this event.
+  void count(Task& task, const EventFields& event, RecordTime now, std::uint64_t arguments);
+
   // Looks at every deadline that has come at grid time `grid`, and appends what became of tasks since the last
   // call, by rule and group. `closed` gets the tasks that were given up; valid until the next call.
   void close(RecordTime grid, std::vector<TaskNews>& news, std::vector<Task>& closed);
@@ -100,20 +109,37 @@ class TaskTracker {
     std::uint32_t rule = 0;  // index into RuleSet::rules
     const Rule* compiled = nullptr;
     std::uint64_t name_hash = 0;
+    std::uint64_t grouping = 0;  // as Task::SaidGroup::rule
+    std::uint64_t counting = 0;  // count_identity(), where it counts
+    bool waits = false;          // for a time too
   };
 
   void start(Task& task, const EventFields& event, EventTime at);
   void finish(Task& task, EventTime at, RecordTime now);
   void note_attributes(Task& task, const EventFields& event, bool again) const;
-  void schedule(TaskTable::Slot slot);
+  // `closed`: the grid time whose deadlines were looked at just now; nothing waits for those of counting rules again.
+  void schedule(TaskTable::Slot slot, RecordTime closed = RecordTime{Duration{INT64_MIN / 4}});
   void note_change(TaskTable::Slot slot);
   void remove(TaskTable::Slot slot);
   // When the rule's condition becomes true for the task as things stand; nothing where it can't.
   std::optional<EventTime> due_at(const TaskRule& rule, const Task& task) const;
+  // `counted`: the rule's `value`.
+  void read_inputs(const TaskRule& rule, const Task& task, EventTime at, double counted,
+                   std::vector<double>& inputs) const;
   std::vector<double> inputs_of(const TaskRule& rule, const Task& task, EventTime at) const;
   double wall_clock_of(const Task& task) const;
   TaskNews news_of(const TaskRule& rule, const Task& task, TaskNews::Kind kind, EventTime at) const;
   void fire_due(TaskTable::Slot slot, RecordTime grid);
+  void fire_first_counted(std::size_t rule, Task& task, EventTime at);
+  double limit_of(const TaskRule& rule);  // after holds() has read the inputs of the rule
+  void note_said(std::size_t rule, Task& task, const GroupKey& group) const;
+  void fire_counted(std::size_t rule, Task& task, const CountedKey& key, EventTime at);
+  // Whether the condition holds for what was counted under this key.
+  bool holds(const TaskRule& rule, const Task& task, const CountedKey& key, EventTime at);
+  // The labels under which a rule has spoken of the task, else as they are now.
+  GroupKey group_for(const TaskRule& rule, const Task& task) const;
+  // From what other rules left; true where there was some.
+  bool drop_unknown(Task& task) const;
 
   void read_rules();
 
@@ -124,6 +150,10 @@ class TaskTracker {
   TaskTable tasks_;
   TimingWheel wheel_;
   std::vector<TimingWheel::Id> due_;
+  std::uint32_t counted_types_ = 0, types_by_arguments_ = 0;  // by EventType
+  std::uint64_t slice_ = 1;                                   // how often close() was called, and one
+  std::vector<double> inputs_;  // of holds(), and values_ of count(): they keep their memory
+  std::string values_;
   std::vector<TaskNews> news_;
   std::vector<Task> closed_;
   std::size_t open_ = 0;

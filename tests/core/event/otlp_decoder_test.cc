@@ -319,6 +319,22 @@ TEST(Otlp, EveryStringIsThereToBeScanned) {
   EXPECT_EQ(places["the argument"], TextPlace::argument);
 }
 
+TEST(Otlp, ArgumentsThatAreNumbersAreToldApart) {
+  const auto scalars_of = [](const std::string& name, const std::string& value) {
+    RecordDecoder decoder;
+    const std::string record = record_of({span_of(
+        {3, 1, "tool", {attribute("gen_ai.operation.name", text_value("execute_tool")), attribute(name, value)}})});
+    EXPECT_FALSE(decoder.begin(record, {}));
+    return decoder.next()->argument_scalars;
+  };
+  const std::string arguments = "gen_ai.tool.call.arguments";
+  EXPECT_NE(scalars_of(arguments, integer_value(1)), 0u);
+  EXPECT_EQ(scalars_of(arguments, integer_value(1)), scalars_of(arguments, integer_value(1)));
+  EXPECT_NE(scalars_of(arguments, integer_value(1)), scalars_of(arguments, integer_value(2)));
+  EXPECT_EQ(scalars_of(arguments, text_value("1")), 0u) << "a text is among the texts";
+  EXPECT_EQ(scalars_of("mine", integer_value(1)), 0u);
+}
+
 TEST(Otlp, TrapsOfTheDialects) {
   const auto span = [](int number, int parent, std::vector<std::string> attributes) {
     return span_of({number, parent, "span", std::move(attributes)});

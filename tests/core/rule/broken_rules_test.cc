@@ -291,7 +291,7 @@ std::vector<Broken> names_and_keys() {
        "4:14: unknown-preset: there is no preset 'cost_spkie' (did you mean 'cost_spike'?); `tocsin expand "
        "--presets` prints them all"},
       {"a preset with a key of another mode", rule("preset: secret_leak, window: 5m"),
-       "4:27: other-mode: 'window' exists only in rules with mode: window"},
+       "4:27: other-mode: 'window' exists only in rules with mode: window and task"},
       {"a preset that is a list", rule("preset: [cost_spike]"),
        "4:14: unknown-preset: there is no preset ''; `tocsin expand --presets` prints them all"},
       {"a misspelt mode", rule("alert: A, mode: events, where: has(error_type)"),
@@ -334,10 +334,12 @@ std::vector<Broken> names_and_keys() {
       {"a forecast of five minutes",
        rule("alert: A, from: step, value: sum(cost), window: 5m, when: forecast(value) > 5"),
        "4:64: bad-when: forecast() is of a sum or a count in a calendar window, such as window: {calendar: month}"},
-      {"window in a rule on tasks", rule("alert: A, mode: task, when: elapsed > 5m, window: 5m"),
-       "4:48: other-mode: 'window' exists only in rules with mode: window"},
-      {"where in a rule on tasks", rule(R"y(alert: A, mode: task, when: elapsed > 5m, where: 'agent == "a"')y"),
-       "4:48: other-mode: 'where' exists only in rules with mode: window, event and absence"},
+      {"values in a rule on tasks", rule("alert: A, mode: task, when: elapsed > 5m, values: {a: count()}"),
+       "4:48: other-mode: 'values' exists only in rules with mode: window"},
+      {"per in a window rule", window_rule_with("per: [tool]"),
+       "4:73: other-mode: 'per' exists only in rules with mode: task"},
+      {"per in an event rule", rule("alert: A, mode: event, from: tool.call, per: [tool]"),
+       "4:46: other-mode: 'per' exists only in rules with mode: task"},
       {"when in a rule on events", rule("alert: A, mode: event, when: value > 1"),
        "4:29: other-mode: 'when' exists only in rules with mode: window and task"},
       {"expire in a window rule", window_rule_with("expire: 1h"),
@@ -683,6 +685,108 @@ std::vector<Broken> conditions() {
       {"when of a task: a misspelt name", rule("alert: A, mode: task, when: elapsd > 5m"),
        "4:34: bad-when: 'elapsd' has no meaning in this rule (did you mean 'elapsed'?)"},
       {"a task without when", rule("alert: A, mode: task"), "4:5: missing-key: a rule needs 'when'"},
+  };
+}
+
+std::string counting(const std::string& keys) {
+  return rule("alert: A, mode: task, from: tool.call, value: count(), " + keys);
+}
+std::string counting_when(const std::string& condition) {
+  return counting("when: '" + condition + "'");
+}
+
+std::vector<Broken> counts_within_tasks() {
+  const std::string needs =
+      "missing-key: a rule on running tasks counts where it has 'from' and 'value', such as from: tool.call, value: "
+      "count(); 'where', 'per' and 'window' say more of that";
+  const std::string reads =
+      "4:67: bad-when: a rule that counts within tasks reads `value >= N`, joined by && with `elapsed > X` where "
+      "time "
+      "counts too";
+  return {
+      {"window in a rule on tasks", rule("alert: A, mode: task, when: elapsed > 5m, window: 5m"), "4:56: " + needs},
+      {"where in a rule on tasks", rule(R"y(alert: A, mode: task, when: elapsed > 5m, where: 'agent == "a"')y"),
+       "4:55: " + needs},
+      {"per in a rule on tasks", rule("alert: A, mode: task, when: elapsed > 5m, per: [tool]"), "4:53: " + needs},
+      {"a value without from", rule("alert: A, mode: task, value: count(), when: value > 5"), "4:35: " + needs},
+      {"from without a value", rule("alert: A, mode: task, from: step, when: value > 5"), "4:34: " + needs},
+      {"a count of what ends the task",
+       rule("alert: A, mode: task, from: task.finished, value: count(), when: value > 5"),
+       "4:34: unknown-word: 'from' must be task.started, task.heartbeat, task.paused, task.resumed, step, tool.call "
+       "or "
+       "spec.gap"},
+      {"a misspelt type", rule("alert: A, mode: task, from: tool.cal, value: count(), when: value > 5"),
+       "4:34: unknown-word: 'from' must be task.started, task.heartbeat, task.paused, task.resumed, step, tool.call "
+       "or "
+       "spec.gap (did you mean 'tool.call'?)"},
+      {"a ratio within a task",
+       rule("alert: A, mode: task, from: tool.call, value: ratio(has(error_type)), when: value > 0.5"),
+       "4:52: bad-value: within a task there are count() and sum(FIELD)"},
+      {"a rate within a task", rule("alert: A, mode: task, from: tool.call, value: per_hour(cost), when: value > 5"),
+       "4:52: bad-value: within a task there are count() and sum(FIELD)"},
+      {"a sum of a text", rule("alert: A, mode: task, from: tool.call, value: sum(tool), when: value > 5"),
+       "4:56: bad-value: sum() takes the name of a number field"},
+      {"a misspelt number", rule("alert: A, mode: task, from: step, value: sum(token_out), when: value > 5"),
+       "4:51: bad-value: sum() takes the name of a number field (did you mean 'tokens_out'?)"},
+      {"per of a text", counting("when: value > 5, per: tool"),
+       "4:83: wrong-type: 'per' must be a list of one to four fields, such as [tool, arguments.hash]"},
+      {"per of nothing", counting("when: value > 5, per: []"),
+       "4:83: wrong-type: 'per' must be a list of one to four fields, such as [tool, arguments.hash]"},
+      {"per of five fields", counting("when: value > 5, per: [tool, model, suite, section, category]"),
+       "4:83: wrong-type: 'per' must be a list of one to four fields, such as [tool, arguments.hash]"},
+      {"per: a misspelt field", counting("when: value > 5, per: [tol]"),
+       "4:84: unknown-field: 'tol' is no field to count by (did you mean 'tool'?)"},
+      {"per: arguments themselves", counting("when: value > 5, per: [tool, argument.hash]"),
+       "4:90: unknown-field: 'argument.hash' is no field to count by (did you mean 'arguments.hash'?)"},
+      {"per: what no two events share", counting("when: value > 5, per: [span_id]"),
+       "4:84: unknown-field: 'span_id' is no field to count by"},
+      {"per: twice the same", counting("when: value > 5, per: [tool, arguments.hash, arguments.hash]"),
+       "4:106: repeated-field: 'arguments.hash' stands twice in 'per'"},
+      {"per: a list in it", counting("when: value > 5, per: [[tool]]"),
+       "4:84: unknown-field: '' is no field to count by"},
+      {"a window that grows", counting("when: value > 5, window: 15m..24h"),
+       "4:86: bad-duration: 'window' must be a duration such as 30s, 15m, 1h30m or 7d"},
+      {"a window of a second", counting("when: value > 5, window: 1s"),
+       "4:86: out-of-range: 'window' must lie between 10s and 1d"},
+      {"when of a count: no value", counting_when("elapsed > 5m"),
+       "4:67: bad-when: this rule counts, and its 'when' does not ask for 'value'"},
+      {"when of a count: a constant", counting_when("2 > 1"),
+       "4:67: bad-when: this rule counts, and its 'when' does not ask for 'value'"},
+      {"when of a count: silent", counting_when("value >= 8 && silent > 5m"),
+       "4:67: bad-when: 'silent' can't stand beside 'value': each event that counts would end it"},
+      {"when of a count: samples", counting_when("value >= 8 && samples > 5"),
+       "4:67: bad-when: 'samples' exists only in rules with mode: window"},
+      {"when of a count: or a time", counting_when("value >= 8 || elapsed > 5m"), reads},
+      {"when of a count: a time that the count moves", counting_when("value >= 8 && elapsed > value * 1m"), reads},
+      {"when of a count: a time below", counting_when("value >= 8 && elapsed < 5m"), reads},
+      {"when of a count: too few", counting_when("value < 3"),
+       "4:67: bad-when: this holds although nothing was counted"},
+      {"when of a count: nothing is enough", counting_when("value >= 0"),
+       "4:67: bad-when: this holds although nothing was counted"},
+      {"when of a count: a band", counting_when("value >= 8 && value < 20"),
+       "4:67: bad-when: what is counted within a task grows: compare it as `value >= N`"},
+      {"when of a count: below a bound",
+       rule("alert: A, mode: task, from: step, value: sum(cost), when: value < spec.cost.per_task"),
+       "4:64: bad-when: what is counted within a task grows: compare it as `value >= N`"},
+      {"when of a count: dollars beside a count", counting_when("value > spec.cost.per_task"),
+       "4:74: bad-when: a plain number and dollars can't stand on both sides of '>'"},
+      {"when of a count: the limit itself", counting_when("value > threshold"),
+       "4:76: bad-when: 'threshold' has no meaning here"},
+      {"a text that names no field of per", counting("when: value > 5, annotations: {summary: '{{tool}}'}"),
+       "4:104: bad-template: 'tool' has no meaning here"},
+      {"a text that shows arguments",
+       counting("when: value > 5, per: [arguments.hash], annotations: {summary: '{{arguments.hash}}'}"),
+       "4:127: bad-template: 'arguments.hash' has no meaning here"},
+      {"nine rules that count",
+       [] {
+         std::string all = "groups:\n- name: g\n  rules:\n";
+         for (int i = 0; i < 9; ++i) {
+           all +=
+               "  - {alert: T" + std::to_string(i) + ", mode: task, from: step, value: count(), when: value > 5}\n";
+         }
+         return all;
+       }(),
+       "12:5: too-many: there are 8 rules that count within tasks already, which is the limit"},
   };
 }
 
@@ -1204,6 +1308,10 @@ TEST(BrokenRules, Conditions) {
   expect_what_is_said(conditions());
 }
 
+TEST(BrokenRules, CountsWithinTasks) {
+  expect_what_is_said(counts_within_tasks());
+}
+
 TEST(BrokenRules, ConditionsOnEvents) {
   expect_what_is_said(event_conditions());
 }
@@ -1248,9 +1356,9 @@ TEST(BrokenRules, HalfWrittenBinaryAndHostileFilesCostNoTime) {
 
 TEST(BrokenRules, EachHasANameOfItsOwn) {
   std::set<std::string> names;
-  for (const auto& files :
-       {whole_files(), hostile_files(), names_and_keys(), measures(), durations(), baselines(), conditions(),
-        event_conditions(), groups_and_texts(), several_mistakes(), specs_prices_names(), attributes(), patterns()}) {
+  for (const auto& files : {whole_files(), hostile_files(), names_and_keys(), measures(), durations(), baselines(),
+                             conditions(), counts_within_tasks(), event_conditions(), groups_and_texts(),
+                             several_mistakes(), specs_prices_names(), attributes(), patterns()}) {
     for (const Broken& file : files) EXPECT_TRUE(names.insert(file.name).second) << file.name;
   }
   EXPECT_GE(names.size(), 70U);

@@ -199,6 +199,7 @@ TEST(Schema, EveryWordOfAListLoadsAndNoOther) {
   const List lists[] = {
       {list("from"), window_rule("from: %")},
       {list("event_from"), rule("mode: event, from: %")},
+      {list("task_from"), rule("mode: task, value: count(), when: value > 5, from: %")},
       {list("mode"), rule("mode: %")},
       {list("plain_action"), rule("mode: event, actions: [%]")},
       {words_of(definition("halt").at("properties").at("halt").at("enum")),
@@ -208,6 +209,7 @@ TEST(Schema, EveryWordOfAListLoadsAndNoOther) {
       {items("window_group_by"), window_rule("from: step, group_by: [%]")},
       {items("event_group_by"), rule("mode: event, group_by: [%]")},
       {items("task_group_by"), rule("mode: task, when: elapsed > 5m, group_by: [%]")},
+      {items("per"), rule("mode: task, from: step, value: count(), when: value > 5, per: [%]")},
       {items("page_by"), rule("mode: task, when: elapsed > 5m, group_by: [%], page_by: [%]")},
       {words_of(baseline.at("stat").at("enum")), window_rule("from: step, baseline: {range: 24h, stat: %}")},
       {words_of(baseline.at("same_time").at("enum")), window_rule("from: step, baseline: {same_time: %}")},

@@ -76,7 +76,10 @@ Block full_block() {
   news.limit = 1'200.5;
   news.wall_clock = std::nan("");
   news.outcome = Outcome::timed_out;
-  block.tasks = {news};
+  TaskNews counted;
+  counted.value = 8.5;
+  counted.per = std::string("fetch\0m-1", 9);
+  block.tasks = {news, counted};
   UrgentFinding plain;
   plain.id = "x";
   block.findings = {full_finding(), plain};
@@ -115,6 +118,9 @@ TEST(BlockCodec, EveryFieldOfABlockComesBack) {
   EXPECT_EQ(back->tasks[0].limit, 1'200.5);
   EXPECT_TRUE(std::isnan(back->tasks[0].wall_clock));
   EXPECT_EQ(back->tasks[0].outcome, Outcome::timed_out);
+  EXPECT_EQ(back->tasks[0].per, "");
+  EXPECT_EQ(back->tasks[1].value, 8.5);
+  EXPECT_EQ(back->tasks[1].per, block.tasks[1].per);
   ASSERT_EQ(back->findings.size(), 2u);
   EXPECT_EQ(back->findings[0].halt->count, UINT64_MAX);
   EXPECT_FALSE(back->findings[1].halt);

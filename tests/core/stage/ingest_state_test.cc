@@ -43,9 +43,20 @@ std::unique_ptr<IngestPartition> new_partition(std::shared_ptr<const RuleSet> ru
                                            Fingerprinter(std::vector<unsigned char>(32, 7)));
 }
 
+constexpr std::string_view counting_rules = R"(
+groups:
+- name: counts
+  rules:
+  - {alert: Loop, mode: task, from: tool.call, per: [tool, arguments.hash], value: count(), window: 2m, when: value >= 2}
+  - {alert: Tools, mode: task, from: tool.call, where: tool != "search", per: [tool], value: count(), window: 10m, when: value >= 2 && elapsed > 1m}
+  - {alert: Spends, mode: task, from: step, value: sum(cost), when: value > 0.05 && elapsed > 30s}
+  - {alert: Steps, mode: task, from: step, per: [model], value: count(), when: value >= 4}
+)";
+
 std::shared_ptr<const RuleSet> shipped() {
   std::vector<NamedText> files(shipped_rules().begin(), shipped_rules().end());
   files.insert(files.end(), shipped_demo_specs().begin(), shipped_demo_specs().end());
+  files.push_back({"counts.yaml", std::string(counting_rules)});
   return rules_from(files);
 }
 
@@ -197,6 +208,7 @@ TEST(IngestState, APartitionThatIsLostAgainAndAgainGoesOnAsOneThatIsNot) {
     std::vector<std::string> expected_cuts, expected;  // before and after the place where a step's cuts are committed
     const auto whole = new_partition(rules);
     std::size_t storms = 0, notices = 0, news = 0;
+    std::map<std::string, std::size_t> news_by_rule;
     for (std::size_t i = 0; i < steps.size(); ++i) {
       out.clear();
       if (steps[i].is_close) {
@@ -208,7 +220,10 @@ TEST(IngestState, APartitionThatIsLostAgainAndAgainGoesOnAsOneThatIsNot) {
         storms += finding.notice == Notice::halt_storm ? 1 : 0;
         notices += finding.notice == Notice::source_not_keyed ? 1 : 0;
       }
-      for (const Cut& cut : out.cuts) news += cut.block.tasks.size();
+      for (const Cut& cut : out.cuts) {
+        news += cut.block.tasks.size();
+        for (const TaskNews& item : cut.block.tasks) ++news_by_rule[rules->rules[item.rule].name];
+      }
       expected.push_back(text_of(out, false));
       out.halts.clear();
       out.findings.clear();
@@ -217,6 +232,8 @@ TEST(IngestState, APartitionThatIsLostAgainAndAgainGoesOnAsOneThatIsNot) {
     EXPECT_GT(storms, 0u);
     EXPECT_GT(notices, 0u);
     EXPECT_GT(news, 0u);
+    for (const char* counting : {"Loop", "Tools", "Spends", "Steps"})
+      EXPECT_GT(news_by_rule[counting], 10u) << counting;
     EXPECT_GT(whole->totals().duplicates, 100);
 
     Stored stored;
@@ -577,6 +594,38 @@ TEST(IngestState, AttributesOfATaskComeBackByTheirNames) {
   EXPECT_EQ(again.attribute("tenant"), "acme");
   const std::string cut = value.substr(0, value.size() - 1);
   EXPECT_FALSE(decode_task(cut, again, fired));
+}
+
+TEST(IngestState, WhatIsCountedOfATaskStandsInASectionOfItsOwn) {
+  Task task;
+  task.counted.push_back({7, 8, std::string("fetch\0m", 7), test::event_at(1min), 0, {{-5, 2}, {3, 4}}});
+  task.counted.push_back({9, 10, "", test::event_at(2min), 17, {}});
+  task.said.push_back({11, "prod"});
+  const std::string value = encode(task, {});
+  Task again;
+  std::vector<std::uint64_t> fired;
+  ASSERT_TRUE(decode_task(value, again, fired));
+  EXPECT_EQ(encode(again, {}), value);
+  ASSERT_EQ(again.counted.size(), 2u);
+  EXPECT_EQ(again.counted[0].values, task.counted[0].values);
+  EXPECT_EQ(again.counted[0].cells[0].number, -5);
+  EXPECT_EQ(again.counted[0].cells[1].amount, 4);
+  EXPECT_EQ(again.counted[1].total, 17);
+  EXPECT_EQ(again.counted[1].latest, test::event_at(2min));
+  EXPECT_EQ(again.said[0].group, "prod");
+  // What releases before wrote: one section, or none.
+  auto parts = wire::parts_of(value);
+  std::string first;
+  wire::append_section(first, std::string(*wire::next_section(parts->sections)));
+  for (const std::string& before : {wire::join(parts->record, first), std::string(parts->record)}) {
+    ASSERT_TRUE(decode_task(before, again, fired));
+    EXPECT_TRUE(again.counted.empty() && again.said.empty());
+  }
+  // Amounts and places that no writer writes.
+  task.counted[0].cells = {{3, 1}, {3, 1}};
+  EXPECT_FALSE(decode_task(encode(task, {}), again, fired));
+  task.counted[0].cells = {{3, -1}};
+  EXPECT_FALSE(decode_task(encode(task, {}), again, fired));
 }
 
 TEST(IngestState, WhatIsNoneOfItsRecordsIsRefusedAndChangesNothing) {

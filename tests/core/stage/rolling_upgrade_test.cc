@@ -250,12 +250,12 @@ std::string of_next_release(const std::string& record, std::size_t known = 0) {
 }
 
 std::size_t known_sections(std::string_view key) {
-  return key.starts_with(task_prefix) ? task_sections : 0;
+  return key.starts_with(task_prefix) ? task_sections : evaluate_sections(key);
 }
 
 Topics records_after(Topics topics) {
   for (auto& [key, value] : topics.tasks) value = of_next_release(value, known_sections(key));
-  for (auto& [key, value] : topics.states) value = of_next_release(value);
+  for (auto& [key, value] : topics.states) value = of_next_release(value, known_sections(key));
   for (std::string& block : topics.blocks) block = of_next_release(block);
   for (std::string& finding : topics.findings) finding = of_next_release(finding);
   topics.ingest_position += " 17 -4";
