@@ -36,7 +36,7 @@ std::optional<DeskAnswer> ask_service(const ClientOptions& options, const DeskRe
               << "\nName the service with --url or TOCSIN_URL.\n";
     return std::nullopt;
   }
-  return DeskAnswer{reply.value().status, reply.value().body, {}};
+  return DeskAnswer{reply.value().status, reply.value().body, {}, {}};
 }
 
 }  // namespace

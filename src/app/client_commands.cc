@@ -132,6 +132,31 @@ int run_silences_expire(const ClientOptions& options, const std::string& id, con
   return 0;
 }
 
+int run_baselines_accept(const ClientOptions& options, const std::string& alert,
+                         const std::vector<std::string>& labels, const std::string& by, const std::string& reason) {
+  Json group = Json::object();
+  for (const std::string& label : labels) {
+    const std::size_t equal = label.find('=');
+    if (equal == std::string::npos || equal == 0) {
+      std::cerr << "tocsin: '" << label << "' is no LABEL=VALUE, such as agent=support\n";
+      return 2;
+    }
+    group[label.substr(0, equal)] = label.substr(equal + 1);
+  }
+  const auto json = ask(options, "POST", {"v1", "baselines", "accept"},
+                        Json{{"alert", alert}, {"labels", group}, {"by", by}, {"reason", reason}});
+  if (!json) return 2;
+  if (options.output == "json") return give_json(*json);
+  std::string of;
+  for (const auto& [name, value] : (*json)["labels"].items()) of += " " + name + "=" + value.get<std::string>();
+  std::cout
+      << text_of(*json, "alert") << of
+      << (json->value("fires_here", false)
+              ? ": its level is accepted; the alert resolves with the next slice, and fires for this level no more\n"
+              : ": written; the process that has the group accepts its level if the alert fires there\n");
+  return 0;
+}
+
 int run_alerts_list(const ClientOptions& options) {
   const auto json = ask(options, "GET", {"v1", "alerts"});
   if (!json) return 2;

@@ -7,6 +7,7 @@
 
 #include "app/check_command.h"
 #include "app/client_commands.h"
+#include "app/completion_command.h"
 #include "app/core_dumps.h"
 #include "app/demo_command.h"
 #include "app/expand_command.h"
@@ -33,6 +34,31 @@ void add_output(CLI::App& command, std::string& output) {
   command.add_option("-o,--output", output, "how to print: text or json")->check(CLI::IsMember({"text", "json"}));
 }
 
+// What a shell completes with the names of files.
+const char* const path = "PATH";
+
+OptionShape shape_of(const CLI::Option& option) {
+  OptionShape shape;
+  for (const std::string& name : option.get_lnames()) shape.names.push_back("--" + name);
+  for (const std::string& name : option.get_snames()) shape.names.push_back("-" + name);
+  if (option.get_positional()) shape.placeholder = option.get_name(true);
+  shape.help = option.get_description();
+  shape.takes_value = option.get_items_expected_max() > 0;
+  shape.may_repeat = option.get_items_expected_max() > 1;
+  shape.is_path = option.get_type_name() == path;
+  shape.choices = choices_in(option.get_type_name());
+  return shape;
+}
+
+CommandShape shape_of(const CLI::App& app) {
+  CommandShape shape{app.get_name(), app.get_description(), {}, {}};
+  for (const CLI::Option* option : app.get_options()) shape.options.push_back(shape_of(*option));
+  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
+    shape.commands.push_back(shape_of(*command));
+  }
+  return shape;
+}
+
 int scan(const std::vector<std::string>& patterns, const std::vector<std::string>& inputs, const std::string& output,
          ScanOptions options) {
   Diagnostics diagnostics;
@@ -55,7 +81,8 @@ int run_command_line(int argc, char** argv) {
 
   RunOptions run;
   CLI::App* command = app.add_subcommand("run", "the service: events in, pages and halts out");
-  command->add_option("--config", run.config, "the configuration file; deploy/tocsin.yaml explains each key");
+  command->add_option("--config", run.config, "the configuration file; deploy/tocsin.yaml explains each key")
+      ->type_name(path);
   command->add_flag("--embedded", run.embedded, "without a broker: the bus is in memory, events come over HTTP");
   command->add_option("--port", run.port, "of the HTTP doors, in the configuration's place (0: any free one)");
   command->add_option("--halts", run.halts, "what a halt does, in the configuration's place")
@@ -79,20 +106,23 @@ int run_command_line(int argc, char** argv) {
 
   ReplayOptions replay;
   command = app.add_subcommand("replay", "what the rules would have done with recorded events");
-  command->add_option("--rules", replay.rules, "rule files and folders (default: the rules that ship)");
-  command->add_option("--specs", replay.specs, "spec files and folders");
+  command->add_option("--rules", replay.rules, "rule files and folders (default: the rules that ship)")
+      ->type_name(path);
+  command->add_option("--specs", replay.specs, "spec files and folders")->type_name(path);
   command
       ->add_option("--input-format", replay.input_format,
                    "auto (each record tells its form itself), native, otlp, or http (recorded requests to a door)")
       ->check(CLI::IsMember({"auto", "native", "otlp", "http"}))
       ->capture_default_str();
-  command->add_option("--config", replay.config,
-                      "a service's configuration, whose labels and keys give the same ids");
+  command->add_option("--config", replay.config, "a service's configuration, whose labels and keys give the same ids")
+      ->type_name(path);
   add_output(*command, replay.output);
   command->add_option("--from", replay.from, "of a topic: a time, or -7d (default: its beginning)");
   command->add_option("--to", replay.to, "of a topic (default: its end)");
-  command->add_option("--against", replay.against,
-                      "other rule files and folders: print what they would change, new, gone, earlier, later");
+  command
+      ->add_option("--against", replay.against,
+                   "other rule files and folders: print what they would change, new, gone, earlier, later")
+      ->type_name(path);
   CLI::Option* explain = command->add_option(
       "--explain", replay.explain, "an alert's name: how its evaluation at --at came out, with every number");
   command->add_option("--at", replay.at, "with --explain: the time, such as 2026-01-07T12:00:00Z")->needs(explain);
@@ -104,23 +134,28 @@ int run_command_line(int argc, char** argv) {
       ->add_option(
           "INPUT", replay.input,
           "a file of lines, each `value` or `key TAB value`; - is standard input; or kafka://HOST:PORT/TOPIC")
+      ->type_name(path)
       ->required();
   command->callback([&] { status = run_replay(replay); });
 
   TrialOptions trial;
   command = app.add_subcommand("trial", "what would have been last week: reads only, suggests specs, counts pages");
-  command->add_option("--rules", trial.rules, "rule, spec and pattern files and folders (default: those that ship)");
+  command->add_option("--rules", trial.rules, "rule, spec and pattern files and folders (default: those that ship)")
+      ->type_name(path);
   command->add_option("--from", trial.from, "of a topic: a time, or -7d (default: its beginning)");
   command->add_option("--to", trial.to, "of a topic (default: its end)");
-  command->add_option("--config", trial.config, "a configuration, for its way to Kafka");
-  command->add_option("--out", trial.out, "the folder for what is suggested")->capture_default_str();
+  command->add_option("--config", trial.config, "a configuration, for its way to Kafka")->type_name(path);
+  command->add_option("--out", trial.out, "the folder for what is suggested")->type_name(path)->capture_default_str();
   add_output(*command, trial.output);
-  command->add_option("INPUT", trial.input, "a file as for replay, or kafka://HOST:PORT/TOPIC")->required();
+  command->add_option("INPUT", trial.input, "a file as for replay, or kafka://HOST:PORT/TOPIC")
+      ->type_name(path)
+      ->required();
   command->callback([&] { status = run_trial(trial); });
 
   InspectOptions inspect;
   command = app.add_subcommand("inspect", "what is read out of records of telemetry, and what rules miss in it");
-  command->add_option("--rules", inspect.rules, "rule and spec files and folders (default: those that ship)");
+  command->add_option("--rules", inspect.rules, "rule and spec files and folders (default: those that ship)")
+      ->type_name(path);
   command->add_option("--input-format", inspect.input_format, "auto, or http (recorded requests to a door)")
       ->check(CLI::IsMember({"auto", "http"}))
       ->capture_default_str();
@@ -129,8 +164,9 @@ int run_command_line(int argc, char** argv) {
   command->add_flag("--dialects", inspect.dialects, "print which names of which dialect give which field");
   command->add_option("--from", inspect.from, "of a topic: a time, or -7d (default: its beginning)");
   command->add_option("--to", inspect.to, "of a topic (default: its end)");
-  command->add_option("--config", inspect.config, "a configuration, for its way to Kafka");
+  command->add_option("--config", inspect.config, "a configuration, for its way to Kafka")->type_name(path);
   command->add_option("INPUT", inspect.input, "a file as for replay, or kafka://HOST:PORT/TOPIC; - is standard input")
+      ->type_name(path)
       ->capture_default_str();
   command->callback([&] { status = run_inspect(inspect); });
 
@@ -138,13 +174,13 @@ int run_command_line(int argc, char** argv) {
   command = app.add_subcommand("check", "every mistake of rule, spec, pattern and configuration files");
   command->add_flag("--strict", check.strict, "exit status 1 for warnings as well");
   add_output(*command, check.output);
-  command->add_option("PATH", check.paths, "files and folders")->required();
+  command->add_option("PATH", check.paths, "files and folders")->type_name(path)->required();
   command->callback([&] { status = run_check(check); });
 
   ExpandOptions expand;
   command = app.add_subcommand("expand", "rules as they are in force, with what presets and defaults add");
   CLI::Option* presets = command->add_flag("--presets", expand.presets, "print the presets that there are");
-  command->add_option("PATH", expand.paths, "rule files and folders")->excludes(presets);
+  command->add_option("PATH", expand.paths, "rule files and folders")->type_name(path)->excludes(presets);
   command->callback([&] { status = run_expand(expand); });
 
   TestOptions test;
@@ -152,31 +188,37 @@ int run_command_line(int argc, char** argv) {
       app.add_subcommand("test", "unit tests of rules: events in shorthand, and the alerts that must come of them");
   command->add_option("--only", test.only, "tests whose name holds this text");
   add_output(*command, test.output);
-  command->add_option("PATH", test.paths, "test files and folders")->required();
+  command->add_option("PATH", test.paths, "test files and folders")->type_name(path)->required();
   command->callback([&] { status = run_tests(test); });
 
   ImportOptions import;
   command = app.add_subcommand("import", "Prometheus' alerts on agents as rules of Tocsin, and why others are none");
-  command->add_option("--prometheus", import.prometheus, "a file of Prometheus' alerting rules")->required();
+  command->add_option("--prometheus", import.prometheus, "a file of Prometheus' alerting rules")
+      ->type_name(path)
+      ->required();
   command->callback([&] { status = run_import(import); });
 
   std::vector<std::string> scan_patterns, scan_inputs;
   std::string scan_output = "text";
   ScanOptions scan_options;
   command = app.add_subcommand("scan", "the secrets and personal data in each line of a text");
-  command->add_option("--patterns", scan_patterns, "pattern files and folders, besides those that ship");
+  command->add_option("--patterns", scan_patterns, "pattern files and folders, besides those that ship")
+      ->type_name(path);
   command->add_flag("--redact", scan_options.redact, "write the lines back, redacted");
   command
       ->add_option("--explain", scan_options.explain,
                    "of this line, from 1: which pattern, which check, why the tier")
       ->check(CLI::PositiveNumber);
   add_output(*command, scan_output);
-  command->add_option("INPUT", scan_inputs, "files and folders; - is standard input, which is the default");
+  command->add_option("INPUT", scan_inputs, "files and folders; - is standard input, which is the default")
+      ->type_name(path);
   command->callback([&] { status = scan(scan_patterns, scan_inputs, scan_output, scan_options); });
 
   TopicsOptions topics;
   command = app.add_subcommand("topics", "the Kafka topics and rights that it needs: checks, creates or prints them");
-  command->add_option("--config", topics.config, "the configuration file, with its 'kafka'")->required();
+  command->add_option("--config", topics.config, "the configuration file, with its 'kafka'")
+      ->type_name(path)
+      ->required();
   auto* create = command->add_flag("--create", topics.create, "create what is missing; what is there is not altered");
   command->add_option("--print", topics.print, "print them for other tools, without asking a cluster")
       ->check(CLI::IsMember({"kafka-topics", "strimzi", "acls"}))
@@ -205,7 +247,7 @@ int run_command_line(int argc, char** argv) {
   const auto add_order = [&](CLI::App& parent, const char* name, const char* help) {
     CLI::App* sub = add_client(parent, name, help);
     CLI::Option* config =
-        sub->add_option("--config", client.config, "the configuration whose 'kafka:' --kafka takes");
+        sub->add_option("--config", client.config, "the configuration whose 'kafka:' --kafka takes")->type_name(path);
     sub->add_flag("--kafka", client.kafka, "act on the topics in Kafka directly, without a running service")
         ->needs(config);
     return sub;
@@ -250,10 +292,27 @@ int run_command_line(int argc, char** argv) {
   command->add_option("--by", silence.by, "who ends it")->required();
   command->callback([&] { status = run_silences_expire(client, silence_id, silence.by); });
 
+  std::string accepted_alert;
+  std::vector<std::string> accepted_labels;
+  CLI::App* baselines = app.add_subcommand("baselines", "what alerts take as usual");
+  baselines->require_subcommand(1);
+  command =
+      add_client(*baselines, "accept", "what an alert fires for is the new normal: it resolves and learns it now");
+  command->add_option("ALERT", accepted_alert, "the alert's name")->required();
+  command->add_option("LABEL", accepted_labels, "LABEL=VALUE of the group that fires, such as agent=support");
+  command->add_option("--by", by, "who accepts it")->required();
+  command->add_option("--reason", reason, "why")->required();
+  command->callback([&] { status = run_baselines_accept(client, accepted_alert, accepted_labels, by, reason); });
+
   CLI::App* alerts = app.add_subcommand("alerts", "look at the alerts of a running service");
   alerts->require_subcommand(1);
   add_client(*alerts, "list", "what fires now")->callback([&] { status = run_alerts_list(client); });
   add_client(app, "status", "how a running service is doing")->callback([&] { status = run_status(client); });
+
+  std::string shell;
+  command = app.add_subcommand("completion", "what a shell needs to complete this: source <(tocsin completion bash)");
+  command->add_option("SHELL", shell, "which shell")->required()->check(CLI::IsMember({"bash", "zsh", "fish"}));
+  command->callback([&] { std::cout << completion_script(shape_of(app), shell); });
 
   try {
     app.parse(argc, argv);

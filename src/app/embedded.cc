@@ -52,6 +52,7 @@ Result<std::unique_ptr<Embedded>, std::string> Embedded::start(const Config& con
   api.rule_files = self->rule_files_.get();
   api.rule_control = self->rules_.get();
   api.token = config.http_token;
+  api.say = say;
   api.partitions = config.partitions;
   const auto write = [log = self->log_.get(), partitions = static_cast<std::uint64_t>(config.partitions)](
                          std::vector<ReceivedRecord> records, const std::function<void(bool)>& done) {

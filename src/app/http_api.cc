@@ -295,9 +295,15 @@ std::optional<HttpResponse> HttpApi::ask_desk(const HttpRequest& request, const 
   // Under the lock from the read to the append: of two people who release one halt, one is told that it is done.
   const std::lock_guard lock(mutex_);
   read_orders();
-  auto answer = desk_.handle({request.method, path, request.body}, now(), stream_now());
+  AlertsNow alerts;
+  if (path.size() > 1 && path[1] == "baselines") {
+    const auto evaluate = service_.evaluate();
+    alerts = {service_.rules(), evaluate->active, evaluate->has_all};
+  }
+  auto answer = desk_.handle({request.method, path, request.body}, now(), stream_now(), &alerts);
   if (!answer) return std::nullopt;
   if (!answer->records.empty() && !log_.append(std::move(answer->records))) return not_written();
+  if (!answer->log_line.empty() && options_.say) options_.say(false, answer->log_line);
   HttpResponse response;
   response.status = answer->status;
   response.body = answer->body + "\n";

@@ -10,6 +10,7 @@
 //   GET  /v1/silences               what nobody is paged for, and for how long
 //   POST /v1/silences               {"matchers": ["agent=support"], "for" or "until", "by", "reason", "from"?}
 //   POST /v1/silences/expire        {"id", "by"}
+//   POST /v1/baselines/accept       {"alert", "labels": {"agent": "support"}, "by", "reason"}
 //   GET  /v1/rules                  which rules are in force, and how this process's files stand to them
 //   POST /-/reload                  reads the rule files again, and proposes them to all processes
 //   GET  /v1/alerts, /v1/status, /metrics, /healthz, /readyz, /-/healthy, /-/ready, /
@@ -29,6 +30,7 @@
 #include "app/upload_door.h"
 #include "core/event/native_decoder.h"
 #include "edge/http/server.h"
+#include "runtime/membership.h"
 #include "runtime/service_view.h"
 
 namespace tocsin {
@@ -41,6 +43,7 @@ class HttpApi {
     RuleFiles* rule_files = nullptr;  // null where rules can't be changed while it runs
     const RuleControl* rule_control = nullptr;
     UploadDoor* door = nullptr;  // of SDKs' uploads; null: there is none
+    SayLine say;                 // of orders, for the log
     bool on_kafka = false;       // events and topics are Kafka's: the doors have those of people and agents only
   };
 
@@ -53,7 +56,7 @@ class HttpApi {
 
  private:
   HttpResponse post_events(const HttpRequest& request);
-  // Halts, acknowledgements and silences; nothing where the path is none of them.
+  // Halts, acknowledgements, silences and baselines; nothing where the path is none of them.
   std::optional<HttpResponse> ask_desk(const HttpRequest& request, const std::vector<std::string>& path);
   HttpResponse reload_rules();
   HttpResponse get_rules() const;

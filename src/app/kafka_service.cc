@@ -100,6 +100,7 @@ Result<std::unique_ptr<KafkaService>, std::string> KafkaService::start(
   HttpApi::Options api;
   api.token = config.http_token;
   api.on_kafka = true;
+  api.say = say;
   api.rule_files = self->rule_files_.get();
   api.rule_control = self->rules_.get();
   if (config.receive && stages.receive) {

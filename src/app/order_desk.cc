@@ -7,6 +7,7 @@
 
 #include "base/json_version.h"
 #include "base/time_text.h"
+#include "core/alert/acceptance.h"
 
 namespace tocsin {
 
@@ -20,7 +21,7 @@ std::string dump(const Json& json) {
 }
 
 DeskAnswer answer(int status, const Json& json, std::vector<NewRecord> records = {}) {
-  return {status, dump(json), std::move(records)};
+  return {status, dump(json), std::move(records), {}};
 }
 
 DeskAnswer error(int status, const std::string& message) {
@@ -56,6 +57,52 @@ Json json_of(const Silence& silence, EventTime now) {
   return json;
 }
 
+Labels labels_of(const Json& json) {
+  Labels labels;
+  const auto found = json.find("labels");
+  if (found == json.end() || !found->is_object()) return labels;
+  for (const auto& [name, value] : found->items()) {
+    labels.emplace_back(name, value.is_string() ? value.get<std::string>() : std::string{});
+  }
+  return labels;
+}
+
+std::string_view label_of(const Labels& labels, std::string_view name) {
+  const auto found =
+      std::find_if(labels.begin(), labels.end(), [&](const auto& label) { return label.first == name; });
+  return found == labels.end() ? std::string_view{} : std::string_view(found->second);
+}
+
+std::vector<std::string> group_labels_of(const Rule& rule) {
+  std::vector<std::string> names;
+  for (const GroupField& field : rule.group_by) names.push_back(label_name(field));
+  return names;
+}
+
+std::string list_of(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+  return text.empty() ? "none" : text;
+}
+
+// Of those that fire, the groups of `rule` with these labels: their own labels, and since when they fire.
+std::vector<std::pair<Labels, EventTime>> firing_groups(const Rule& rule, const Labels& labels,
+                                                        const AlertsNow& alerts) {
+  std::vector<std::pair<Labels, EventTime>> groups;
+  for (const ActiveAlert& alert : alerts.firing) {
+    const Labels& all = alert.change.labels;
+    const bool has_labels = std::all_of(
+        labels.begin(), labels.end(), [&](const auto& label) { return label_of(all, label.first) == label.second; });
+    if (alert.change.alert != rule.name || !has_labels) continue;
+    Labels own;
+    for (const std::string& name : group_labels_of(rule)) {
+      if (!label_of(all, name).empty()) own.emplace_back(name, label_of(all, name));
+    }
+    groups.emplace_back(std::move(own), as_event_time(alert.change.at));
+  }
+  return groups;
+}
+
 std::vector<std::string> matchers_of(const Json& json) {
   std::vector<std::string> texts;
   const auto found = json.find("matchers");
@@ -72,7 +119,8 @@ void OrderDesk::apply(Topic topic, std::string_view key, std::string_view value)
   if (topic == Topic::silences) silences_.apply(key, value);
 }
 
-std::optional<DeskAnswer> OrderDesk::handle(const DeskRequest& request, EventTime now, EventTime stream_now) const {
+std::optional<DeskAnswer> OrderDesk::handle(const DeskRequest& request, EventTime now, EventTime stream_now,
+                                            const AlertsNow* alerts) const {
   const auto is = [&](std::string_view method, std::initializer_list<std::string_view> path) {
     return request.method == method && std::equal(request.path.begin(), request.path.end(), path.begin(), path.end());
   };
@@ -86,6 +134,9 @@ std::optional<DeskAnswer> OrderDesk::handle(const DeskRequest& request, EventTim
   if (is("POST", {"v1", "silences"})) return add_silence(request.body, stream_now);
   if (is("POST", {"v1", "silences", "expire"})) return expire_silence(request.body, stream_now);
   if (is("GET", {"v1", "silences"})) return list_silences(stream_now);
+  if (alerts != nullptr && is("POST", {"v1", "baselines", "accept"})) {
+    return accept_level(request.body, stream_now, *alerts);
+  }
   return std::nullopt;
 }
 
@@ -196,6 +247,63 @@ DeskAnswer OrderDesk::expire_silence(const std::string& body, EventTime stream_n
   silence.expired_at = stream_now;
   silence.expired_by = by;
   return answer(200, json_of(silence, stream_now), {{Topic::silences, 0, silence.key(), to_json(silence)}});
+}
+
+DeskAnswer OrderDesk::accept_level(const std::string& body, EventTime stream_now, const AlertsNow& alerts) {
+  const auto json = small_object(body);
+  if (!json) return error(400, "a JSON object is needed: {\"alert\", \"labels\", \"by\", \"reason\"}");
+  EventTime at = stream_now;
+  auto order =
+      make_acceptance(text_of(*json, "alert"), {}, text_of(*json, "by"), text_of(*json, "reason"), stream_now);
+  if (!order) return error(400, order.error());
+  const Rule* const rule = alerts.rules->find(order.value().alert);
+  if (rule == nullptr) {
+    std::vector<std::string> names;
+    for (const Rule& one : alerts.rules->rules) {
+      if (one.baseline) names.push_back(one.name);
+    }
+    return error(404, "there is no alert " + order.value().alert + "; those with a baseline: " + list_of(names));
+  }
+  if (!rule->baseline) {
+    return error(409, rule->name + " has no baseline that could learn a level: edit its rule, or silence it");
+  }
+  Labels labels = labels_of(*json);
+  const std::vector<std::string> names = group_labels_of(*rule);
+  for (const auto& [name, value] : labels) {
+    const bool is_known =
+        std::find(names.begin(), names.end(), name) != names.end() || !label_of(rule->labels, name).empty();
+    if (!is_known) return error(400, rule->name + " has no label " + name + "; its groups have: " + list_of(names));
+  }
+  const auto groups = firing_groups(*rule, labels, alerts);
+  if (groups.size() > 1) {
+    std::string list;
+    for (const auto& group : groups) list += "; " + to_text(group.first);
+    return error(409, "several groups fire, name one of them" + list);
+  }
+  if (groups.size() == 1) {
+    labels = groups.front().first;
+    at = std::max(at, groups.front().second);  // the stream's clock may be ahead of this one
+  } else if (alerts.is_all) {
+    return error(404, rule->name + " does not fire for " + (labels.empty() ? "any group" : to_text(labels)) +
+                          ": there is no level to accept. GET /v1/alerts (tocsin alerts list) shows what fires");
+  } else {
+    // The process that has the group knows whether it fires.
+    std::erase_if(
+        labels, [&](const auto& label) { return std::find(names.begin(), names.end(), label.first) == names.end(); });
+    if (labels.size() < names.size()) {
+      return error(404, rule->name + " does not fire here for a group with these labels. To order it of whichever " +
+                            "process has the group, name all its labels: " + list_of(names));
+    }
+  }
+  order = make_acceptance(rule->name, std::move(labels), order.value().by, order.value().reason, at);
+  if (!order) return error(400, order.error());
+  const Acceptance& made = order.value();
+  Json told = Json::parse(to_json(made));
+  told["fires_here"] = !groups.empty();
+  DeskAnswer given = answer(groups.empty() ? 202 : 200, told, {{Topic::silences, 0, made.key(), to_json(made)}});
+  given.log_line = "the level of " + made.alert + " for " + to_text(made.labels) + " was accepted by " + made.by +
+                   ": " + made.reason + " (" + made.id + ")";
+  return given;
 }
 
 }  // namespace tocsin

@@ -178,6 +178,7 @@ IngestView BusService::ingest() const {
 std::shared_ptr<const EvaluateView> BusService::evaluate() const {
   auto all = std::make_shared<EvaluateView>();
   all->owns_any = false;
+  all->partitions = 0;
   bool is_first = true;
   for (const auto& worker : evaluate_) {
     const auto view = worker->view();
@@ -186,6 +187,7 @@ std::shared_ptr<const EvaluateView> BusService::evaluate() const {
       is_first = false;
     }
     all->owns_any = all->owns_any || view->owns_any;
+    all->partitions += view->partitions;
     add_sight(all->sight, view->sight);
     all->active.insert(all->active.end(), view->active.begin(), view->active.end());
     all->recent.insert(all->recent.end(), view->recent.begin(), view->recent.end());
@@ -200,6 +202,7 @@ std::shared_ptr<const EvaluateView> BusService::evaluate() const {
     all->alerts_fired += view->alerts_fired;
     all->alerts_resolved += view->alerts_resolved;
   }
+  all->has_all = all->partitions == static_cast<std::size_t>(bus_.partitions(Topic::blocks));
   std::stable_sort(all->recent.begin(), all->recent.end(),
                    [](const AlertChange& a, const AlertChange& b) { return a.at < b.at; });
   if (all->recent.size() > kept_changes) {

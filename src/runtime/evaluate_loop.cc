@@ -54,8 +54,10 @@ RecordTime EvaluateLoop::now() const {
 
 std::size_t EvaluateLoop::read_all() {
   // Silences first: who was told that one stands is paged for nothing that comes after it.
-  std::size_t count = read(Topic::silences, silences_next_,
-                           [&](const LogRecord& record) { silences_.apply(record.key, record.value); });
+  std::size_t count = read(Topic::silences, silences_next_, [&](const LogRecord& record) {
+    silences_.apply(record.key, record.value);
+    if (const Acceptance* one = acceptances_.apply(record.key, record.value)) partition_.apply(*one);
+  });
   count += read(Topic::findings, findings_next_, [&](const LogRecord& record) {
     if (const auto finding = decode_finding(record.value)) partition_.apply(*finding, changes_);
   });
@@ -142,6 +144,7 @@ void EvaluateLoop::expire() {
   std::vector<NewRecord> tombstones;
   for (std::string& key : halts_.expire(at)) tombstones.push_back({Topic::halts, 0, std::move(key), {}});
   for (std::string& key : silences_.expire(at)) tombstones.push_back({Topic::silences, 0, std::move(key), {}});
+  for (std::string& key : acceptances_.expire(at)) tombstones.push_back({Topic::silences, 0, std::move(key), {}});
   if (!tombstones.empty()) log_.append(std::move(tombstones));
 }
 

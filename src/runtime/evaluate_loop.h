@@ -7,6 +7,7 @@
 #include <memory>
 #include <vector>
 
+#include "core/alert/acceptance.h"
 #include "core/alert/silence_book.h"
 #include "core/alert/withheld_pages.h"
 #include "core/epoch/promise_watch.h"
@@ -52,6 +53,7 @@ class EvaluateLoop {
   HaltBook halts_;
   AckWatch acks_;
   SilenceBook silences_;
+  AcceptanceBook acceptances_;
   WithheldPages withheld_;
   Log& log_;
   const Clock& clock_;

@@ -128,6 +128,8 @@ bool EvaluateWorker::adopt(const std::vector<Assigned>& assigned, const std::ato
     for (const HaltBook::Item& item : halts_.items()) {
       if (item.release) owned.partition->apply(*item.release, owned.changes);
     }
+    // The groups know which of these were done.
+    for (const Acceptance& acceptance : acceptances_.items()) owned.partition->apply(acceptance);
     owned.committed_grid = owned.partition->evaluated();
     owned.stalls.begin(clock_.monotonic());
     owned_.push_back(std::move(owned));
@@ -200,6 +202,9 @@ bool EvaluateWorker::read_people() {
 void EvaluateWorker::read_person(const BusRecord& record) {
   if (record.from.topic == Topic::silences) {
     silences_.apply(record.key, record.value);
+    if (const Acceptance* one = acceptances_.apply(record.key, record.value)) {
+      for (Owned& owned : owned_) owned.partition->apply(*one);
+    }
     return;
   }
   if (record.from.topic == Topic::control) {
@@ -448,6 +453,7 @@ void EvaluateWorker::expire() {
   };
   forget(Topic::halts, halts_.expire(now));
   forget(Topic::silences, silences_.expire(now));
+  forget(Topic::silences, acceptances_.expire(now));
 }
 
 void EvaluateWorker::publish() {
@@ -455,6 +461,7 @@ void EvaluateWorker::publish() {
   if (is_dirty_) return;
   EvaluateView view;
   view.blocks_refused = refused_before_;
+  view.partitions = owned_.size();
   view.owns_any = !owned_.empty();
   bool is_first = true;
   for (const Owned& owned : owned_) {

@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "core/alert/acceptance.h"
 #include "core/alert/silence_book.h"
 #include "core/alert/withheld_pages.h"
 #include "core/epoch/promise_watch.h"
@@ -106,11 +107,12 @@ class EvaluateWorker {
   SayLine say_;
   Membership membership_;
   std::vector<Owned> owned_;
-  std::unique_ptr<Tail> people_;  // what people and agents wrote: halts, releases, acknowledgements, silences
+  std::unique_ptr<Tail> people_;  // what people and agents wrote: halts, releases, silences and others
   HaltBook halts_;
   AckWatch acks_;
   std::map<std::string, RuleTrouble> troubles_;  // by process
   SilenceBook silences_;
+  AcceptanceBook acceptances_;
   InFlight tombstones_;
   std::vector<StateRecord> state_changes_;
   bool is_dirty_ = false;  // something was decided, or read that must not be read again

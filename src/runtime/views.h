@@ -43,7 +43,9 @@ struct RekeyView {
 };
 
 struct EvaluateView {
-  bool owns_any = true;  // else it has no partitions now, and what follows says nothing
+  bool owns_any = true;        // else it has no partitions now, and what follows says nothing
+  std::size_t partitions = 0;  // that it has, of `blocks`; not filled in memory
+  bool has_all = true;         // no other process has groups
   RecordTime evaluated;
   std::vector<RuleSight> sight;
   std::vector<ActiveAlert> active;

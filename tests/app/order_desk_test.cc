@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "core/alert/acceptance.h"
 #include "core/test_support.h"
 
 namespace tocsin {
@@ -15,8 +16,8 @@ class OrderDeskTest : public testing::Test {
  protected:
   DeskAnswer ask(const std::string& method, std::vector<std::string> path, const std::string& body = {},
                  Duration now = 0s) {
-    auto answer = desk.handle({method, std::move(path), body}, event_at(now), event_at(now));
-    if (!answer) return {404, {}, {}};
+    auto answer = desk.handle({method, std::move(path), body}, event_at(now), event_at(now), &alerts);
+    if (!answer) return {404, {}, {}, {}};
     for (const NewRecord& record : answer->records) desk.apply(record.topic, record.key, record.value);
     return *answer;
   }
@@ -24,8 +25,88 @@ class OrderDeskTest : public testing::Test {
     return answer.body.find(text) != std::string::npos;
   }
 
+  // Two agents of one rule with a baseline fire; another rule has none.
+  AlertsNow two_spikes() const {
+    AlertsNow now;
+    now.rules = test::rules_from(R"(
+groups:
+- name: g
+  rules:
+  - {alert: Spike, from: step, value: per_hour(cost), window: 1h, when: value > 2 * baseline, baseline: {range: 24h}, labels: {severity: critical}}
+  - {alert: ManyCalls, from: tool.call, value: count(), window: 5m, when: value > 3}
+)");
+    for (const char* agent : {"support", "billing"}) {
+      AlertChange change;
+      change.alert = "Spike";
+      change.at = test::at(1h);
+      change.labels = {{"agent", agent}, {"severity", "critical"}};
+      now.firing.push_back({change, 1});
+    }
+    return now;
+  }
+  DeskAnswer accept(const std::string& body, Duration now = 2h) {
+    return ask("POST", {"v1", "baselines", "accept"}, body, now);
+  }
+
+  AlertsNow alerts = two_spikes();
   OrderDesk desk{{"eu1", true}};
 };
+
+TEST_F(OrderDeskTest, ALevelIsAcceptedForTheGroupThatFires) {
+  const std::string body =
+      R"({"alert":"Spike","labels":{"agent":"support","severity":"critical"},"by":"ann","reason":"new"})";
+  const auto answer = accept(body);
+  EXPECT_EQ(answer.status, 200) << answer.body;
+  EXPECT_TRUE(says(answer, R"("fires_here":true)"));
+  ASSERT_EQ(answer.records.size(), 1U);
+  EXPECT_EQ(answer.records[0].topic, Topic::silences);
+  const auto made = acceptance_from_json(answer.records[0].value);
+  ASSERT_TRUE(made);
+  EXPECT_EQ(answer.records[0].key, "accept/" + made->id);
+  EXPECT_EQ(made->labels, (Labels{{"agent", "support"}}));
+  EXPECT_EQ(made->at, event_at(2h));
+  EXPECT_EQ(answer.log_line, "the level of Spike for agent=support was accepted by ann: new (" + made->id + ")");
+  const auto behind = accept(body, 30min);
+  EXPECT_EQ(acceptance_from_json(behind.records.at(0).value)->at, event_at(1h)) << "it fired before it was accepted";
+}
+
+TEST_F(OrderDeskTest, AnAcceptanceThatCanDoNothingIsRefusedWithTheReason) {
+  const auto refused = [&](const std::string& body, int status, std::string_view reason) {
+    const auto answer = accept(body);
+    EXPECT_EQ(answer.status, status) << body << answer.body;
+    EXPECT_TRUE(says(answer, reason)) << answer.body;
+    EXPECT_TRUE(answer.records.empty());
+  };
+  const std::string who = R"("by":"ann","reason":"new")";
+  refused("[]", 400, "a JSON object");
+  refused("{" + who + "}", 400, "'alert'");
+  refused(R"({"alert":"Spike","by":"ann"})", 400, "'reason'");
+  refused(R"({"alert":"Spike","reason":"new"})", 400, "'by'");
+  refused(R"({"alert":"Spikes",)" + who + "}", 404, "no alert Spikes; those with a baseline: Spike\"");
+  refused(R"({"alert":"ManyCalls",)" + who + "}", 409, "no baseline");
+  refused(R"({"alert":"Spike","labels":{"agnet":"support"},)" + who + "}", 400,
+          "no label agnet; its groups have: env, agent");
+  refused(R"({"alert":"Spike","labels":{"agent":"other"},)" + who + "}", 404, "does not fire for agent=other");
+  refused(R"({"alert":"Spike","labels":{"agent":"support","env":"prod"},)" + who + "}", 404, "does not fire");
+  refused(R"({"alert":"Spike",)" + who + "}", 409, "agent=support; agent=billing");
+  alerts.firing.clear();
+  refused(R"({"alert":"Spike",)" + who + "}", 404, "any group");
+}
+
+TEST_F(OrderDeskTest, WhatAnotherProcessHasIsOrderedOfItByAllLabels) {
+  alerts.is_all = false;
+  const auto vague = accept(R"({"alert":"Spike","labels":{"agent":"other"},"by":"ann","reason":"new"})");
+  EXPECT_EQ(vague.status, 404);
+  EXPECT_TRUE(says(vague, "name all its labels: env, agent")) << vague.body;
+  const auto answer = accept(R"({"alert":"Spike","labels":{"env":"","agent":"other"},"by":"ann","reason":"new"})");
+  EXPECT_EQ(answer.status, 202) << answer.body;
+  EXPECT_TRUE(says(answer, R"("fires_here":false)"));
+  EXPECT_EQ(acceptance_from_json(answer.records.at(0).value)->labels, (Labels{{"agent", "other"}}));
+}
+
+TEST_F(OrderDeskTest, WithoutAServiceNoLevelIsAccepted) {
+  EXPECT_FALSE(desk.handle({"POST", {"v1", "baselines", "accept"}, "{}"}, event_at(0s), event_at(0s)));
+}
 
 TEST_F(OrderDeskTest, AScopeIsHaltedFromItsDrillUntilItsRelease) {
   const auto drill = ask("POST", {"v1", "halts", "drill"}, R"({"scope":"task:1","by":"ann"})");

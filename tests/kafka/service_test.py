@@ -227,6 +227,50 @@ class Live(KafkaTest):
         wait_for(lambda: self.receiver.pages, 40, lambda: setup.logs().decode(errors="replace")[-5000:])
         self.assertEqual([page["data"]["alert"] for page in self.receiver.pages], ["SecretLeak"])
 
+    def test_a_level_that_was_accepted_is_usual_after_a_restart_too(self):
+        setup = self.setup_with("accepted", 4)
+        rules = setup.path / "rules.yaml"
+        rules.write_text("groups: [{name: g, rules: [{alert: Cost, from: step, value: sum(cost), window: 5m, "
+                         "min_samples: 3, baseline: {range: 1h, min_samples: 20}, when: value > 2 * baseline, "
+                         "actions: [page]}]}]")
+        setup.config.write_text(setup.config.read_text() + f"\nrules: ['{rules}']\n")
+        producer = make_producer(self.broker.bootstrap)
+
+        def spend(stamp, dollars):
+            event = {"type": "step", "correlation_id": f"t{stamp}", "env": "live", "agent": "a", "time": utc(stamp),
+                     "cost_usd": dollars}
+            produce(self.broker.bootstrap, setup.sources[0], [f"t{stamp}\t" + json.dumps(event)], producer=producer)
+
+        def states():
+            return [page["data"]["state"] for page in self.receiver.pages]
+
+        def said():
+            return setup.logs().decode(errors="replace")[-5000:]
+
+        begin = now_ms() - 120 * 60_000
+        for i in range(360):
+            spend(begin + i * 20_000, 0.01 if i < 300 else 0.04)
+        process = setup.start("one")
+        wait_for(lambda: states() == ["firing"], 60, said)
+        order = {"alert": "Cost", "labels": {"env": "live", "agent": "a"}, "by": "ann", "reason": "a new model"}
+        wait_for(lambda: json.loads(process.call("GET", "/v1/alerts")[1])["firing"], 30, said)
+        status, answer = process.call("POST", "/v1/baselines/accept", order)
+        self.assertEqual(status, 200, answer)
+        wait_for(lambda: states() == ["firing", "resolved"], 60, said)
+        self.assertEqual(self.receiver.pages[1]["data"]["reason"], "accepted by ann: a new model")
+        self.assertIn("was accepted by ann: a new model", said())
+        process.kill()
+        process = setup.start("again")
+        for _ in range(6):
+            spend(now_ms(), 0.04)
+            time.sleep(2.5)
+        self.assertEqual(states(), ["firing", "resolved"])
+        self.assertEqual(process.call("POST", "/v1/baselines/accept", order)[0], 404, "it does not fire")
+        spend(now_ms(), 5)
+        wait_for(lambda: len(states()) == 3, 60, said)
+        page = self.receiver.pages[2]["data"]
+        self.assertEqual((page["state"], page["episode"]), ("firing", 2))
+        self.assertGreater(page["baseline"], 0.3, "the accepted level judges")
 
     def test_an_unacknowledged_halt_is_paged_by_the_fallback_of_a_dead_receiver(self):
         receivers = ("- {name: dead, url: 'http://127.0.0.1:9/', secret_file: secret, allow_cidrs: ['127.0.0.0/8'], "

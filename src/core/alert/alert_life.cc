@@ -55,6 +55,12 @@ AlertTransition AlertLife::resolve(RecordTime now, const AlertTiming&) {
   return AlertTransition::resolved;
 }
 
+void AlertLife::accept() {
+  if (facts_.state != AlertState::firing || facts_.learned) return;
+  facts_.learned = true;
+  drop_exclusion();
+}
+
 bool AlertLife::is_whole(const Facts& facts) {
   const bool needs_open = facts.state == AlertState::pending || (facts.state == AlertState::firing && !facts.learned);
   return !needs_open || (!facts.exclusions.empty() && facts.exclusions.back().to == open_end);
@@ -76,10 +82,7 @@ void AlertLife::close_exclusion(RecordTime now) {
 }
 
 void AlertLife::learn(RecordTime now, const AlertTiming& timing) {
-  if (facts_.state == AlertState::firing && !facts_.learned && now - facts_.pending_since >= timing.learn_after) {
-    facts_.learned = true;
-    drop_exclusion();
-  }
+  if (facts_.state == AlertState::firing && now - facts_.pending_since >= timing.learn_after) accept();
   while (!facts_.exclusions.empty() && facts_.exclusions.front().to + timing.learn_after <= now) {
     facts_.exclusions.erase(facts_.exclusions.begin());
     ++facts_.version;

@@ -66,6 +66,9 @@ class AlertLife {
   // Requires: `now` is later than in the previous call.
   AlertTransition update(Truth condition, RecordTime now, const AlertTiming& timing);
 
+  // A person says that what fires is the new normal: as if `learn_after` were over.
+  void accept();
+
   // Ends a firing alert whatever its condition is.
   AlertTransition resolve(RecordTime now, const AlertTiming& timing);
 

@@ -874,9 +874,9 @@ class RuleLoader {
     rule_.where = load_where();
     load_per(count);
     count.window = reader_.duration("window", slice_length, longest_window);
-    load_value("value", *value);
-    if (measured_.empty()) return;
-    const Measured measured = std::exchange(measured_, {}).front();
+    const RuleValues values = load_rule_values(value, nullptr, rule_.group_by, own_, file_, diagnostics_);
+    if (values.list.empty()) return;
+    const Measured& measured = values.list.front();
     const bool adds_up =
         measured.value.view == NamedValue::View::total &&
         (measured.aggregate.kind == Aggregate::Kind::count || measured.aggregate.kind == Aggregate::Kind::sum);
@@ -912,7 +912,7 @@ class RuleLoader {
       return reader_.error(*node, "wrong-type",
                            "'per' must be a list of one to four fields, such as [tool, arguments.hash]");
     }
-    std::vector<std::string_view> names = string_field_names();
+    std::vector<std::string_view> names = string_field_names(own_.get());
     names.push_back(arguments);
     // What has another value in each event repeats nothing, and what is the same in all of a task's tells nothing
     // apart.
@@ -925,7 +925,7 @@ class RuleLoader {
                       "'" + item.scalar + "' is no field to count by" + did_you_mean(item.scalar, names));
         continue;
       }
-      const auto field = string_field_named(item.scalar);
+      const auto field = string_field_named(item.scalar, own_.get());
       const bool is_known =
           field ? std::find(count.per.begin(), count.per.end(), *field) != count.per.end() : count.per_arguments;
       if (is_known) reader_.error(item, "repeated-field", "'" + item.scalar + "' stands twice in 'per'");

@@ -5,6 +5,7 @@
 
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -25,9 +26,10 @@ inline constexpr std::string_view folding_prefix = "folding/";    // rule NUL pa
 inline constexpr std::string_view episode_prefix = "episode/";    // rule NUL group; outlives all else of its alert
 inline constexpr std::string_view event_prefix = "event/";        // rule NUL group
 
-// How many sections of a record this release knows: of an overrun, what its rule counted.
+// How many sections of a record this release knows: of an overrun, what its rule counted; of a group of a rule over a
+// window, which level a person accepted.
 inline std::size_t evaluate_sections(std::string_view key) {
-  return key.starts_with(overrun_prefix) ? 1 : 0;
+  return key.starts_with(overrun_prefix) || key.starts_with(window_prefix) ? 1 : 0;
 }
 
 inline constexpr std::string_view sources_key = "sources/";  // which source partitions there are

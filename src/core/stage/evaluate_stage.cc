@@ -56,7 +56,8 @@ struct EvaluatePartition::State {
   int unevaluated = 0;                    // grid times that are folded only; see end_resume()
   PastBook pasts;
   UnknownSections unknown{evaluate_sections};
-  std::vector<StateRecord> stored;  // of the parts that have their turns, since the last take_changes()
+  std::vector<Acceptance> acceptances;  // since the last grid time
+  std::vector<StateRecord> stored;      // of the parts that have their turns, since the last take_changes()
   // The numbers that aggregates of other rules have by now, and since when they were counted.
   struct Translation {
     const RuleSet* from = nullptr;
@@ -264,6 +265,11 @@ struct EvaluatePartition::State {
     fold(blocks, begin);
     merge_pasts(grid, blocks);
     for (const std::uint32_t aggregate : series.take_overflowed()) raise_overflow(aggregate, grid, out);
+    for (const Acceptance& one : std::exchange(acceptances, {})) {
+      for (auto& rule : window_rules) {
+        if (rule->rule().name == one.alert) rule->accept(one);
+      }
+    }
     evaluate_rules(news, grid, out);
     event_alerts.advance(grid, out);
     evaluated = grid;
@@ -602,6 +608,10 @@ void EvaluatePartition::apply(const HaltRelease& release, std::vector<AlertChang
 
 void EvaluatePartition::apply(const AckReport& report, RecordTime now, std::vector<AlertChange>& out) {
   state_->event_alerts.apply(report, now, out);
+}
+
+void EvaluatePartition::apply(const Acceptance& acceptance) {
+  state_->acceptances.push_back(acceptance);
 }
 
 void EvaluatePartition::know(std::shared_ptr<const RuleEpochs> epochs) {

@@ -19,6 +19,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/alert/acceptance.h"
 #include "core/alert/alert_change.h"
 #include "core/epoch/control_record.h"
 #include "core/epoch/rule_epochs.h"
@@ -83,6 +84,9 @@ class EvaluatePartition {
 
   // A person released a halt: its alert ends, and the same secret in the same scope is accepted from now on.
   void apply(const HaltRelease& release, std::vector<AlertChange>& out);
+
+  // A person accepted the level for which an alert of this or another partition fires: done at the next grid time.
+  void apply(const Acceptance& acceptance);
 
   // Which halts nobody has acknowledged in time: each such scope is an alert until it is reported no longer.
   void apply(const AckReport& report, RecordTime now, std::vector<AlertChange>& out);

@@ -201,16 +201,14 @@ bool decode_task(std::string_view bytes, Task& task, std::vector<std::uint64_t>&
   task.attributes.clear();
   // Behind each a later release may say more.
   const auto read_next = [&](auto read) {
-    const std::string_view bytes = sections.empty() ? std::string_view{} : *wire::next_section(sections);
-    if (bytes.empty()) return true;
-    Reader own(bytes);
+    const std::string_view section = sections.empty() ? std::string_view{} : *wire::next_section(sections);
+    if (section.empty()) return true;
+    Reader own(section);
     read(own);
     return own.good();
   };
   return read_next([&](Reader& own) { pass_more(own, task); }) &&
-         read_next([&](Reader& own) {
-           own.list(task.attributes, [&](TaskAttribute& one) { pass(own, one); });
-         }) &&
+         read_next([&](Reader& own) { own.list(task.attributes, [&](TaskAttribute& one) { pass(own, one); }); }) &&
          read_next([&](Reader& own) { pass_counts(own, task); });
 }
 

@@ -4,6 +4,7 @@
 #include <iterator>
 #include <utility>
 
+#include "base/hash.h"
 #include "base/safeguard.h"
 #include "base/time_text.h"
 #include "core/alert/silence.h"
@@ -48,6 +49,9 @@ constexpr Duration endless{INT64_MAX / 4};
 constexpr double least_part_of_calendar = 0.05;
 
 constexpr std::uint64_t group_form = 1;  // version of the stored record
+
+// The accepted level of a shorter time is chance, unless the rule's own window is shorter.
+constexpr Duration shortest_level = 15min;
 
 // As an optional is written.
 template <class Coder>
@@ -148,10 +152,90 @@ const Series* WindowRule::series_of(const GroupKey& key, const Group& group, std
   return series_.find(named.aggregate, join(whole));
 }
 
-double WindowRule::derived_figure(const Condition& formula, const std::vector<double>& values) const {
-  std::vector<double> inputs;
-  for (const Variable& variable : formula.variables()) inputs.push_back(values[variable.index]);
-  return formula.number(inputs.data());
+double WindowRule::figure_at(const GroupKey& key, const Group& group, std::size_t index, RecordTime now,
+                             Duration window, Totals totals) const {
+  const NamedValue& value = rule_.values[index];
+  if (value.view == NamedValue::View::derived) return unknown_number;
+  const Series* const series = series_of(key, group, index);
+  const SeriesCells* const cells = series != nullptr ? series->cells.get() : nullptr;
+  const Aggregate::Kind kind = rules_.aggregates[value.aggregate].kind;
+  if (kind == Aggregate::Kind::distinct) {
+    return cells != nullptr ? static_cast<double>(cells->distinct.window(now, window).count()) : 0.0;
+  }
+  const Duration length = rule_.calendar ? window : now - window_start(now, window);
+  if (kind != Aggregate::Kind::distribution) return figure_of(value, kind, totals, length);
+  Distribution distribution;
+  if (cells != nullptr) distribution = cells->distributions.window(now, window);
+  return figure_of(value, kind, totals, length, &distribution);
+}
+
+void WindowRule::read_derived(std::vector<double>& values) const {
+  for (std::size_t i = 0; i < rule_.named_values; ++i) {
+    const NamedValue& value = rule_.values[i];
+    if (value.view != NamedValue::View::derived) continue;
+    std::vector<double> inputs;
+    for (const Variable& variable : value.formula.variables()) inputs.push_back(values[variable.index]);
+    values[i] = value.formula.number(inputs.data());
+  }
+}
+
+void WindowRule::accept(const Acceptance& acceptance) {
+  if (!rule_.baseline) return;
+  GroupKey key;
+  for (std::size_t i = 0; i < rule_.group_by.size(); ++i) {
+    if (i > 0) key += '\0';
+    for (const auto& [name, value] : acceptance.labels) {
+      if (name == label_name(rule_.group_by[i])) key += value;
+    }
+  }
+  const auto found = groups_.find(key);
+  if (found == groups_.end()) return;
+  Group& group = found->second;
+  if (!group.accepted) group.accepted = std::make_unique<AcceptedLevel>();
+  if (acceptance.at <= group.accepted->last_order) return;
+  group.accepted->last_order = acceptance.at;
+  changed_.insert(key);
+  const bool is_meant =
+      group.life.state() == AlertState::firing && as_event_time(group.life.firing_since()) <= acceptance.at;
+  if (is_meant && !group.order) group.order = std::make_unique<Acceptance>(acceptance);
+}
+
+void WindowRule::serve_order(const GroupKey& key, Group& group, RecordTime now) {
+  if (group.order) {
+    AcceptedLevel& accepted = *group.accepted;
+    accepted = {accepted.last_order, group.life.pending_since(), measures(), {}, {}};
+    group.life.accept();
+  }
+  if (group.accepted && group.accepted->since && group.accepted->levels.empty()) read_level(key, group, now);
+}
+
+void WindowRule::read_level(const GroupKey& key, Group& group, RecordTime now) {
+  AcceptedLevel& accepted = *group.accepted;
+  const Duration age = floor_to(now, minute_length) - ceil_to(*accepted.since, minute_length);
+  if (age < std::min(rule_.windows.front(), shortest_level)) return;
+  const auto totals_of = [&](std::size_t value, Duration length) {
+    return group.series[value] != nullptr ? group.series[value]->history.window(now, length) : Totals{};
+  };
+  // The first of the rule's windows that holds enough; where the condition must hold in all, the longest.
+  for (const Duration window : rule_.windows) {
+    accepted.window = std::min(window, age);
+    if (!rule_.holds_in_every_window && totals_of(0, accepted.window).count >= rule_.min_samples) break;
+  }
+  if (totals_of(0, accepted.window).count < rule_.min_samples) return;
+  std::vector<double> levels;
+  for (std::size_t i = 0; i < rule_.values.size(); ++i) {
+    levels.push_back(figure_at(key, group, i, now, accepted.window, totals_of(i, accepted.window)));
+  }
+  read_derived(levels);
+  if (is_unknown(levels[0])) return;  // a share of nothing
+  accepted.levels = std::move(levels);
+  changed_.insert(key);
+}
+
+const AcceptedLevel* WindowRule::accepted_level(const Group& group, RecordTime window_begin, Duration window) const {
+  const AcceptedLevel* const accepted = group.accepted.get();
+  if (accepted == nullptr || !accepted->since) return nullptr;
+  return baseline_range(*rule_.baseline, window_begin, window).from < *accepted->since ? accepted : nullptr;
 }
 
 void WindowRule::choose_window(const Group& group, RecordTime now, Measured& measured) const {
@@ -191,9 +275,6 @@ WindowRule::Measured WindowRule::measure(const GroupKey& key, Group& group, Reco
   for (std::size_t i = 0; i < rule_.values.size(); ++i) {
     const NamedValue& value = rule_.values[i];
     const Series* series = series_of(key, group, i);
-    const Aggregate::Kind kind = rules_.aggregates[value.aggregate].kind;
-    const Duration window_length = value.is_previous ? rule_.compare->over : measured.window;
-    const Duration length = value.is_previous ? now - window_start(now, window_length) : now - measured.begin;
     // At the beginning of everything all windows are short; an aggregate that came later knows that it is.
     const RecordTime counted = series_.counted_since(value.aggregate);
     // What of a month was not counted is made up for by the forecast.
@@ -206,23 +287,10 @@ WindowRule::Measured WindowRule::measure(const GroupKey& key, Group& group, Reco
     } else if (i > 0 && series != nullptr) {
       measured.totals[i] = series->history.window(now, measured.window);
     }
-    if (value.view == NamedValue::View::derived) continue;
-    if (kind == Aggregate::Kind::distinct) {
-      const bool has_sets = series != nullptr && series->cells != nullptr;
-      measured.values[i] =
-          has_sets ? static_cast<double>(series->cells->distinct.window(now, window_length).count()) : 0.0;
-    } else if (kind == Aggregate::Kind::distribution) {
-      Distribution distribution;
-      if (series != nullptr && series->cells) distribution = series->cells->distributions.window(now, window_length);
-      measured.values[i] = figure_of(value, kind, measured.totals[i], length, &distribution);
-    } else {
-      measured.values[i] = figure_of(value, kind, measured.totals[i], length);
-    }
+    const Duration length = value.is_previous ? rule_.compare->over : measured.window;
+    measured.values[i] = figure_at(key, group, i, now, length, measured.totals[i]);
   }
-  for (std::size_t i = 0; i < rule_.named_values; ++i) {
-    const NamedValue& value = rule_.values[i];
-    if (value.view == NamedValue::View::derived) measured.values[i] = derived_figure(value.formula, measured.values);
-  }
+  read_derived(measured.values);
   measured.spec = label_of(key, StringField::spec);
   measured.spec_version = label_of(key, StringField::spec_version);
   if (measured.spec.empty()) {
@@ -286,7 +354,9 @@ BaselineFigures WindowRule::unfrozen_baseline(const GroupKey& key, Group& group,
                                               const Measured& measured, RecordTime known_since) const {
   const Baseline& config = *rule_.baseline;
   if (group.series[index] == nullptr) return {};
-  const BaselineRange range = baseline_range(config, measured.begin, measured.window);
+  BaselineRange range = baseline_range(config, measured.begin, measured.window);
+  const AcceptedLevel* const accepted = accepted_level(group, measured.begin, measured.window);
+  if (accepted != nullptr) range.from = std::max(range.from, ceil_to(*accepted->since, quarter_length));
   std::optional<RecordTime> reset;
   if (!config.reset_on.empty()) reset = versions_.last_reset(agent_of(key), config.reset_on);
   if (reset && *reset <= range.from) reset.reset();
@@ -319,9 +389,17 @@ BaselineFigures WindowRule::unfrozen_baseline(const GroupKey& key, Group& group,
 BaselineFigures WindowRule::baseline(const GroupKey& key, Group& group, std::size_t index, Measured& measured,
                                      RecordTime known_since) const {
   const Baseline& config = *rule_.baseline;
-  BaselineFigures figures = group.life.freezes_baseline() && index < group.frozen.size()
-                                ? group.frozen[index]
-                                : unfrozen_baseline(key, group, index, measured, known_since);
+  const bool is_frozen = group.life.freezes_baseline() && index < group.frozen.size();
+  BaselineFigures figures =
+      is_frozen ? group.frozen[index] : unfrozen_baseline(key, group, index, measured, known_since);
+  const AcceptedLevel* const accepted = is_frozen ? nullptr : accepted_level(group, measured.begin, measured.window);
+  if (accepted != nullptr && accepted->levels.empty()) {
+    measured.warming = true;
+    return {};
+  }
+  if (accepted != nullptr) {
+    figures = at_least(*accepted, index, rule_.values[index].view, figures, measured.window);
+  }
   if (!figures.is_warm && config.declared) {
     const auto bound = rules_.specs.bound(measured.spec, measured.spec_version, *config.declared);
     if (bound) {
@@ -455,6 +533,12 @@ std::optional<std::string> WindowRule::explain(const Labels& labels, RecordTime 
                                             : "not warm") +
               "\n";
     }
+    if (const AcceptedLevel* const accepted = accepted_level(group, measured.begin, measured.window)) {
+      text += "    a person accepted the level since " + to_rfc3339(*accepted->since) + ": ";
+      text += accepted->levels.empty() ? "too little of it was seen yet, and nothing is judged\n"
+                                       : "nothing before counts, and it is never taken as lower than " +
+                                             number_text(accepted->levels[0]) + "\n";
+    }
     for (const Exclusion& one : group.life.exclusions()) {
       text += "    left out: " + (one.to > now ? to_rfc3339(one.from) + " on" : span_of(one.from, one.to)) + "\n";
     }
@@ -528,6 +612,8 @@ Truth WindowRule::judge(const GroupKey& key, Group& group, RecordTime now, Recor
 void WindowRule::evaluate_group(const GroupKey& key, Group& group, RecordTime now, RecordTime known_since,
                                 bool is_inhibited, std::vector<AlertChange>& out) {
   const AlertLife::Mark before = group.life.mark();
+  serve_order(key, group, now);
+  const std::unique_ptr<Acceptance> order = std::move(group.order);
   Measured measured;
   std::string reason;
   Truth truth = rule_.absence ? judge_absence(key, group, now, known_since, measured, reason)
@@ -541,7 +627,10 @@ void WindowRule::evaluate_group(const GroupKey& key, Group& group, RecordTime no
   const bool silent = !rule_.absence && is_silent(group, now);
   if (silent && rule_.no_data == NoData::fire) truth = Truth::yes;
   AlertTransition transition = AlertTransition::none;
-  if (silent && rule_.no_data == NoData::resolve && group.life.state() == AlertState::firing) {
+  if (order && truth != Truth::yes) {
+    transition = group.life.resolve(now, timing_);
+    reason = "accepted by " + order->by + ": " + order->reason;
+  } else if (silent && rule_.no_data == NoData::resolve && group.life.state() == AlertState::firing) {
     transition = group.life.resolve(now, timing_);
     reason = "no_traffic";
   } else if (silent && rule_.no_data == NoData::resolve) {
@@ -692,7 +781,13 @@ void WindowRule::take_changes(std::vector<StateRecord>& out) {
       wire::pass(writer, group.usual_gap);
       wire::pass(writer, group.resolved);
       pass_firing(writer, group.firing);
-      value = writer.take();
+      std::string sections;
+      if (group.accepted) {
+        wire::Writer section;
+        wire::pass(section, *group.accepted);
+        wire::append_section(sections, section.take());
+      }
+      value = wire::join(writer.take(), sections);
     }
     out.push_back({rule_key(window_prefix, rule_.name, key), std::move(value)});
   }
@@ -737,8 +832,19 @@ void WindowRule::store_all() {
   }
 }
 
+// What its values are: an accepted level is one of these alone.
+std::string WindowRule::measures() const {
+  std::string text;
+  for (const NamedValue& value : rule_.values) {
+    text += rules_.aggregates[value.aggregate].canonical() + ' ' + std::to_string(static_cast<int>(value.view)) +
+            ' ' + std::to_string(value.per.count()) + ' ' + number_text(value.q) + '\n';
+  }
+  return to_hex(hash_parts({text}));
+}
+
 bool WindowRule::is_of_other_groups(std::string_view value) const {
-  wire::Reader reader(value);
+  const auto parts = wire::parts_of(value);
+  wire::Reader reader(parts ? parts->record : value);
   std::uint64_t form = 0;
   reader.number(form);
   std::string text;
@@ -751,7 +857,9 @@ bool WindowRule::restore(const GroupKey& key, std::string_view value) {
     groups_.erase(key);
     return true;
   }
-  wire::Reader reader(value);
+  const auto parts = wire::parts_of(value);
+  if (!parts) return false;
+  wire::Reader reader(parts->record);
   std::uint64_t form = 0;
   reader.number(form);
   if (form != group_form) return false;
@@ -766,6 +874,14 @@ bool WindowRule::restore(const GroupKey& key, std::string_view value) {
   wire::pass(reader, group.resolved);
   pass_firing(reader, group.firing);
   if (!reader.read_all() || !AlertLife::is_whole(facts)) return false;
+  std::string_view sections = parts->sections;
+  if (const auto own = sections.empty() ? std::string_view{} : *wire::next_section(sections); !own.empty()) {
+    wire::Reader section(own);
+    group.accepted = std::make_unique<AcceptedLevel>();
+    wire::pass(section, *group.accepted);
+    if (!section.read_all()) return false;
+    if (group.accepted->measures != measures()) *group.accepted = {group.accepted->last_order, {}, {}, {}, {}};
+  }
   if (text != shape()) return true;  // another rule of that name
   if (!holds(Safeguard::episodes_stored)) facts.episode = 0;
   group.life = AlertLife(std::move(facts));

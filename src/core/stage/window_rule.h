@@ -12,10 +12,12 @@
 #include <string>
 #include <vector>
 
+#include "core/alert/acceptance.h"
 #include "core/alert/alert_change.h"
 #include "core/alert/alert_life.h"
 #include "core/alert/episode_book.h"
 #include "core/rule/rule_set.h"
+#include "core/stage/accepted_level.h"
 #include "core/stage/agent_versions.h"
 #include "core/stage/series_table.h"
 #include "core/stage/state_record.h"
@@ -40,6 +42,10 @@ class WindowRule {
   void add_firing_agents(std::set<GroupKey>& agents) const;
   // Groups that are there without having a series: those of Rule::absence that this partition owns.
   void expect(std::vector<GroupKey> groups) { expected_ = std::move(groups); }
+
+  // A person accepts the level for which a group's alert fires: the next evaluate() does it. Nothing comes of one
+  // that was looked at before, or is about an episode that is over. See accepted_level.h.
+  void accept(const Acceptance& acceptance);
 
   // Series have more of a past than they had when they were looked at.
   bool uses_any(const std::vector<std::uint32_t>& aggregates) const;
@@ -97,8 +103,10 @@ class WindowRule {
     RecordTime last_sample = before_samples;
     Duration usual_gap{};  // between samples, as long as there were any
     Sight sight = Sight::blind;
-    std::optional<RecordTime> resolved;   // when the last episode ended
-    std::unique_ptr<AlertChange> firing;  // as it was announced; most groups never had one
+    std::optional<RecordTime> resolved;       // when the last episode ended
+    std::unique_ptr<AlertChange> firing;      // as it was announced; most groups never had one
+    std::unique_ptr<AcceptedLevel> accepted;  // the same
+    std::unique_ptr<Acceptance> order;        // to be done at the next grid time
   };
   // What one evaluation measured.
   struct Measured {
@@ -142,11 +150,21 @@ class WindowRule {
                                    Duration window, RecordTime known_since, std::vector<double>& blocks) const;
   // The series that a value of this group reads; null where there is none.
   const Series* series_of(const GroupKey& key, const Group& group, std::size_t value) const;
-  double derived_figure(const Condition& formula, const std::vector<double>& values) const;
+  // What a value that is not derived comes to over a window that ends at `now`, of which the totals are known.
+  double figure_at(const GroupKey& key, const Group& group, std::size_t value, RecordTime now, Duration window,
+                   Totals totals) const;
+  // Puts what derived values come to in their places.
+  void read_derived(std::vector<double>& values) const;
+  // Null where none was accepted, or it has aged out.
+  const AcceptedLevel* accepted_level(const Group& group, RecordTime window_begin, Duration window) const;
+  // Does what a person ordered, and reads the accepted level once enough was seen of it.
+  void serve_order(const GroupKey& key, Group& group, RecordTime now);
+  void read_level(const GroupKey& key, Group& group, RecordTime now);
   double input(const Variable& variable, Measured& measured) const;
   void note_traffic(Group& group, RecordTime now, const Measured& measured) const;
   bool is_silent(const Group& group, RecordTime now) const;
   std::string shape() const;
+  std::string measures() const;
   std::string label_of(const GroupKey& key, StringField field) const;
   GroupKey agent_of(const GroupKey& key) const;
   AlertChange change_of(const GroupKey& key, const Group& group, Measured& measured, RecordTime now, bool firing,

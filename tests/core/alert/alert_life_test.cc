@@ -124,6 +124,27 @@ TEST(AlertLife, WhatLastsLongerThanLearnAfterIsLearned) {
   EXPECT_TRUE(life.exclusions().empty());
 }
 
+TEST(AlertLife, WhatAPersonAcceptsIsLearnedAtOnce) {
+  AlertLife life;
+  life.accept();
+  EXPECT_EQ(life.version(), 0U) << "nothing fires";
+  life.update(Truth::yes, at(0s), timing);
+  life.accept();
+  EXPECT_EQ(life.exclusions().size(), 1u) << "nor does what is pending";
+  life.update(Truth::yes, at(2min), timing);
+  const auto version = life.version();
+  life.accept();
+  EXPECT_FALSE(life.freezes_baseline());
+  EXPECT_TRUE(life.exclusions().empty());
+  EXPECT_NE(life.version(), version);
+  life.accept();
+  EXPECT_EQ(life.resolve(at(3min), timing), AlertTransition::resolved);
+  EXPECT_TRUE(life.is_forgettable());
+  life.update(Truth::yes, at(1h), timing);
+  life.update(Truth::yes, at(1h + 2min), timing);
+  EXPECT_TRUE(life.freezes_baseline()) << "the next episode is not accepted";
+}
+
 TEST(AlertLife, AnExclusionIsForgottenLearnAfterItsEnd) {
   AlertLife life;
   life.update(Truth::yes, at(0s), {0s, 0s, 24h});

@@ -15,6 +15,7 @@
 
 #include "base/hash.h"
 #include "base/wire.h"
+#include "core/alert/acceptance.h"
 #include "core/alert/silence.h"
 #include "core/halt/ack_watch.h"
 #include "core/halt/halt_book.h"
@@ -364,6 +365,9 @@ TEST(RollingUpgrade, JsonRecordsOfTheReleaseBeforeAndAfterAreRead) {
   const std::string silence =
       R"({"kind":"silence","silence_id":"s1","matchers":["agent=a"],"from":"2026-01-05T00:00:00Z",)"
       R"("until":"2026-01-05T02:00:00Z","by":"dana","reason":"r","created_at":"2026-01-05T00:00:00Z"%})";
+  const std::string acceptance =
+      R"({"kind":"acceptance","acceptance_id":"a1","alert":"A","labels":{"agent":"a"},"by":"dana","reason":"r",)"
+      R"("at":"2026-01-05T00:00:00Z"%})";
   const std::string status = R"({"receiver":"r","settled_by":"r","page_id":"p","state":"delivered","offset":7%})";
   const auto with = [](const std::string& record, const std::string& more) {
     std::string text = record;
@@ -377,6 +381,7 @@ TEST(RollingUpgrade, JsonRecordsOfTheReleaseBeforeAndAfterAreRead) {
                              watch.apply_halt("halt/task:t1/aa", with(halt, more), at(0s)),
                              watch.apply_ack(with(ack, more)),
                              silence_from_json(with(silence, more)).has_value(),
+                             acceptance_from_json(with(acceptance, more)).has_value(),
                              page_status_from("r r p", with(status, more)).has_value()};
   };
   const std::vector<bool> all(6, true), none(6, false);
