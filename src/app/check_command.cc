@@ -10,6 +10,7 @@
 #include "app/config.h"
 #include "app/files.h"
 #include "app/rule_test/rule_test.h"
+#include "app/shipped_files.h"
 #include "base/ascii.h"
 #include "base/yaml_tree.h"
 #include "core/rule/rule_warnings.h"
@@ -45,6 +46,19 @@ std::string excerpt(std::string_view line, SourcePosition at) {
                      std::string(std::max<std::size_t>(end - begin, 1), '^'));
 }
 
+// What a file says of fields, references and findings is of patterns that it does not hold: those that ship.
+std::vector<NamedText> with_patterns(std::vector<NamedText> files) {
+  const bool has_its_own = std::any_of(files.begin(), files.end(), [](const NamedText& file) {
+    Diagnostics none;
+    const auto root = parse_yaml(file, none);
+    const YamlNode* const sanitize = root ? root->find("sanitize") : nullptr;
+    const bool is_map = sanitize != nullptr && sanitize->is_map();
+    return is_map && (sanitize->find("patterns") != nullptr || sanitize->find("inherit") != nullptr);
+  });
+  if (!has_its_own) files.insert(files.begin(), shipped_patterns().begin(), shipped_patterns().end());
+  return files;
+}
+
 }  // namespace
 
 int run_check(const CheckOptions& options) {
@@ -74,7 +88,7 @@ int run_check(const CheckOptions& options) {
   std::shared_ptr<const RuleSet> set;
   if (!rules.empty()) set = load_rules(rules, diagnostics);
   if (set) warn_about(*set, diagnostics);
-  if (!patterns.empty()) load_patterns(patterns, diagnostics);
+  if (!patterns.empty()) load_patterns(with_patterns(patterns), diagnostics);
   const RuleCost cost = set ? cost_of(*set) : RuleCost{};
   const std::size_t files = rules.size() + patterns.size() + configs + tests;
 

@@ -232,6 +232,8 @@ std::string dialects_markdown() {
                                Meaning::surface_reason,
                                Meaning::authz,
                                Meaning::side_effect,
+                               Meaning::content_ref,
+                               Meaning::arguments_ref,
                                Meaning::suite,
                                Meaning::score,
                                Meaning::accepted,

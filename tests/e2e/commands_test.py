@@ -193,6 +193,14 @@ class Check(unittest.TestCase):
         self.assertIn("rules.yaml:7:13: bad-window:", out)
         self.assertIn("rules.yaml:9:5: unknown-key:", out)
 
+    def test_what_is_said_of_fields_and_content_needs_no_patterns_beside_it(self):
+        status, out = self.check("sanitize: {version: 1, references: {retention: 90d, results: {keep: redacted}}, "
+                                 "allow: [{pattern: jwt, until: 2027-01-31, reason: sandbox}]}\n", "content.yaml")
+        self.assertEqual((status, out), (0, ""))
+        status, out = self.check("sanitize: {version: 1, references: {retention: 90}}\n", "content.yaml")
+        self.assertEqual(status, 1)
+        self.assertIn("content.yaml:1:48: retention: ", out)
+
     def test_json_and_the_line_underlined(self):
         text = "groups:\n- name: g\n  rules:\n  - {alert: A, from: stepp, value: count(), window: 5m, when: value > 1}\n"
         with tempfile.TemporaryDirectory() as folder:

@@ -230,9 +230,14 @@ groups:
         rules = pathlib.Path(os.environ.get("TMPDIR", "/tmp")) / f"canaries-{os.getpid()}.yaml"
         rules.write_text(self.RULES)
         self.addCleanup(rules.unlink)
+        # What is kept of content goes out, and must be as clean as the rest.
+        kept = rules.with_suffix(".kept.yaml")
+        kept.write_text("sanitize: {version: 1, references: {content: {keep: redacted}, results: {keep: redacted}, "
+                        "arguments: {keep: redacted, max_bytes: 65536}}}")
+        self.addCleanup(kept.unlink)
         setup = self.setup_with("canary", 2, halts="enforce",
                                 kafka="publish_spans: true",
-                                extra=f"rules: ['{rules}']\nreceive: {{tokens_file: secret}}")
+                                extra=f"rules: ['{rules}', '{kept}']\nreceive: {{tokens_file: secret}}")
         self.source = setup.sources[0]
         self.producer = Producer({"bootstrap.servers": self.broker.bootstrap, "log_level": 0, "message.max.bytes": 4000000})
         # A receiver that says what it was sent, and secrets of its own, in its refusals.
@@ -286,6 +291,7 @@ groups:
         for topic, least in (("events", 60), ("halts", 20), ("dead-letters", 5), ("investigations", 20),
                              ("spec-gaps", 10)):
             self.assertGreaterEqual(len(read_all(self.broker.bootstrap, "canary." + topic)), least, topic)
+        self.assertTrue(any(b'"text":"it is [' in value for _, _, value in read_all(self.broker.bootstrap, "canary.events")))
         record = next(json.loads(value) for _, _, value in read_all(self.broker.bootstrap, "canary.investigations")
                       if b'"Leak"' in value)
         self.assertRegex(record["annotations"]["record"], r"^partition \d, offset \d+$")

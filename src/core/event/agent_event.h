@@ -14,15 +14,15 @@
 
 namespace tocsin {
 
-// Where a piece of text stood. Only `content` and `argument` leave as a reference (keyed hash and length);
-// the others are known fields, or what no field of ours names.
-enum class TextPlace : std::uint8_t { field, key, argument, content, unknown };
+// Where a piece of text stood. `content` and `argument` leave as a reference (keyed hash and length), and `reference`
+// is where the deployment's own store has them; the others are known fields, or what no field of ours names.
+enum class TextPlace : std::uint8_t { field, key, argument, content, unknown, reference };
 
 struct TextPiece {
   std::uint32_t begin = 0;  // bytes into AgentEvent::text
   std::uint32_t end = 0;
   TextPlace place = TextPlace::unknown;
-  std::uint8_t field = 0;  // StringField, where place is `field`
+  std::uint8_t field = 0;  // StringField, where place is `field`; of `reference` 0 for content, 1 for arguments
 };
 
 // What a door found in the text of an event before it left that out. Views into AgentEvent::text, or empty.
@@ -35,6 +35,8 @@ struct CarriedFinding {
 struct CarriedReference {
   std::string_view hash;  // empty: there is none
   std::uint64_t bytes = 0;
+  std::string_view retention;
+  bool text_is_cut = false;  // what it kept of the text
 };
 
 struct AgentEvent {

@@ -89,6 +89,8 @@ std::string_view name_of(Meaning meaning) {
                                                               "cost an hour",
                                                               "content",
                                                               "arguments",
+                                                              "content reference",
+                                                              "arguments reference",
                                                               "attribute"};
   return names[static_cast<std::size_t>(meaning)];
 }

@@ -82,9 +82,11 @@ enum class Meaning : std::uint8_t {
   cost_per_hour,
   content,
   argument,
+  content_ref,  // where the deployment's own store has it
+  arguments_ref,
   own_attribute,  // of a deployment's own, and nothing else
 };
-inline constexpr std::size_t meaning_count = 49;
+inline constexpr std::size_t meaning_count = 51;
 
 enum class TimeUnit : std::uint8_t { none, seconds, milliseconds };
 

@@ -558,24 +558,59 @@ struct NativeDecoder::State {
     return true;
   }
 
-  // Somebody's own reference is a text or has other members: it is scanned as what is not known.
+  // One name of a store or a list of them; all else is scanned as what is not known.
+  bool read_uris(ondemand::value& value, ondemand::json_type type, const FieldRule& rule, int depth) {
+    const auto keep_uri = [&](ondemand::value& one) {
+      ondemand::raw_json_string raw;
+      if (auto code = one.get_raw_json_string().get(raw)) return fail(code);
+      keep(raw, TextPlace::reference, rule.field);
+      return true;
+    };
+    if (type == ondemand::json_type::string) return keep_uri(value);
+    if (type != ondemand::json_type::array) return keep_all(value, TextPlace::unknown, depth);
+    ondemand::array array;
+    if (auto code = value.get_array().get(array)) return fail(code);
+    for (auto item : array) {
+      if (item.error()) return fail(item.error());
+      ondemand::value&& element = std::move(item).value_unsafe();
+      if (!count_key()) return false;
+      ondemand::json_type of{};
+      if (auto code = element.type().get(of)) return fail(code);
+      if (of == ondemand::json_type::string ? !keep_uri(element)
+                                            : !keep_all(element, TextPlace::unknown, depth + 1)) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  // Of a producer: where its store has the content, and for how long it may be kept. Of a door: what it made of the
+  // content, with as much of the text as it kept, which is content all the same.
   bool read_reference(ondemand::value& value, ondemand::json_type type, const FieldRule& rule) {
-    if (type != ondemand::json_type::object) return keep_all(value, TextPlace::unknown, 2);
+    if (type != ondemand::json_type::object) return read_uris(value, type, rule, 2);
     ondemand::object object;
     if (auto code = value.get_object().get(object)) return fail(code);
-    CarriedReference reference;
+    CarriedReference& reference = rule.field == 0 ? event.carried_content : event.carried_arguments;
+    reference = {};
     for (auto member : object) {
       if (member.error()) return fail(member.error());
       ondemand::field&& field = std::move(member).value_unsafe();
       if (!count_key()) return false;
       const std::string_view name = peek(field.key());
-      const bool is_hash = name == "hash", is_size = name == "bytes";
+      const bool is_hash = name == "hash", is_size = name == "bytes", is_retention = name == "retention";
+      const bool is_text = name == "text", is_cut = name == "cut", is_uris = name == "uris";
       ondemand::json_type of{};
       if (auto code = field.value().type().get(of)) return fail(code);
-      if (is_hash && of == ondemand::json_type::string) {
+      if ((is_hash || is_retention) && of == ondemand::json_type::string) {
         ondemand::raw_json_string raw;
         if (auto code = field.value().get_raw_json_string().get(raw)) return fail(code);
-        reference.hash = keep(raw, TextPlace::unknown);
+        (is_hash ? reference.hash : reference.retention) = keep(raw, TextPlace::unknown);
+      } else if (is_text) {
+        if (!keep_all(field.value(), rule.field == 0 ? TextPlace::content : TextPlace::argument, 3)) return false;
+      } else if (is_uris) {
+        if (!read_uris(field.value(), of, rule, 3)) return false;
+      } else if (is_cut && of == ondemand::json_type::boolean) {
+        if (auto code = field.value().get_bool().get(reference.text_is_cut)) return fail(code);
       } else if (is_size && of == ondemand::json_type::number) {
         double bytes = 0;
         if (auto code = field.value().get_double().get(bytes)) return fail(code);
@@ -585,7 +620,6 @@ struct NativeDecoder::State {
         if (!keep_all(field.value(), TextPlace::unknown, 3)) return false;
       }
     }
-    (rule.field == 0 ? event.carried_content : event.carried_arguments) = reference;
     return true;
   }
 

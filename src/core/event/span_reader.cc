@@ -217,6 +217,12 @@ std::optional<std::int64_t> cached_in(std::string_view details) {
   return number.value;
 }
 
+// What stands under several names of one span, all of which count.
+bool may_be_several(Meaning meaning) {
+  return meaning == Meaning::content || meaning == Meaning::argument || meaning == Meaning::content_ref ||
+         meaning == Meaning::arguments_ref;
+}
+
 }  // namespace
 
 struct SpanReader::State {
@@ -827,20 +833,24 @@ struct SpanReader::State {
 
   void keep_attributes(std::uint32_t begin, std::uint32_t end) {
     TextPlace place = TextPlace::unknown;
+    std::uint8_t of_arguments = 0;
     for (const SpanAttribute& one : batch->attributes_of(begin, end)) {
       if (!one.is_part) {
         const DialectIndex::Entry* const entry = index->find(one.name);
-        place = entry == nullptr                           ? TextPlace::unknown
-                : entry->row->meaning == Meaning::content  ? TextPlace::content
-                : entry->row->meaning == Meaning::argument ? TextPlace::argument
-                                                           : TextPlace::unknown;
-        const bool has_meaning = entry != nullptr && entry->row->meaning != Meaning::own_attribute;
+        const Meaning meaning = entry == nullptr ? Meaning::span_kind : entry->row->meaning;
+        const bool is_arguments_ref = meaning == Meaning::arguments_ref;
+        place = meaning == Meaning::content                           ? TextPlace::content
+                : meaning == Meaning::argument                        ? TextPlace::argument
+                : meaning == Meaning::content_ref || is_arguments_ref ? TextPlace::reference
+                                                                      : TextPlace::unknown;
+        of_arguments = is_arguments_ref ? 1 : 0;
+        const bool has_meaning = entry != nullptr && meaning != Meaning::own_attribute;
         if (!has_meaning && !one.name.empty()) keep(one.name, TextPlace::key);
       } else if (!one.name.empty()) {
         keep(one.name, TextPlace::key);
       }
       const bool has_text = one.value.kind == AttributeValue::Kind::text && !one.value.text.empty() && !one.is_lent;
-      if (has_text) keep(one.value.text, place);
+      if (has_text) keep(one.value.text, place, of_arguments);
       if (place == TextPlace::argument) note_argument(one);
     }
   }
@@ -934,9 +944,7 @@ std::vector<SpanExplanation> SpanReader::explain() const {
     for (std::size_t slot = 0; slot < meaning_count; ++slot) {
       const auto meaning = static_cast<Meaning>(slot);
       const SpanAttribute* const attribute = reading.get(meaning);
-      if (attribute == nullptr || meaning == Meaning::content || meaning == Meaning::argument ||
-          meaning == Meaning::own_attribute)
-        continue;
+      if (attribute == nullptr || may_be_several(meaning) || meaning == Meaning::own_attribute) continue;
       const DialectIndex::Entry* const entry = state.index->find(attribute->name);
       one.given.push_back({meaning, attribute->name, entry == nullptr ? "" : entry->dialect->name});
     }
@@ -951,7 +959,7 @@ std::vector<SpanExplanation> SpanReader::explain() const {
       const DialectIndex::Entry* const entry = state.index->find(attribute.name);
       if (entry == nullptr) {
         one.unknown.push_back(attribute.name);
-      } else if (entry->row->meaning == Meaning::content || entry->row->meaning == Meaning::argument) {
+      } else if (may_be_several(entry->row->meaning)) {
         one.given.push_back({entry->row->meaning, attribute.name, entry->dialect->name});
       }
     }

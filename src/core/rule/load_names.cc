@@ -50,6 +50,8 @@ constexpr Field fields[] = {
     {"cost_per_hour", Meaning::cost_per_hour},
     {"content", Meaning::content},
     {"arguments", Meaning::argument},
+    {"content_ref", Meaning::content_ref},
+    {"arguments_ref", Meaning::arguments_ref},
 };
 
 }  // namespace

@@ -5,6 +5,8 @@
 
 #include "core/sanitize/checks.h"
 #include "core/sanitize/matcher.h"
+#include "core/sanitize/redaction.h"
+#include "core/sanitize/store_uri.h"
 
 namespace tocsin {
 
@@ -13,11 +15,28 @@ namespace {
 // Longer names are cut: labels, ids and topics stay bounded whatever telemetry says.
 constexpr std::size_t longest_field = 256;
 constexpr std::size_t most_hashes = 10'000;  // that are at hand
+constexpr std::size_t most_uris = 8;         // of one reference
+constexpr std::size_t longest_side_effect = 64;
 
-std::string_view cut(std::string_view text) {
-  std::size_t end = longest_field;
+// Ends at a code point. Requires: text.size() > size.
+std::string_view cut(std::string_view text, std::size_t size) {
+  std::size_t end = size;
   while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
   return text.substr(0, end);
+}
+
+// What was done, without what it was done with: a few words, up to where content would begin. "mail.send: Dear ..."
+// is "mail.send"; where nothing is left, the word that stands for what has no name.
+std::string_view action_in(std::string_view text) {
+  text = text.substr(0, std::min({text.find_first_of("\"`{}<>\r\n\t"), text.find(": "), text.size()}));
+  if (text.size() > longest_side_effect) text = cut(text, longest_side_effect);
+  while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
+  return text.find_first_not_of(' ') == std::string_view::npos ? "other" : text;
+}
+
+ContentField field_of(const AgentEvent& event, TextPlace place) {
+  if (place == TextPlace::argument) return ContentField::arguments;
+  return event.fields.type == EventType::tool_call ? ContentField::results : ContentField::content;
 }
 
 const TextPiece* piece_at(std::span<const TextPiece> pieces, std::uint32_t offset) {
@@ -39,6 +58,8 @@ std::string place_of(const Finding& finding) {
       return "arguments";
     case TextPlace::content:
       return "content";
+    case TextPlace::reference:
+      return "content_ref";
     case TextPlace::unknown:
       break;
   }
@@ -46,10 +67,11 @@ std::string place_of(const Finding& finding) {
 }
 
 void set_place(Finding& finding, std::string_view word, const OwnAttributes* own) {
-  finding.place = word == "key"         ? TextPlace::key
-                  : word == "arguments" ? TextPlace::argument
-                  : word == "content"   ? TextPlace::content
-                                        : TextPlace::unknown;
+  finding.place = word == "key"           ? TextPlace::key
+                  : word == "arguments"   ? TextPlace::argument
+                  : word == "content"     ? TextPlace::content
+                  : word == "content_ref" ? TextPlace::reference
+                                          : TextPlace::unknown;
   finding.field = string_field_named(word, own);
   if (finding.field && is_own(*finding.field)) finding.own_field = word;
   if (finding.field || word == "field") finding.place = TextPlace::field;
@@ -85,6 +107,9 @@ SanitizedEvent& EventSanitizer::sanitize(const AgentEvent& event) {
   const std::span<const Match> matches = scanner_.scan(rest_);
   sanitized_.is_unscanned_ = scanner_.last_scan_was_cut();
   if (!matches.empty()) redact_fields(rest_, rest_pieces_, matches);
+  for (Beside& beside : beside_) beside.uris.clear();
+  if (has_uris_) take_uris(matches);
+  if (library().keeps_text()) keep_texts(event, matches);
   if (!short_pieces_.empty()) scan_short_fields();
   if (event.user_is_raw) hash_field(StringField::user_hash);
   for (const FieldRule& rule : library().field_rules()) {
@@ -93,8 +118,13 @@ SanitizedEvent& EventSanitizer::sanitize(const AgentEvent& event) {
   }
   take_carried(event);
   for (std::string_view& text : sanitized_.fields_.strings) {
-    if (text.size() > longest_field) text = cut(text);
+    if (text.size() > longest_field) text = cut(text, longest_field);
   }
+  if (sanitized_.fields_.has(StringField::side_effect) && !is_kept(StringField::side_effect)) {
+    sanitized_.fields_.set(StringField::side_effect, action_in(sanitized_.fields_.get(StringField::side_effect)));
+  }
+  if (has_uris_) finish_uris();
+  if (library().keeps_text()) finish_texts(event);
   if (sanitized_.is_unscanned_) sanitized_.fields_.set(EnumField::scan, static_cast<std::uint8_t>(Scan::cut));
   return sanitized_;
 }
@@ -139,6 +169,7 @@ void EventSanitizer::lay_out(const AgentEvent& event) {
   rest_pieces_.clear();
   short_fields_.clear();
   short_pieces_.clear();
+  has_uris_ = false;
   const auto add = [](std::string& to, std::vector<TextPiece>& pieces, TextPiece piece, std::string_view text) {
     piece.begin = static_cast<std::uint32_t>(to.size());
     to.append(text);
@@ -151,6 +182,7 @@ void EventSanitizer::lay_out(const AgentEvent& event) {
     // What an attribute of a deployment's own is called stands before it, and may say that it is a secret.
     const bool is_own_field = piece.field >= string_field_count;
     if (piece.place != TextPlace::field || is_own_field || text.size() > CleanTexts::longest) {
+      has_uris_ = has_uris_ || piece.place == TextPlace::reference;
       add(rest_, rest_pieces_, piece, text);
     } else if (is_plain_id(text) && !library().matcher().has_keyword_in_id(text)) {
       continue;  // nearly every event brings a new one, and no pattern finds anything in it
@@ -203,6 +235,97 @@ void EventSanitizer::redact_fields(std::string_view text, std::span<const TextPi
   }
 }
 
+std::string EventSanitizer::redacted_piece(const TextPiece& piece, std::span<const Match> matches) const {
+  const std::string_view text = rest_;
+  std::string redacted;
+  std::uint32_t at = piece.begin;
+  auto match = std::lower_bound(matches.begin(), matches.end(), piece.begin,
+                                [](const Match& one, std::uint32_t begin) { return one.end <= begin; });
+  for (; match != matches.end() && match->begin < piece.end; ++match) {
+    if (match->begin > at) redacted.append(text.substr(at, match->begin - at));
+    redacted += fingerprinter_.label(*match, library());
+    at = std::min(match->end, piece.end);
+  }
+  redacted.append(text.substr(at, piece.end - at));
+  return redacted;
+}
+
+void EventSanitizer::take_uris(std::span<const Match> matches) {
+  const std::size_t scanned = scanner_.cut_at().value_or(static_cast<std::uint32_t>(rest_.size()));
+  for (const TextPiece& piece : rest_pieces_) {
+    if (piece.place != TextPlace::reference || piece.end > scanned) continue;
+    std::vector<std::string>& uris = beside_[piece.field == 0 ? 0 : 1].uris;
+    if (uris.size() < most_uris) uris.push_back(redacted_piece(piece, matches));
+  }
+}
+
+void EventSanitizer::finish_uris() {
+  for (Beside& beside : beside_) {
+    std::size_t kept = 0;
+    for (std::string& uri : beside.uris) {
+      if (!redact_again(uri)) continue;
+      if (auto name = without_credentials(uri)) beside.uris[kept++] = std::move(*name);
+    }
+    beside.uris.resize(kept);
+  }
+}
+
+// What was found in the event is redacted by what is known of all of it: a name may stand before its value.
+void EventSanitizer::keep_texts(const AgentEvent& event, std::span<const Match> matches) {
+  for (const TextPlace place : {TextPlace::content, TextPlace::argument}) {
+    Beside& beside = beside_[place == TextPlace::content ? 0 : 1];
+    beside.text.reset();
+    beside.text_is_cut = false;
+    if (!library().reference_rule(field_of(event, place)).keeps_text || sanitized_.is_unscanned_) continue;
+    for (const TextPiece& piece : rest_pieces_) {
+      if (piece.place != place) continue;
+      if (beside.text)
+        *beside.text += '\n';
+      else
+        beside.text.emplace();
+      *beside.text += redacted_piece(piece, matches);
+    }
+  }
+}
+
+// Then scanned again, as one text: what only shows so ("-----BEGIN ...", a line a string) is redacted, too. Of an
+// event that was not scanned to its end nothing is kept.
+void EventSanitizer::finish_texts(const AgentEvent& event) {
+  for (const TextPlace place : {TextPlace::content, TextPlace::argument}) {
+    Beside& beside = beside_[place == TextPlace::content ? 0 : 1];
+    if (!beside.text) continue;
+    if (sanitized_.is_unscanned_ || !redact_again(*beside.text)) {
+      beside.text.reset();
+      continue;
+    }
+    const std::size_t most = library().reference_rule(field_of(event, place)).most_bytes;
+    beside.text_is_cut = (place == TextPlace::content ? event.carried_content : event.carried_arguments).text_is_cut;
+    if (beside.text->size() <= most) continue;
+    beside.text_is_cut = true;
+    std::size_t end = cut(*beside.text, most).size();
+    // Nothing may begin to look like a secret because its end is missing.
+    while (end < beside.text->size()) {
+      beside.text->resize(end);
+      const auto matches = scanner_.scan(*beside.text);
+      if (!matches.empty()) end = matches.front().begin;
+    }
+  }
+}
+
+// False where some of it may not be clean.
+bool EventSanitizer::redact_again(std::string& text) {
+  constexpr int most_rounds = 6;  // each shortens what is left to find
+  for (int round = 0; round < most_rounds; ++round) {
+    const auto matches = scanner_.scan(text);
+    if (scanner_.last_scan_was_cut()) return false;
+    if (matches.empty()) return true;
+    std::string out;
+    append_redacted(out, text, matches, library(), fingerprinter_);
+    text = std::move(out);
+  }
+  return false;
+}
+
 bool EventSanitizer::is_kept(StringField field) const {
   const auto rules = library().field_rules();
   return std::any_of(rules.begin(), rules.end(), [field](const FieldRule& rule) {
@@ -233,18 +356,34 @@ void EventSanitizer::note_finding(const Match& match, const TextPiece& piece) {
 }
 
 std::optional<ContentReference> EventSanitizer::reference(const AgentEvent& event, TextPlace place) const {
-  const CarriedReference& carried = place == TextPlace::content ? event.carried_content : event.carried_arguments;
-  if (is_fingerprint(carried.hash)) return ContentReference{std::string(carried.hash), carried.bytes};
-  std::string all;
-  for (const TextPiece& piece : event.pieces) {
-    if (piece.place != place) continue;
-    all.append(event.text.substr(piece.begin, piece.end - piece.begin));
-    all += '\0';
+  const bool is_content = place == TextPlace::content;
+  const CarriedReference& carried = is_content ? event.carried_content : event.carried_arguments;
+  const Beside& beside = beside_[is_content ? 0 : 1];
+  ContentReference reference;
+  if (is_fingerprint(carried.hash)) {
+    reference.hash = carried.hash;
+    reference.bytes = carried.bytes;
+  } else {
+    std::string all;
+    for (const TextPiece& piece : event.pieces) {
+      if (piece.place != place) continue;
+      all.append(event.text.substr(piece.begin, piece.end - piece.begin));
+      all += '\0';
+    }
+    reference.bytes = all.size();
+    // Numbers and truths among the arguments have no bytes of their own, but tell calls apart.
+    if (!is_content && event.argument_scalars != 0) all += std::to_string(event.argument_scalars);
+    if (!all.empty()) reference.hash = fingerprinter_.of(all);
   }
-  const std::uint64_t bytes = all.size();
-  if (place == TextPlace::argument && event.argument_scalars != 0) all += std::to_string(event.argument_scalars);
-  if (all.empty()) return std::nullopt;
-  return ContentReference{fingerprinter_.of(all), bytes};
+  if (reference.hash.empty() && beside.uris.empty()) return std::nullopt;
+  const ReferenceRule& rule = library().reference_rule(field_of(event, place));
+  reference.retention = shorter_retention(rule.retention, carried.retention);
+  reference.uris = beside.uris;
+  if (rule.keeps_text) {
+    reference.text = beside.text;
+    reference.text_is_cut = beside.text_is_cut;
+  }
+  return reference;
 }
 
 }  // namespace tocsin

@@ -2,9 +2,13 @@
 
 #pragma once
 
+#include <array>
 #include <map>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/hash.h"
@@ -27,8 +31,8 @@ class EventSanitizer {
   // Valid until the next call, and no longer than `event`. Allocates only for an event with a finding.
   SanitizedEvent& sanitize(const AgentEvent& event);
 
-  // The reference to all content of an event, or of its arguments; nothing where it has none. Costs a keyed
-  // hash, so it is made only where events are published.
+  // The reference to all content of an event, or of its arguments (`place`: content or argument); nothing where it
+  // has none. Costs a keyed hash, so it is made only where events are published.
   // Requires: `event` is the one that sanitize() was last given.
   std::optional<ContentReference> reference(const AgentEvent& event, TextPlace place) const;
 
@@ -41,6 +45,13 @@ class EventSanitizer {
   void lay_out(const AgentEvent& event);
   void scan_short_fields();
   void redact_fields(std::string_view text, std::span<const TextPiece> pieces, std::span<const Match> matches);
+  // `matches`: of all in `rest_`.
+  std::string redacted_piece(const TextPiece& piece, std::span<const Match> matches) const;
+  void take_uris(std::span<const Match> matches);
+  void finish_uris();
+  void keep_texts(const AgentEvent& event, std::span<const Match> matches);
+  void finish_texts(const AgentEvent& event);
+  bool redact_again(std::string& text);
   void note_finding(const Match& match, const TextPiece& piece);
 
   Scanner scanner_;
@@ -52,7 +63,15 @@ class EventSanitizer {
   std::string rest_, short_fields_;
   std::vector<TextPiece> rest_pieces_, short_pieces_;
   std::map<Hash128, std::string> hashes_;  // of users, and of fields that rules want hashed
-  std::vector<std::string> redacted_;      // owns the texts of redacted fields until the next event
+  // What references say besides: of content, and of arguments. Empty in most events.
+  struct Beside {
+    std::vector<std::string> uris;
+    std::optional<std::string> text;
+    bool text_is_cut = false;
+  };
+  std::array<Beside, 2> beside_;
+  bool has_uris_ = false;
+  std::vector<std::string> redacted_;  // owns the texts of redacted fields until the next event
 };
 
 }  // namespace tocsin

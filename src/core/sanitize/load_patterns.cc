@@ -67,6 +67,9 @@ constexpr Named<Boundary> boundaries[] = {{"alnum", Boundary::alnum},
                                           {"none", Boundary::none}};
 constexpr Named<FieldAction> field_actions[] = {
     {"hash", FieldAction::hash}, {"drop", FieldAction::drop}, {"keep", FieldAction::keep}};
+constexpr Named<bool> ways_to_keep[] = {{"redacted", true}, {"nothing", false}};
+constexpr Named<ContentField> content_fields[] = {
+    {"content", ContentField::content}, {"arguments", ContentField::arguments}, {"results", ContentField::results}};
 constexpr Named<bool> kinds_of_addresses[] = {{"public", true}, {"all", false}};
 constexpr Named<int> classes[] = {{"upper", upper_class}, {"lower", lower_class}, {"digit", digit_class}};
 
@@ -109,7 +112,7 @@ class Loader {
       error(sanitize, "shape", "sanitize is a map with the keys version and patterns");
       return;
     }
-    check_keys(sanitize, {"version", "inherit", "patterns", "fields", "allow"});
+    check_keys(sanitize, {"version", "inherit", "patterns", "fields", "references", "allow"});
     if (const YAML::Node version = sanitize["version"]) {
       if (whole_number(version, 1, 1000) != supported_version) error(version, "version", "the only version is 1");
     } else {
@@ -117,13 +120,14 @@ class Loader {
     }
     truth(sanitize["inherit"]);  // which files are read is not decided here
     const YAML::Node list = sanitize["patterns"];
-    const bool has_others = sanitize["fields"] || sanitize["allow"];
+    const bool has_others = sanitize["fields"] || sanitize["references"] || sanitize["allow"];
     if (list ? !list.IsSequence() : !has_others) {
       error(list ? list : sanitize, "missing-key", "patterns is a list of patterns");
       return;
     }
     for (const YAML::Node& node : list) read_pattern(node);
     for (const YAML::Node& node : entries(sanitize["fields"], "fields")) read_field_rule(node);
+    if (const YAML::Node references = sanitize["references"]) read_references(references);
     for (const YAML::Node& node : entries(sanitize["allow"], "allow")) read_allowance(node);
     text_ += file.text;
   }
@@ -153,7 +157,7 @@ class Loader {
     for (const std::uint16_t index : replaced_) retire(index);
     const std::string version = std::to_string(supported_version) + "-" + to_hex(hash128(text_)).substr(0, 16);
     auto library = std::make_shared<const PatternLibrary>(
-        std::move(patterns_), std::move(field_rules_), std::move(allowances_), version,
+        std::move(patterns_), std::move(field_rules_), std::move(reference_rules_), std::move(allowances_), version,
         std::make_unique<const Matcher>(std::move(compiled_), std::move(keywords_)));
     try_samples(library);
     if (diagnostics_.has_errors()) return nullptr;
@@ -296,6 +300,55 @@ class Loader {
     }
     rule.field = *field;
     field_rules_.push_back(rule);
+  }
+
+  void read_references(const YAML::Node& node) {
+    if (!node.IsMap()) {
+      error(node, "shape", "references is a map with the keys retention, content, arguments and results");
+      return;
+    }
+    if (!references_in_.empty()) {
+      error(node, "duplicate-key", references_in_ + " says references already: they stand in one file");
+      return;
+    }
+    references_in_ = file_;
+    check_keys(node, {"retention", "content", "arguments", "results"});
+    if (node["retention"]) {
+      const std::string retention = read_retention(node["retention"]);
+      for (ReferenceRule& rule : reference_rules_) rule.retention = retention;
+    }
+    for (const Named<ContentField>& field : content_fields) {
+      const YAML::Node one = node[std::string(field.name)];
+      if (one) read_reference_rule(one, reference_rules_[static_cast<std::size_t>(field.value)]);
+    }
+  }
+
+  void read_reference_rule(const YAML::Node& node, ReferenceRule& rule) {
+    constexpr int least_text = 16, most_text = 65'536;
+    if (!node.IsMap()) {
+      error(node, "shape", "this is a map with the keys retention, keep and max_bytes, as {retention: 7d}");
+      return;
+    }
+    check_keys(node, {"retention", "keep", "max_bytes"});
+    if (node["retention"]) rule.retention = read_retention(node["retention"]);
+    rule.keeps_text = choice(node["keep"], "way to keep a text", ways_to_keep, false);
+    if (!node["max_bytes"]) return;
+    rule.most_bytes = static_cast<std::uint32_t>(whole_number(node["max_bytes"], least_text, most_text));
+    if (!rule.keeps_text) {
+      error(node["max_bytes"], "missing-key",
+            "max_bytes is of the text that is kept; write keep: redacted beside it");
+    }
+  }
+
+  std::string read_retention(const YAML::Node& node) {
+    if (!node.IsScalar() || !is_retention(node.Scalar())) {
+      error(node, "retention",
+            "a retention is a duration or a name, as 30d, none or legal_hold: 1 to 20 of a-z, 0-9, _ and -, and no "
+            "bare "
+            "number");
+      return {};
+    }
+    return node.Scalar();
   }
 
   void read_allowance(const YAML::Node& node) {
@@ -548,6 +601,8 @@ class Loader {
   std::string text_;  // of all files: the version hangs on it
   std::vector<Pattern> patterns_;
   std::vector<FieldRule> field_rules_;
+  ReferenceRules reference_rules_;
+  std::string references_in_;  // the file that has them
   std::vector<Allowance> allowances_;
   std::vector<std::pair<std::string, YAML::Node>> allowed_patterns_;
   std::vector<CompiledPattern> compiled_;

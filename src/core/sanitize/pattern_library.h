@@ -5,6 +5,7 @@
 
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -43,6 +44,23 @@ struct FieldRule {
   FieldAction action = FieldAction::hash;
 };
 
+// What leaves by reference: content (prompts and outputs), arguments of tools, and results, the content of tool
+// calls.
+enum class ContentField : std::uint8_t { content, arguments, results };
+inline constexpr std::size_t content_field_count = 3;
+
+struct ReferenceRule {
+  std::string retention = "30d";     // for how long a consumer may keep it, a duration or a name; "none": not at all
+  bool keeps_text = false;           // its text leaves besides, redacted
+  std::uint32_t most_bytes = 8'192;  // of that
+};
+using ReferenceRules = std::array<ReferenceRule, content_field_count>;
+
+// 1 to 20 of a-z, 0-9, _ and -, not digits alone.
+bool is_retention(std::string_view word);
+// `said` where it is shorter than `ours`: both are durations, or it is "none". Else `ours`.
+std::string_view shorter_retention(std::string_view ours, std::string_view said);
+
 // A finding that somebody vouches for, for a while: it is redacted and counted, and neither halts nor pages.
 struct Allowance {
   std::string fingerprint;  // 16 hexadecimal digits; empty: any
@@ -57,8 +75,8 @@ class Matcher;
 // Thread: immutable, so any number of threads may share one.
 class PatternLibrary {
  public:
-  PatternLibrary(std::vector<Pattern> patterns, std::vector<FieldRule> field_rules, std::vector<Allowance> allowances,
-                 std::string version, std::unique_ptr<const Matcher> matcher);
+  PatternLibrary(std::vector<Pattern> patterns, std::vector<FieldRule> field_rules, ReferenceRules reference_rules,
+                 std::vector<Allowance> allowances, std::string version, std::unique_ptr<const Matcher> matcher);
   ~PatternLibrary();
   PatternLibrary(const PatternLibrary&) = delete;
   PatternLibrary& operator=(const PatternLibrary&) = delete;
@@ -70,6 +88,12 @@ class PatternLibrary {
   const Pattern* find(std::string_view id) const;
 
   std::span<const FieldRule> field_rules() const { return field_rules_; }
+
+  const ReferenceRule& reference_rule(ContentField field) const {
+    return reference_rules_[static_cast<std::size_t>(field)];
+  }
+  // Of any field.
+  bool keeps_text() const { return keeps_text_; }
 
   std::span<const Allowance> allowances() const { return allowances_; }
   bool allows_fingerprints() const { return allows_fingerprints_; }
@@ -83,6 +107,8 @@ class PatternLibrary {
  private:
   std::vector<Pattern> patterns_;
   std::vector<FieldRule> field_rules_;
+  ReferenceRules reference_rules_;
+  bool keeps_text_ = false;
   std::vector<Allowance> allowances_;
   bool allows_fingerprints_ = false;
   std::string version_;
@@ -120,6 +146,9 @@ class PatternLibrary {
 // Beside `patterns` a file may have, in the map `sanitize`,
 //
 //   fields        {field, do}: hash, drop or keep a field of every event. Those by which events are known can't be
+//   references    {retention, content, arguments, results}: what leaves as a keyed hash and a length, for how long a
+//                 consumer may keep it, and by field {retention, keep, max_bytes}: `keep: redacted` lets its text
+//                 leave besides, redacted, the first max_bytes (default 8192) of it. In one file only
 //   allow         {fingerprint, pattern, place, until, reason}: what is found and vouched for. One of the first
 //   three, a
 //                 day (2026-12-31) or time until when, and why

@@ -37,10 +37,16 @@ void set_place(Finding& finding, std::string_view word, const OwnAttributes* own
 // Whether somebody vouches for the finding at `now`, by its fingerprint, pattern or place.
 bool is_allowed(const Finding& finding, std::span<const Allowance> allowances, RecordTime now);
 
-// What stands for content that was not kept: whether two are the same can be told, what they say can not.
+// What stands for content: whether two are the same can be told, what they say can not.
 struct ContentReference {
-  std::string hash;  // keyed, 16 hexadecimal digits
+  std::string hash;  // keyed, 16 hexadecimal digits; empty where the event carries but the names in `uris`
   std::uint64_t bytes = 0;
+  std::string retention;          // for how long a consumer may keep what this names: "30d", or a name
+  std::vector<std::string> uris;  // where the deployment's own store has it, without credentials
+  // Only where the deployment asks for it: what it says, redacted. Topic `events` alone may carry it, and records
+  // between a door and ingest.
+  std::optional<std::string> text;
+  bool text_is_cut = false;
 };
 
 class SanitizedEvent {

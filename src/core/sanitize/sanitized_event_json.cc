@@ -37,12 +37,29 @@ constexpr WireNumber budget_numbers[] = {{NumberField::budget_wall_clock, "wall_
                                          {NumberField::budget_tokens, "tokens", 0},
                                          {NumberField::budget_cost, "cost_usd", 6}};
 
+void add_flag(JsonText& json, std::string_view name, bool flag) {
+  if (!flag) return;
+  json.name(name);
+  json.flag(true);
+}
+
 void add_reference(JsonText& json, std::string_view name, const std::optional<ContentReference>& reference) {
   if (!reference) return;
   json.name(name);
   json.begin_object();
-  json.member("hash", reference->hash);
-  json.member("bytes", static_cast<std::int64_t>(reference->bytes));
+  if (!reference->hash.empty()) {
+    json.member("hash", reference->hash);
+    json.member("bytes", static_cast<std::int64_t>(reference->bytes));
+  }
+  json.member("retention", reference->retention);
+  if (!reference->uris.empty()) {
+    json.name("uris");
+    json.begin_array();
+    for (const std::string& uri : reference->uris) json.text(uri);
+    json.end_array();
+  }
+  if (reference->text) json.member("text", *reference->text);
+  add_flag(json, "cut", reference->text && reference->text_is_cut);
   json.end_object();
 }
 
@@ -51,12 +68,6 @@ void add_number(JsonText& json, std::string_view name, const EventFields& fields
   if (!value) return;
   json.name(name);
   json.decimal(*value, decimals);
-}
-
-void add_flag(JsonText& json, std::string_view name, bool flag) {
-  if (!flag) return;
-  json.name(name);
-  json.flag(true);
 }
 
 void add_budget(JsonText& json, const EventFields& fields) {

@@ -13,7 +13,7 @@ namespace tocsin {
 std::string wire_name(NumberField field);
 
 // One JSON object in the native format's names, with `findings` and with `content_ref` and `arguments_ref` in
-// place of content and arguments.
+// place of content and arguments: {"hash", "bytes", "retention", "uris", "text", "cut"}.
 std::string to_json(const SanitizedEvent& event, const std::optional<ContentReference>& content,
                     const std::optional<ContentReference>& arguments);
 // The same as a record that ingest reads: with what a door knows of it and no field says.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 #include <string_view>
 
 #include "base/hash.h"
@@ -80,10 +81,10 @@ class Attributes {
   void text(std::string_view name, std::string_view text) {
     if (!text.empty()) add(name, text_value(text));
   }
-  void list(std::string_view name, std::string_view text) {
-    if (text.empty()) return;
+  void list(std::string_view name, std::span<const std::string> texts) {
+    if (texts.empty()) return;
     std::string values, value;
-    pbf_writer(values).add_message(field::list_values, text_value(text));
+    for (const std::string& text : texts) pbf_writer(values).add_message(field::list_values, text_value(text));
     pbf_writer(value).add_message(field::list, values);
     add(name, value);
   }
@@ -132,9 +133,19 @@ void add_usage(Attributes& attributes, const EventFields& event) {
   attributes.number("tocsin.cost.usd", event.get(NumberField::cost), 1e6);
 }
 
+void add_reference(Attributes& attributes, const std::string& of, const std::optional<ContentReference>& reference) {
+  if (!reference) return;
+  attributes.text(of + ".hash", reference->hash);
+  if (!reference->hash.empty()) attributes.integer(of + ".bytes", static_cast<std::int64_t>(reference->bytes));
+  attributes.text(of + ".retention", reference->retention);
+  attributes.list(of + "_ref", reference->uris);
+}
+
 }  // namespace
 
-std::string to_otlp(const SanitizedEvent& event, std::optional<EventTime> started) {
+std::string to_otlp(const SanitizedEvent& event, std::optional<EventTime> started,
+                    const std::optional<ContentReference>& content,
+                    const std::optional<ContentReference>& arguments) {
   const EventFields& fields = event.fields();
   const bool is_call = is_model_call(fields), is_tool = fields.type == EventType::tool_call;
   const bool is_root = fields.type == EventType::task_finished;
@@ -199,8 +210,10 @@ std::string to_otlp(const SanitizedEvent& event, std::optional<EventTime> starte
     add_usage(attributes, fields);
     attributes.number("gen_ai.response.time_to_first_chunk", fields.get(NumberField::ttft), 1e6);
     attributes.text("tocsin.model.tier", fields.get(StringField::model_tier));
-    if (fields.step_type() == StepType::tool_call) attributes.list("gen_ai.response.finish_reasons", "tool_calls");
-    if (fields.step_type() == StepType::final) attributes.list("gen_ai.response.finish_reasons", "stop");
+    const bool is_final = fields.step_type() == StepType::final;
+    if (is_final || fields.step_type() == StepType::tool_call) {
+      attributes.list("gen_ai.response.finish_reasons", std::array{std::string(is_final ? "stop" : "tool_calls")});
+    }
   }
   if (is_tool) {
     attributes.text("gen_ai.tool.name", fields.get(StringField::tool));
@@ -209,6 +222,8 @@ std::string to_otlp(const SanitizedEvent& event, std::optional<EventTime> starte
     attributes.text("tocsin.tool.authz.reason", fields.get(StringField::authz_reason));
     attributes.text("tocsin.tool.side_effect", fields.get(StringField::side_effect));
   }
+  add_reference(attributes, "tocsin.content", content);
+  add_reference(attributes, "tocsin.arguments", arguments);
   if (is_root) {
     attributes.text("tocsin.task.outcome", name_of(fields.outcome()));
     attributes.text("tocsin.task.surface_reason", fields.get(StringField::surface_reason));

@@ -352,12 +352,13 @@ struct IngestPartition::State {
     if (!event.findings().empty()) look_at_findings(event, record, out);
     if (!event_rules.empty()) look_at_event(event, record, number, out);
     const std::string_view key = event.fields().get(StringField::correlation_id);
-    if (options.publish_events) {
-      out.published.push_back({std::string(key), to_json(event, sanitizer.reference(raw, TextPlace::content),
-                                                         sanitizer.reference(raw, TextPlace::argument))});
-    }
+    if (!options.publish_events && !options.publish_spans) return;
+    const auto content = sanitizer.reference(raw, TextPlace::content);
+    const auto arguments = sanitizer.reference(raw, TextPlace::argument);
+    if (options.publish_events) out.published.push_back({std::string(key), to_json(event, content, arguments)});
     if (options.publish_spans) {
-      std::string span = to_otlp(event, note.task != nullptr ? std::optional(note.task->started) : std::nullopt);
+      std::string span =
+          to_otlp(event, note.task != nullptr ? std::optional(note.task->started) : std::nullopt, content, arguments);
       if (!span.empty()) out.spans.push_back({std::string(key), std::move(span)});
     }
   }

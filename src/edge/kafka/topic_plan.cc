@@ -25,7 +25,7 @@ constexpr std::array<TopicSpec, topic_count - 2> table{{
      "agents, `POST /v1/halt-acks`"},
     {Topic::outbox, "alert id", PartitionRule::outbox, Cleanup::remove, 7 * day, day, "under 10", "deliver",
      "evaluate"},
-    {Topic::events, "none", PartitionRule::like_source, Cleanup::remove, day, 0s, "40,000",
+    {Topic::events, "correlation id", PartitionRule::like_source, Cleanup::remove, day, 0s, "40,000",
      "whoever wants sanitized events", "ingest, if `publish_events`"},
     {Topic::dead_letters, "none", PartitionRule::one, Cleanup::remove, 7 * day, 0s, "9", "people", "ingest"},
     {Topic::investigations, "alert id", PartitionRule::one, Cleanup::remove, 30 * day, 0s, "under 1", "red team",
@@ -48,8 +48,8 @@ constexpr std::array<TopicSpec, topic_count - 2> table{{
      "ingest"},
     {Topic::keyed, "correlation id", PartitionRule::like_source, Cleanup::remove, 3 * day, longest_window, "37,000",
      "ingest, as its source", "rekey, doors: with `keyed_by: none`"},
-    {Topic::spans, "none", PartitionRule::like_source, Cleanup::remove, day, 0s, "49,000", "whoever wants spans",
-     "ingest, if `publish_spans`"},
+    {Topic::spans, "correlation id", PartitionRule::like_source, Cleanup::remove, day, 0s, "49,000",
+     "whoever wants spans", "ingest, if `publish_spans`"},
 }};
 
 std::string milliseconds(Duration duration) {

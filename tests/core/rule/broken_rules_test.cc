@@ -1148,6 +1148,23 @@ std::vector<Broken> patterns() {
   version: 1
 )y",
        "2:3: missing-key: patterns is a list of patterns"},
+      {"references that say too little and too much", R"y(sanitize:
+  version: 1
+  patterns: []
+  references:
+    retention: 30
+    contents: {keep: redacted}
+    content: {keep: all}
+    arguments: {max_bytes: 100}
+    results: {keep: redacted, max_bytes: 1000000}
+)y",
+       "5:16: retention: a retention is a duration or a name, as 30d, none or legal_hold: 1 to 20 of a-z, 0-9, _ and "
+       "-, "
+       "and no bare number\n"
+       "6:5: unknown-key: unknown key contents (did you mean 'content'?)\n"
+       "7:21: unknown-value: all is no way to keep a text; there are redacted, nothing\n"
+       "8:28: missing-key: max_bytes is of the text that is kept; write keep: redacted beside it\n"
+       "9:42: number: write a whole number from 16 to 65536"},
       {"a misspelt key beside patterns", R"y(sanitize:
   version: 1
   pattern: []
@@ -1357,8 +1374,8 @@ TEST(BrokenRules, HalfWrittenBinaryAndHostileFilesCostNoTime) {
 TEST(BrokenRules, EachHasANameOfItsOwn) {
   std::set<std::string> names;
   for (const auto& files : {whole_files(), hostile_files(), names_and_keys(), measures(), durations(), baselines(),
-                             conditions(), counts_within_tasks(), event_conditions(), groups_and_texts(),
-                             several_mistakes(), specs_prices_names(), attributes(), patterns()}) {
+                            conditions(), counts_within_tasks(), event_conditions(), groups_and_texts(),
+                            several_mistakes(), specs_prices_names(), attributes(), patterns()}) {
     for (const Broken& file : files) EXPECT_TRUE(names.insert(file.name).second) << file.name;
   }
   EXPECT_GE(names.size(), 70U);

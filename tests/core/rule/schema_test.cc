@@ -153,11 +153,17 @@ TEST(Schema, EveryOtherMapHasTheKeysThatItsLoaderKnows) {
        "prices:\n- {%}\n",
        {"model", "input", "output", "cached_input", "cache_write", "tier", "from"}},
       {&definition("names"), "names: {%}\n", keys_of(definition("names"))},
-      {&definition("sanitize"), "sanitize: {%}\n", {"version", "inherit", "patterns", "fields", "allow"}},
+      {&definition("sanitize"),
+       "sanitize: {%}\n",
+       {"version", "inherit", "patterns", "fields", "references", "allow"}},
       {&definition("pattern"), pattern + "patterns: [{%}]\n", keys_of(definition("pattern"))},
       {&definition("sanitize").at("properties").at("fields").at("items"),
        pattern + "fields: [{%}]\n",
        {"field", "do"}},
+      {&definition("sanitize").at("properties").at("references"),
+       pattern + "references: {%}\n",
+       {"retention", "content", "arguments", "results"}},
+      {&definition("reference"), pattern + "references: {results: {%}}\n", {"retention", "keep", "max_bytes"}},
       {&definition("sanitize").at("properties").at("allow").at("items"),
        pattern + "allow: [{%}]\n",
        {"fingerprint", "pattern", "place", "until", "reason"}},
@@ -231,6 +237,8 @@ TEST(Schema, EveryWordOfAListLoadsAndNoOther) {
        "sanitize:\n  version: 1\n  fields:\n  - {field: tool, do: %}\n"},
       {words_of(sanitize.at("fields").at("items").at("properties").at("field").at("enum")),
        "sanitize:\n  version: 1\n  fields:\n  - {field: %, do: keep}\n"},
+      {words_of(definition("reference").at("properties").at("keep").at("enum")),
+       "sanitize:\n  version: 1\n  references: {content: {keep: %}}\n"},
   };
   const auto refusal_of = [](std::string text, const std::string& word) -> std::string {
     for (std::size_t at = text.find('%'); at != std::string::npos; at = text.find('%')) text.replace(at, 1, word);

@@ -2,11 +2,13 @@
 // kept, patterns on trial, patterns in another one's place.
 
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include "base/time_text.h"
 #include "core/event/native_decoder.h"
 #include "core/sanitize/event_sanitizer.h"
 #include "core/sanitize/shipped_patterns.h"
+#include "core/test_support.h"
 
 namespace tocsin {
 namespace {
@@ -132,6 +134,70 @@ TEST_F(Allowances, ASideEffectTellsTheActionAndNoContent) {
   EXPECT_EQ(text.find("4111"), std::string::npos);
   EXPECT_EQ(text.find(aws_key), std::string::npos);
   EXPECT_EQ(text.substr(0, 6), "mails ");
+}
+
+// It says what was done, not what it was done with.
+TEST_F(Allowances, ASideEffectEndsWhereContentBegins) {
+  const std::string letter =
+      "Dear Ann, your order is late because the carrier has lost it, and we are sorry for that. Yours, the shop";
+  const std::vector<std::pair<std::string, std::string>> all = {
+      {"write", "write"},
+      {"mail.send", "mail.send"},
+      {"write:orders", "write:orders"},
+      {"creates a ticket for the customer's order", "creates a ticket for the customer's order"},
+      {"mail.send: " + letter, "mail.send"},
+      {"mail.send\n" + letter, "mail.send"},
+      {"wrote \"" + letter + "\"", "wrote"},
+      {R"({"to": "ann", "body": "x"})", "other"},
+      {"update {\"name\": \"Ann\"}", "update"},
+      {"<html>" + letter, "other"},
+      {"  ", "other"},
+      {letter, letter.substr(0, 64)},
+      {"paid with 4111 1111 1111 1111", "paid with [card:"},
+      {"shell: curl -H " + aws_key, "shell"},
+      {"shell curl " + aws_key, "shell curl [aws.access_key:"},
+  };
+  for (const auto& [written, expected] : all) {
+    const nlohmann::json record = {
+        {"type", "tool.call"}, {"correlation_id", "t"}, {"tool", "t"}, {"side_effect", written}};
+    const SanitizedEvent& event = sanitize(test::shipped_patterns(), record.dump());
+    const std::string said(event.fields().get(StringField::side_effect));
+    EXPECT_EQ(said.substr(0, expected.find("[") == std::string::npos ? said.size() : expected.size()), expected);
+    EXPECT_LE(said.size(), 64U);
+    EXPECT_EQ(said.find(aws_key), std::string::npos);
+  }
+  const auto keeping = library_with("sanitize: {version: 1, fields: [{field: side_effect, do: keep}]}");
+  const nlohmann::json record = {{"type", "tool.call"}, {"correlation_id", "t"}, {"side_effect", "mail: " + letter}};
+  EXPECT_EQ(sanitize(keeping, record.dump()).fields().get(StringField::side_effect), "mail: " + letter)
+      << "a deployment may want it as it comes";
+}
+
+// The example of rules/language.md, as people copy it.
+TEST_F(Allowances, NumbersThatLeadToAPersonAreRedactedAsThePageShows) {
+  const std::string page = test::file_text("rules/language.md");
+  const std::size_t box = page.find("```yaml\n", page.find("### Numbers that lead to a person")) + 8;
+  const auto library = library_with(page.substr(box, page.find("```", box) - box));
+  ASSERT_NE(library, nullptr);
+  const SanitizedEvent& event = sanitize(
+      library,
+      R"({"type":"tool.call","time":"2026-01-05T00:00:00Z","correlation_id":"t","agent":"for CUST-20261128",)"
+      R"("tool":"refund ORD-2026-004711","session_id":"chat-CUST-20261128","result_schema":"ORD-2026-004711",)"
+      R"("error_type":"no account_id=123456 here","side_effect":"refunds ORD-2026-004711 to CUST-20261128",)"
+      R"("arguments":{"account_number":"987654321"},"content":{"result":"of CUST-20261129 and ORD-2026-004712"}})");
+  const EventFields& fields = event.fields();
+  EXPECT_EQ(fields.get(StringField::agent).substr(0, 14), "for [customer:");
+  EXPECT_EQ(fields.get(StringField::tool).substr(0, 14), "refund [order:");
+  EXPECT_EQ(fields.get(StringField::error_type).substr(0, 23), "no account_id=[account:");
+  EXPECT_EQ(fields.get(StringField::side_effect).substr(0, 15), "refunds [order:");
+  EXPECT_TRUE(is_fingerprint(fields.get(StringField::session_id)));
+  EXPECT_FALSE(fields.has(StringField::result_schema));
+  EXPECT_EQ(event.redactions(), 10U);
+  EXPECT_TRUE(event.findings().empty()) << "it is no secret: nobody is paged";
+  for (const std::string_view text : fields.strings) {
+    for (const char* number : {"20261128", "004711", "123456"}) EXPECT_EQ(text.find(number), text.npos) << text;
+  }
+  // One number has one mark everywhere, so that people can follow it.
+  EXPECT_NE(fields.get(StringField::side_effect).find(fields.get(StringField::tool).substr(7)), std::string::npos);
 }
 
 // Numbers of customers, accounts and orders are personal data where a deployment says what they look like.

@@ -23,7 +23,9 @@ class Spans {
   std::string of(const std::string& json) {
     const auto event = decoder_.decode(json);
     EXPECT_TRUE(event);
-    return to_otlp(sanitizer_.sanitize(*event.value()), std::nullopt);
+    const SanitizedEvent& clean = sanitizer_.sanitize(*event.value());
+    return to_otlp(clean, std::nullopt, sanitizer_.reference(*event.value(), TextPlace::content),
+                   sanitizer_.reference(*event.value(), TextPlace::argument));
   }
 
  private:

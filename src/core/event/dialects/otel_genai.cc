@@ -30,6 +30,10 @@ constexpr DialectRow rows[] = {
     {"gen_ai.output.messages", Meaning::content},
     {"gen_ai.system_instructions", Meaning::content},
     {"gen_ai.tool.definitions", Meaning::content},
+    {"gen_ai.input.messages_ref", Meaning::content_ref},  // these four by opentelemetry-util-genai's upload hook
+    {"gen_ai.output.messages_ref", Meaning::content_ref},
+    {"gen_ai.system_instructions_ref", Meaning::content_ref},
+    {"gen_ai.tool.definitions_ref", Meaning::content_ref},
     {"gen_ai.evaluation.name", Meaning::suite, TimeUnit::none, "1.38"},
     {"gen_ai.evaluation.score.value", Meaning::score, TimeUnit::none, "1.38"},
     {"gen_ai.evaluation.explanation", Meaning::content, TimeUnit::none, "1.38"},

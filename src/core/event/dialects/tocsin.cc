@@ -22,6 +22,8 @@ constexpr DialectRow rows[] = {
     {"tocsin.tool.authz.outcome", Meaning::authz},
     {"tocsin.tool.authz.reason", Meaning::authz_reason},
     {"tocsin.tool.side_effect", Meaning::side_effect},
+    {"tocsin.content_ref", Meaning::content_ref},
+    {"tocsin.arguments_ref", Meaning::arguments_ref},
     {"tocsin.agent.concurrent_tasks", Meaning::concurrent_tasks},
     {"tocsin.agent.queue_depth", Meaning::queue_depth},
     {"tocsin.agent.cost_per_hour_usd", Meaning::cost_per_hour},
