@@ -246,8 +246,11 @@ class LineScan {
 
   static std::string_view tier_says(const Match& match, const Pattern& pattern) {
     if (pattern.is_shadow) return ": the pattern is on trial (shadow: true)";
-    if (match.tier != pattern.tier)
-      return ", not halt: it holds a run that somebody typed, such as abcdefgh or 12345678";
+    if (match.tier != pattern.tier) {
+      return holds_typed_run(match.identity)
+                 ? ", not halt: it holds a run that somebody typed, such as abcdefgh or 12345678"
+                 : ", not halt: its checksum or structure is not the vendor's";
+    }
     switch (match.tier) {
       case Tier::halt:
         return ": an exact shape of the vendor's, so the task is halted at once, and somebody paged";

@@ -23,6 +23,13 @@ struct TextPiece {
   std::uint32_t end = 0;
   TextPlace place = TextPlace::unknown;
   std::uint8_t field = 0;  // StringField, where place is `field`; of `reference` 0 for content, 1 for arguments
+
+  // Of what stood in a JSON value: its depth, the value's being 1, and its number in the array that it is an element
+  // of; of a key, that of the key's object. Of no JSON value: 0 and no_element. Where nobody could tell: 0 and
+  // late_element.
+  static constexpr std::uint8_t no_element = 255, late_element = 254;  // the latter: 254 or more
+  std::uint8_t depth = 0;
+  std::uint8_t element = no_element;
 };
 
 // What a door found in the text of an event before it left that out. Views into AgentEvent::text, or empty.

@@ -257,6 +257,20 @@ std::string_view name_of(DecodeError error) {
   return error_names[static_cast<std::size_t>(error)];
 }
 
+// Where a value lies in the one that holds it all, as TextPiece says it.
+struct Spot {
+  std::uint8_t depth = 0;
+  std::uint8_t element = TextPiece::no_element;
+
+  std::uint8_t below() const { return depth == 0 || depth == 255 ? 0 : static_cast<std::uint8_t>(depth + 1); }
+  Spot of_member() const { return {below(), depth == 0 ? TextPiece::late_element : TextPiece::no_element}; }
+  // An array in an array has no key of its own, so what is in it would not be found again.
+  Spot of_first_element() const {
+    const bool is_lost = depth == 0 || element != TextPiece::no_element;
+    return is_lost ? Spot{0, TextPiece::late_element} : Spot{below(), 0};
+  }
+};
+
 struct NativeDecoder::State {
   ondemand::parser parser{max_record_bytes + simdjson::SIMDJSON_PADDING};
   std::vector<char> input;  // the record with the padding that simdjson reads past its end
@@ -313,11 +327,11 @@ struct NativeDecoder::State {
   }
 
   // Unescapes a string into `text`. Returns its view, which stays valid until the next record.
-  std::string_view keep(ondemand::raw_json_string raw, TextPlace place, std::uint8_t field = 0) {
+  std::string_view keep(ondemand::raw_json_string raw, TextPlace place, std::uint8_t field = 0, Spot spot = {}) {
     const std::string_view kept = unescape_json_string(raw.raw(), text.data() + text_end);
     const auto begin = static_cast<std::uint32_t>(text_end);
     text_end += kept.size();
-    event.pieces.push_back({begin, static_cast<std::uint32_t>(text_end), place, field});
+    event.pieces.push_back({begin, static_cast<std::uint32_t>(text_end), place, field, spot.depth, spot.element});
     text[text_end++] = '\0';
     return kept;
   }
@@ -353,8 +367,8 @@ struct NativeDecoder::State {
     event.argument_scalars = mix(mix(event.argument_scalars, argument_key), scalar);
   }
 
-  // Keeps every string below `value`, keys too.
-  bool keep_all(ondemand::value& value, TextPlace place, int depth) {
+  // Keeps every string below `value`, keys too. `spot` is where the value lies in the one that keep_all() began with.
+  bool keep_all(ondemand::value& value, TextPlace place, int depth, Spot spot = {1, TextPiece::no_element}) {
     ondemand::json_type type{};
     if (auto code = value.type().get(type)) return fail(code);
     const bool is_level = type == ondemand::json_type::object || type == ondemand::json_type::array;
@@ -363,7 +377,7 @@ struct NativeDecoder::State {
       case ondemand::json_type::string: {
         ondemand::raw_json_string raw;
         if (auto code = value.get_raw_json_string().get(raw)) return fail(code);
-        keep(raw, place);
+        keep(raw, place, 0, spot);
         return true;
       }
       case ondemand::json_type::object: {
@@ -373,20 +387,22 @@ struct NativeDecoder::State {
           if (member.error()) return fail(member.error());
           ondemand::field&& field = std::move(member).value_unsafe();
           if (!count_key()) return false;
-          const std::string_view name = keep(field.key(), TextPlace::key);
+          const std::string_view name = keep(field.key(), TextPlace::key, 0, {spot.below(), spot.element});
           if (place == TextPlace::argument) argument_key = hash64(name);
-          if (!keep_all(field.value(), place, depth + 1)) return false;
+          if (!keep_all(field.value(), place, depth + 1, spot.of_member())) return false;
         }
         return true;
       }
       case ondemand::json_type::array: {
         ondemand::array array;
         if (auto code = value.get_array().get(array)) return fail(code);
+        Spot each = spot.of_first_element();
         for (auto item : array) {
           if (item.error()) return fail(item.error());
           ondemand::value&& element = std::move(item).value_unsafe();
           if (!count_key()) return false;
-          if (!keep_all(element, place, depth + 1)) return false;
+          if (!keep_all(element, place, depth + 1, each)) return false;
+          if (each.element < TextPiece::late_element) ++each.element;
         }
         return true;
       }
@@ -544,6 +560,9 @@ struct NativeDecoder::State {
           ondemand::raw_json_string raw;
           if (auto code = field.value().get_raw_json_string().get(raw)) return fail(code);
           *to = keep(raw, TextPlace::key);
+          // An empty string behind it, for a path may end with what names a secret: content.api_key.
+          const auto end = static_cast<std::uint32_t>(to->data() + to->size() - text.data());
+          event.pieces.push_back({end, end, TextPlace::key});
         } else if (is_times && of == ondemand::json_type::number) {
           double times = 0;
           if (auto code = field.value().get_double().get(times)) return fail(code);

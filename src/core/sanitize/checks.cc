@@ -5,19 +5,11 @@
 #include <cmath>
 #include <string>
 
+#include "core/sanitize/checksums.h"
+
 namespace tocsin {
 
 namespace {
-
-// Reflected CRC-32 (IEEE 802.3), as in zlib.
-std::uint32_t crc32(std::string_view bytes) {
-  std::uint32_t crc = 0xffffffffU;
-  for (const char c : bytes) {
-    crc ^= static_cast<unsigned char>(c);
-    for (int bit = 0; bit < 8; ++bit) crc = (crc >> 1) ^ (0xedb88320U & (0U - (crc & 1U)));
-  }
-  return ~crc;
-}
 
 int number_of(std::string_view digits, std::size_t count) {
   int number = 0;
@@ -161,13 +153,8 @@ bool github_checksum_holds(std::string_view token) {
   if (underscore == std::string_view::npos) return false;
   const std::string_view body = token.substr(underscore + 1);
   if (body.size() <= checksum_length) return false;
-  constexpr std::string_view base62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-  std::uint32_t rest = crc32(body.substr(0, body.size() - checksum_length));
-  for (std::size_t i = 0; i < checksum_length; ++i) {
-    if (body[body.size() - 1 - i] != base62[rest % 62]) return false;
-    rest /= 62;
-  }
-  return true;
+  return writes(body.substr(body.size() - checksum_length), crc32(body.substr(0, body.size() - checksum_length)),
+                base62_digits);
 }
 
 bool is_jwt_header(std::string_view base64url) {

@@ -1,34 +1,14 @@
 #include "core/sanitize/decoded_text.h"
 
 #include <algorithm>
-#include <array>
 #include <optional>
 
+#include "core/sanitize/base64_digits.h"
 #include "core/sanitize/checks.h"
 
 namespace tocsin {
 
 namespace {
-
-constexpr std::uint8_t no_digit = 64;
-
-constexpr std::array<std::uint8_t, 256> base64_digits() {
-  std::array<std::uint8_t, 256> digits{};
-  for (std::size_t i = 0; i < digits.size(); ++i) digits[i] = no_digit;
-  for (std::uint8_t i = 0; i < 26; ++i) {
-    digits['A' + static_cast<std::size_t>(i)] = i;
-    digits['a' + static_cast<std::size_t>(i)] = static_cast<std::uint8_t>(i + 26);
-  }
-  for (std::uint8_t i = 0; i < 10; ++i) digits['0' + static_cast<std::size_t>(i)] = static_cast<std::uint8_t>(i + 52);
-  digits['+'] = digits['-'] = 62;
-  digits['/'] = digits['_'] = 63;
-  return digits;
-}
-constexpr auto digit_of = base64_digits();
-
-std::uint8_t base64_digit(char c) {
-  return digit_of[static_cast<unsigned char>(c)];
-}
 
 bool is_text(char c) {
   return (c >= ' ' && c < 127) || c == '\n' || c == '\r' || c == '\t';
@@ -74,14 +54,15 @@ bool base64_text_at(std::string_view buffer, std::size_t at, std::size_t not_bef
   decoded.text.clear();
   decoded.origins.clear();
   std::size_t begin = at;
-  while (begin > not_before && at - begin < longest_run && base64_digit(buffer[begin - 1]) != no_digit) --begin;
+  while (begin > not_before && at - begin < longest_run && base64_digit(buffer[begin - 1]) != no_base64_digit)
+    --begin;
   const std::size_t limit = std::min(buffer.size(), begin + longest_run);
   std::uint32_t bits = 0;
   std::size_t unprintable = 0;
   std::size_t end = begin;
   for (; end < limit; ++end) {
     const std::uint8_t digit = base64_digit(buffer[end]);
-    if (digit == no_digit) break;
+    if (digit == no_base64_digit) break;
     bits = (bits << 6) | digit;
     const std::size_t place = (end - begin) % 4;
     if (place == 0) continue;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/sanitize/checks.h"
+#include "core/sanitize/finding_path.h"
 #include "core/sanitize/matcher.h"
 #include "core/sanitize/redaction.h"
 #include "core/sanitize/store_uri.h"
@@ -47,7 +48,9 @@ const TextPiece* piece_at(std::span<const TextPiece> pieces, std::uint32_t offse
 
 }  // namespace
 
-std::string place_of(const Finding& finding) {
+namespace {
+
+std::string word_of(const Finding& finding) {
   switch (finding.place) {
     case TextPlace::field:
       if (!finding.own_field.empty()) return finding.own_field;
@@ -66,7 +69,14 @@ std::string place_of(const Finding& finding) {
   return "unknown field";
 }
 
-void set_place(Finding& finding, std::string_view word, const OwnAttributes* own) {
+}  // namespace
+
+std::string place_of(const Finding& finding) {
+  return word_of(finding) + finding.path;
+}
+
+void set_place(Finding& finding, std::string_view text, const OwnAttributes* own) {
+  const std::string_view word = text.substr(0, text.find_first_of(".["));
   finding.place = word == "key"           ? TextPlace::key
                   : word == "arguments"   ? TextPlace::argument
                   : word == "content"     ? TextPlace::content
@@ -75,13 +85,18 @@ void set_place(Finding& finding, std::string_view word, const OwnAttributes* own
   finding.field = string_field_named(word, own);
   if (finding.field && is_own(*finding.field)) finding.own_field = word;
   if (finding.field || word == "field") finding.place = TextPlace::field;
+  const bool may_have_path = finding.place == TextPlace::argument || finding.place == TextPlace::content;
+  const std::string_view path = text.substr(word.size());
+  if (may_have_path && is_finding_path(path)) finding.path = path;
 }
 
 bool is_allowed(const Finding& finding, std::span<const Allowance> allowances, RecordTime now) {
   return std::any_of(allowances.begin(), allowances.end(), [&](const Allowance& allowance) {
     if (now >= allowance.until) return false;
     if (!allowance.pattern.empty() && allowance.pattern != finding.pattern) return false;
-    if (!allowance.place.empty() && allowance.place != place_of(finding)) return false;
+    if (!allowance.place.empty() && allowance.place != word_of(finding) && allowance.place != place_of(finding)) {
+      return false;
+    }
     return allowance.fingerprint.empty() || allowance.fingerprint == finding.fingerprint ||
            std::find(finding.former.begin(), finding.former.end(), allowance.fingerprint) != finding.former.end();
   });
@@ -139,6 +154,7 @@ void EventSanitizer::hash_field(StringField field) {
 }
 
 // A pattern that this library does not have, a newer door's, keeps its tier and loses its name: names are labels.
+// What the door saw to be no reason to halt, by a checksum, is none here either: the text is gone.
 void EventSanitizer::take_carried(const AgentEvent& event) {
   sanitized_.agent_is_guess_ = event.agent_is_guess;
   sanitized_.needs_open_task_ = event.needs_open_task;
@@ -154,7 +170,7 @@ void EventSanitizer::take_carried(const AgentEvent& event) {
     }
     if (const Pattern* const known = library().find(carried.pattern)) {
       finding.pattern = known->id;
-      finding.tier = known->tier;
+      if (finding.tier != Tier::page || known->tier != Tier::halt) finding.tier = known->tier;
     }
     if (finding.tier == Tier::pii) continue;
     finding.fingerprint = carried.fingerprint;
@@ -216,7 +232,7 @@ void EventSanitizer::redact_fields(std::string_view text, std::span<const TextPi
     if (match.tier == Tier::pii) {
       ++sanitized_.redactions_;
     } else if (match.part_of == Match::whole) {
-      note_finding(match, *piece);
+      note_finding(match, *piece, text, pieces, matches);
     }
     if (piece->place != TextPlace::field || is_kept(static_cast<StringField>(piece->field))) continue;
     // All matches of this field at once, at its first.
@@ -333,7 +349,8 @@ bool EventSanitizer::is_kept(StringField field) const {
   });
 }
 
-void EventSanitizer::note_finding(const Match& match, const TextPiece& piece) {
+void EventSanitizer::note_finding(const Match& match, const TextPiece& piece, std::string_view text,
+                                  std::span<const TextPiece> pieces, std::span<const Match> matches) {
   const Pattern& pattern = library().patterns()[match.pattern];
   std::string fingerprint = fingerprinter_.of(match, library());
   for (Finding& known : sanitized_.findings_) {
@@ -351,6 +368,9 @@ void EventSanitizer::note_finding(const Match& match, const TextPiece& piece) {
   if (piece.place == TextPlace::field) {
     finding.field = static_cast<StringField>(piece.field);
     if (is_own(*finding.field)) finding.own_field = name_of(*finding.field, sanitized_.own_);
+  }
+  if (piece.place == TextPlace::content || piece.place == TextPlace::argument) {
+    finding.path = finding_path(pieces, piece, text, match.begin, matches);
   }
   sanitized_.findings_.push_back(std::move(finding));
 }

@@ -52,7 +52,8 @@ class EventSanitizer {
   void keep_texts(const AgentEvent& event, std::span<const Match> matches);
   void finish_texts(const AgentEvent& event);
   bool redact_again(std::string& text);
-  void note_finding(const Match& match, const TextPiece& piece);
+  void note_finding(const Match& match, const TextPiece& piece, std::string_view text,
+                    std::span<const TextPiece> pieces, std::span<const Match> matches);
 
   Scanner scanner_;
   Fingerprinter fingerprinter_;

@@ -34,7 +34,7 @@ SourcePosition position_of(const YAML::Mark& mark) {
 // A text that the pattern must hit, or must not, and where it was written.
 struct Sample {
   std::uint16_t pattern = 0;
-  bool hits = false;
+  enum class Kind : std::uint8_t { hit, unchecked, miss } kind = Kind::miss;
   std::string text;
   std::string file;
   SourcePosition at;
@@ -183,14 +183,20 @@ class Loader {
   }
 
   template <class T, std::size_t N>
-  T choice(const YAML::Node& node, std::string_view what, const Named<T> (&names)[N], T otherwise) {
+  T choice(const YAML::Node& node, std::string_view what, const Named<T> (&names)[N], T otherwise,
+           std::span<const TokenStructure> others = {}) {
     if (!node) return otherwise;
     std::vector<std::string_view> candidates;
     std::string all;
+    for (const TokenStructure& other : others) {
+      candidates.push_back(other.name);
+      all += std::string(other.name) + ", ";
+    }
+    const std::size_t before = all.size();
     for (const Named<T>& named : names) {
       if (node.IsScalar() && node.Scalar() == named.name) return named.value;
       candidates.push_back(named.name);
-      all += (all.empty() ? "" : ", ") + std::string(named.name);
+      all += (all.size() == before ? "" : ", ") + std::string(named.name);
     }
     const std::string written = node.IsScalar() ? node.Scalar() : "this";
     error(node, "unknown-value",
@@ -232,14 +238,14 @@ class Loader {
     return list;
   }
 
-  void read_samples(const YAML::Node& node, std::string_view what, bool hits, std::uint16_t pattern) {
+  void read_samples(const YAML::Node& node, std::string_view what, Sample::Kind kind, std::uint16_t pattern) {
     if (!node) return;
     if (!node.IsSequence()) {
       error(node, "shape", std::string(what) + " is a list of texts, or of lists of parts");
       return;
     }
     for (const YAML::Node& entry : node) {
-      Sample sample{pattern, hits, {}, file_, position_of(entry.Mark())};
+      Sample sample{pattern, kind, {}, file_, position_of(entry.Mark())};
       if (entry.IsScalar()) {
         sample.text = entry.Scalar();
       } else {
@@ -383,10 +389,11 @@ class Loader {
       error(node, "shape", "a pattern is a map that begins with id");
       return;
     }
-    check_keys(node, {"id",      "tier",        "description", "keywords",  "ignore_case", "regex",    "before",
-                      "rotate",  "shadow",      "names",       "addresses", "next_string", "replaces", "window",
-                      "spaces",  "min_length",  "boundary",    "shape",     "not_names",   "check",    "min_entropy",
-                      "classes", "paired_with", "published",   "examples",  "near_misses"});
+    check_keys(node,
+               {"id",      "tier",        "description", "keywords",  "ignore_case", "regex",      "before",
+                "rotate",  "shadow",      "names",       "addresses", "next_string", "replaces",   "window",
+                "spaces",  "min_length",  "boundary",    "shape",     "not_names",   "check",      "min_entropy",
+                "classes", "paired_with", "published",   "examples",  "unchecked",   "near_misses"});
     const auto index = static_cast<std::uint16_t>(patterns_.size());
     Pattern pattern;
     CompiledPattern compiled;
@@ -411,7 +418,7 @@ class Loader {
       error(node, "missing-key", "description is missing: a few words, for the people who are paged");
 
     compiled.shape = choice(node["shape"], "shape", shapes, Shape::regex);
-    compiled.check = choice(node["check"], "check", checks, Check::none);
+    read_check(node["check"], pattern, compiled);
     compiled.boundary = choice(node["boundary"], "boundary", boundaries, Boundary::alnum);
     compiled.spaces = truth(node["spaces"]);
     compiled.next_string = truth(node["next_string"]);
@@ -448,11 +455,23 @@ class Loader {
     read_keywords(node, compiled);
     if (!node["examples"])
       error(node, "missing-key", "examples are missing: at least one text that the pattern hits");
-    read_samples(node["examples"], "examples", true, index);
-    read_samples(node["near_misses"], "near_misses", false, index);
+    if (node["unchecked"] && !compiled.pages_unchecked) {
+      error(node["unchecked"], "shape", "only what halts, and has a check of its structure, pages where that fails");
+    }
+    read_samples(node["examples"], "examples", Sample::Kind::hit, index);
+    read_samples(node["unchecked"], "unchecked", Sample::Kind::unchecked, index);
+    read_samples(node["near_misses"], "near_misses", Sample::Kind::miss, index);
 
     patterns_.push_back(std::move(pattern));
     compiled_.push_back(std::move(compiled));
+  }
+
+  void read_check(const YAML::Node& node, const Pattern& pattern, CompiledPattern& compiled) {
+    if (node && node.IsScalar()) compiled.structure = token_structure_named(node.Scalar());
+    compiled.pages_unchecked = compiled.structure != nullptr && pattern.tier == Tier::halt;
+    if (compiled.structure == nullptr) {
+      compiled.check = choice(node, "check", checks, Check::none, token_structures());
+    }
   }
 
   void read_id(const YAML::Node& node, std::uint16_t index, Pattern& pattern) {
@@ -581,10 +600,20 @@ class Loader {
       // Another pattern may have the same text in the end: one that is graver, or of another file.
       scanner.scan(sample.text);
       const auto claims = scanner.claims();
-      const bool hit = std::any_of(claims.begin(), claims.end(),
-                                   [&](const Match& match) { return match.pattern == sample.pattern; });
-      if (hit == sample.hits) continue;
+      const auto claim = std::find_if(claims.begin(), claims.end(),
+                                      [&](const Match& match) { return match.pattern == sample.pattern; });
+      const bool hit = claim != claims.end();
       const std::string& id = library->patterns()[sample.pattern].id;
+      const CompiledPattern& pattern = library->matcher().pattern(sample.pattern);
+      if (hit && sample.kind != Sample::Kind::miss && pattern.pages_unchecked) {
+        const bool is_unchecked = !pattern.structure->holds(claim->identity);
+        if (is_unchecked == (sample.kind == Sample::Kind::unchecked)) continue;
+        diagnostics_.error(sample.file, sample.at, is_unchecked ? "example-unchecked" : "unchecked-holds",
+                           is_unchecked ? id + " hits this example, but its check fails: it would page, not halt"
+                                        : id + "'s check holds for this; it is an example");
+        continue;
+      }
+      if (hit == (sample.kind != Sample::Kind::miss)) continue;
       diagnostics_.error(sample.file, sample.at, hit ? "near-miss-hits" : "example-misses",
                          hit ? id + " hits this near miss; narrow the pattern"
                              : id + " does not hit this example; see keywords, boundary and checks");

@@ -16,7 +16,9 @@ namespace {
 constexpr std::int64_t regex_call_cost = 200;
 constexpr std::int64_t regex_byte_cost = 8;
 constexpr std::int64_t look_cost = 30;
-constexpr std::int64_t check_cost = 500;        // entropy and classes of one hit
+constexpr std::int64_t check_cost = 500;       // entropy and classes of one hit
+constexpr std::int64_t structure_cost = 1000;  // a twofold SHA-256 of a hundred bytes
+constexpr std::int64_t structure_byte_cost = 6;
 constexpr std::int64_t key_body_byte_cost = 6;  // a search and a walk
 
 re2::StringPiece piece(std::string_view text) {
@@ -271,6 +273,9 @@ std::optional<TextRange> Matcher::match_regex(const CompiledPattern& pattern, st
     return TextRange{found.begin, *key_end};
   }
   if (!boundary_holds(pattern.boundary, buffer, found)) return refused(Refusal::boundary);
+  if (pattern.structure != nullptr) {
+    work += structure_cost + structure_byte_cost * static_cast<std::int64_t>(found.end - found.begin);
+  }
   const Refusal failed = failed_check(pattern, buffer.substr(found.begin, found.end - found.begin));
   if (failed != Refusal::none) return refused(failed);
   return found;
@@ -373,6 +378,12 @@ Refusal Matcher::refusal_of(const CompiledPattern& pattern, std::string_view tex
   return failed_check(pattern, text);
 }
 
+Tier Matcher::tier_of(const CompiledPattern& pattern, std::string_view hit) {
+  if (pattern.tier != Tier::halt) return pattern.tier;
+  if (holds_typed_run(hit)) return Tier::page;
+  return pattern.structure == nullptr || pattern.structure->holds(hit) ? Tier::halt : Tier::page;
+}
+
 Refusal Matcher::failed_check(const CompiledPattern& pattern, std::string_view text) const {
   int classes = 0;
   for (const char c : text) classes |= classes_of(c);
@@ -402,6 +413,7 @@ Refusal Matcher::failed_check(const CompiledPattern& pattern, std::string_view t
       holds = is_secret_value(text);
       break;
   }
+  if (pattern.structure != nullptr && !pattern.pages_unchecked) holds = holds && pattern.structure->holds(text);
   if (!holds) return Refusal::check;
   const bool is_published =
       !pattern.published.empty() &&

@@ -17,6 +17,7 @@
 #include "core/sanitize/keyword_gate.h"
 #include "core/sanitize/pattern_library.h"
 #include "core/sanitize/shapes.h"
+#include "core/sanitize/token_structures.h"
 #include "core/sanitize/vendor_names.h"
 
 namespace re2 {
@@ -72,6 +73,8 @@ struct CompiledPattern {
   Tier tier = Tier::count;  // count, of what is in shadow
   Shape shape = Shape::regex;
   Check check = Check::none;
+  const TokenStructure* structure = nullptr;  // checked besides
+  bool pages_unchecked = false;               // without that structure a hit pages; else it is none
   Boundary boundary = Boundary::alnum;
   std::uint32_t before = 0;
   std::uint32_t window = 256;
@@ -135,6 +138,9 @@ class Matcher {
     return refusal_of(pattern, text) == Refusal::none;
   }
   Refusal refusal_of(const CompiledPattern& pattern, std::string_view text) const;
+
+  // The pattern's, but for what cannot be told from a made-up text: it pages where it would halt.
+  static Tier tier_of(const CompiledPattern& pattern, std::string_view hit);
 
  private:
   static std::optional<TextRange> value_behind(std::string_view buffer, TextRange keyword, std::int64_t& work);

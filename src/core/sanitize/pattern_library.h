@@ -136,22 +136,24 @@ class PatternLibrary {
 //                 the value, a word for a key (key, token, secret, ...) right before it, and `regex` hits it whole
 //   names         of the vendor, in lower case; those of three or four letters must be words of their own
 //   not_names     for assignments: words that a name must not hold
-//   check         none, github_crc32, not_github_crc32, aws_key_id, jwt, private_key, secret_value, password_value
+//   check         none, github_crc32, not_github_crc32, aws_key_id, jwt, private_key, secret_value, password_value;
+//   or a
+//                 structure of token_structures.cc, without which what would halt pages, and all else is no match
 //   min_entropy   Shannon entropy of the match in bits a character
 //   classes       all of these stand in the match: upper, lower, digit
 //   paired_with   id of a pattern; a run of base64 characters that hits `regex` within 200 bytes of a match of it
 //                 is a match as well, and `part_of` that one
-//   examples, near_misses   texts; a list is joined, so that a file holds no string that looks like a secret
+//   examples, unchecked, near_misses   texts that hit, that only page for want of that structure, and that do not; a
+//                 list is joined, so that a file holds no string that looks like a secret
 //   published     hashes (XXH3-128, hexadecimal) of public example values, which are no secrets
 // Beside `patterns` a file may have, in the map `sanitize`,
-//
 //   fields        {field, do}: hash, drop or keep a field of every event. Those by which events are known can't be
 //   references    {retention, content, arguments, results}: what leaves as a keyed hash and a length, for how long a
 //                 consumer may keep it, and by field {retention, keep, max_bytes}: `keep: redacted` lets its text
 //                 leave besides, redacted, the first max_bytes (default 8192) of it. In one file only
 //   allow         {fingerprint, pattern, place, until, reason}: what is found and vouched for. One of the first
-//   three, a
-//                 day (2026-12-31) or time until when, and why
+//   three,
+//                 a day (2026-12-31) or time until when, and why
 std::shared_ptr<const PatternLibrary> load_patterns(std::span<const NamedText> files, Diagnostics& diagnostics);
 
 }  // namespace tocsin

@@ -25,14 +25,16 @@ struct Finding {
   TextPlace place = TextPlace::unknown;
   std::optional<StringField> field;  // where place is `field`
   std::string own_field;             // what it is called, where it is a deployment's own
+  std::string path;                  // in JSON of content or arguments, as finding_path() makes it; may be empty
   std::uint32_t times = 1;           // in this event
   // Its fingerprints under former keys, where an allowance may name one. Not in the wire form.
   std::vector<std::string> former;
 };
 
-// "content", "arguments", the name of a field: where a finding stood, for people; and what such a word says.
+// "content.messages[2].text", "arguments", the name of a field: where a finding stood, for people; and what that
+// says.
 std::string place_of(const Finding& finding);
-void set_place(Finding& finding, std::string_view word, const OwnAttributes* own);
+void set_place(Finding& finding, std::string_view text, const OwnAttributes* own);
 
 // Whether somebody vouches for the finding at `now`, by its fingerprint, pattern or place.
 bool is_allowed(const Finding& finding, std::span<const Allowance> allowances, RecordTime now);

@@ -381,8 +381,7 @@ void Scanner::add(std::string_view buffer, const CompiledPattern& pattern, std::
   match.end = static_cast<std::uint32_t>(end);
   match.identity = buffer.substr(begin, end - begin);
   match.pattern = pattern.index;
-  match.tier = pattern.tier;
-  if (pattern.tier == Tier::halt && holds_typed_run(match.identity)) match.tier = Tier::page;
+  match.tier = Matcher::tier_of(pattern, match.identity);
   found_.push_back(match);
 }
 

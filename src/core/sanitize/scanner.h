@@ -35,7 +35,7 @@ struct Match {
   std::uint32_t begin = 0;
   std::uint32_t end = 0;      // exclusive
   std::uint16_t pattern = 0;  // index into PatternLibrary::patterns()
-  // The pattern's, but for what somebody typed: that is not random enough to stop an agent for, and pages.
+  // The pattern's, but for what somebody typed or has no true checksum: no reason to stop an agent for; it pages.
   Tier tier = Tier::count;
 
   // One key, one finding: the second half of a key pair names its first half here, as an index into the same

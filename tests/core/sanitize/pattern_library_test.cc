@@ -55,6 +55,24 @@ TEST(PatternLibrary, RefusesAPatternThatMissesItsExampleOrHitsItsNearMiss) {
       (Mistakes{"4:93 example-misses", "5:20 near-miss-hits"}));
 }
 
+TEST(PatternLibrary, TriesTextsThatOnlyPageForWantOfTheirChecksum) {
+  const std::string pattern =
+      "  - {id: a, tier: halt, description: d, keywords: [abc_], regex: 'abc_[a-z0-9]{32}_[a-f0-9]{8}', check: "
+      "zuplo_crc32,\n";
+  const std::string good_one = "[abc_, ffc294b97d4d0136d4cd2c4c194b1dbc, _, 0f54048f]";
+  const std::string bad_one = "[abc_, ffc294b97d4d0136d4cd2c4c194b1dbc, _, 0f54048e]";
+  EXPECT_EQ(mistakes(pattern + "     examples: [" + good_one + "], unchecked: [" + bad_one + "]}\n"), Mistakes{});
+  EXPECT_EQ(mistakes(pattern + "     examples: [" + bad_one + "],\n     unchecked: [" + good_one + "]}\n"),
+            (Mistakes{"5:17 example-unchecked", "6:18 unchecked-holds"}));
+  EXPECT_EQ(mistakes(pattern + "     examples: [" + good_one + "],\n     near_misses: [" + bad_one + "]}\n"),
+            Mistakes{"6:20 near-miss-hits"});
+  std::string paging = pattern;
+  paging.replace(paging.find("halt"), 4, "page");
+  EXPECT_EQ(mistakes(paging + "     examples: [" + good_one + "], near_misses: [" + bad_one + "]}\n"), Mistakes{});
+  EXPECT_EQ(mistakes(paging + "     examples: [" + good_one + "],\n     unchecked: [" + bad_one + "]}\n"),
+            Mistakes{"6:17 shape"});
+}
+
 TEST(PatternLibrary, RefusesAPatternWhoseWorstCaseIsTooSlow) {
   const std::string pattern = "  - {id: a, tier: halt, description: d, keywords: [abc_], regex: '";
   std::string long_one = "abc_";
