@@ -1,8 +1,13 @@
 #include "core/sanitize/checks.h"
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstring>
 #include <string>
 
 #include "core/sanitize/checksums.h"
@@ -35,6 +40,34 @@ constexpr IbanCountry iban_countries[] = {
     {"SD", 18}, {"SE", 24}, {"SI", 19}, {"SK", 24}, {"SM", 27}, {"SO", 23}, {"ST", 25}, {"SV", 28}, {"TL", 23},
     {"TN", 24}, {"TR", 26}, {"UA", 29}, {"VA", 22}, {"VG", 24}, {"XK", 20}, {"YE", 30},
 };
+
+// Which of 16 bytes are digits, and which the small letters of hexadecimal numbers: one bit each.
+struct IdMasks {
+  std::uint32_t digits = 0;
+  std::uint32_t letters = 0;
+};
+
+IdMasks id_masks(const char* bytes) {
+  IdMasks masks;
+#if defined(__SSE2__)
+  __m128i text;
+  std::memcpy(&text, bytes, sizeof text);
+  // Signed comparisons suffice: bytes from 0x80 up are negative.
+  const auto between = [&](char first, char last) {
+    return static_cast<std::uint32_t>(
+        _mm_movemask_epi8(_mm_and_si128(_mm_cmpgt_epi8(text, _mm_set1_epi8(static_cast<char>(first - 1))),
+                                        _mm_cmplt_epi8(text, _mm_set1_epi8(static_cast<char>(last + 1))))));
+  };
+  masks.digits = between('0', '9');
+  masks.letters = between('a', 'f');
+#else
+  for (unsigned i = 0; i < 16; ++i) {
+    if (is_digit(bytes[i])) masks.digits |= 1U << i;
+    if (bytes[i] >= 'a' && bytes[i] <= 'f') masks.letters |= 1U << i;
+  }
+#endif
+  return masks;
+}
 
 }  // namespace
 
@@ -239,18 +272,27 @@ bool is_uuid(std::string_view text) {
 }
 
 bool is_plain_id(std::string_view text) {
-  constexpr std::size_t span_id = 16;
-  constexpr std::size_t trace_id = 32;
+  if (!is_as_long_as_an_id(text)) return false;
+  // One bit a byte; of a UUID the last of its three blocks begins within the second.
+  constexpr std::size_t block = 16;
   constexpr std::size_t uuid = 36;
-  if (text.size() != span_id && text.size() != trace_id && text.size() != uuid) return false;
-  bool has_letter = false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const bool is_letter = text[i] >= 'a' && text[i] <= 'f';
-    const bool is_hyphen = text.size() == uuid && (i == 8 || i == 13 || i == 18 || i == 23);
-    if (is_hyphen ? text[i] != '-' : !is_letter && !is_digit(text[i])) return false;
-    has_letter = has_letter || is_letter;
+  constexpr std::uint32_t all = 0xffff;
+  const IdMasks first = id_masks(text.data());
+  if (text.size() < uuid) {
+    const IdMasks last = id_masks(text.data() + text.size() - block);
+    return (first.digits | first.letters) == all && (last.digits | last.letters) == all &&
+           (first.letters | last.letters) != 0;
   }
-  return has_letter;
+  if (text[8] != '-' || text[13] != '-' || text[18] != '-' || text[23] != '-') return false;
+  const IdMasks second = id_masks(text.data() + block);
+  const IdMasks last = id_masks(text.data() + uuid - block);
+  constexpr std::uint32_t hyphens_of_first = 1U << 8 | 1U << 13;
+  constexpr std::uint32_t hyphens_of_second = 1U << (18 - block) | 1U << (23 - block);
+  constexpr std::uint32_t hyphens_of_last = 1U << (23 - (uuid - block));
+  return (first.digits | first.letters | hyphens_of_first) == all &&
+         (second.digits | second.letters | hyphens_of_second) == all &&
+         (last.digits | last.letters | hyphens_of_last) == all &&
+         (first.letters | second.letters | last.letters) != 0;
 }
 
 }  // namespace tocsin

@@ -102,6 +102,11 @@ bool is_uuid(std::string_view text);
 
 // A W3C trace or span id, or a UUID, in small letters and with one at least: the name of something, nobody's number.
 bool is_plain_id(std::string_view text);
+// What most texts are not.
+constexpr bool is_as_long_as_an_id(std::string_view text) {
+  constexpr std::size_t span_id = 16, trace_id = 32, uuid = 36;
+  return text.size() == span_id || text.size() == trace_id || text.size() == uuid;
+}
 
 // True of what somebody typed along the alphabet, the digits or a row of keys: "abcdefgh", "12345678",
 // "qwertyui". Random tokens hold no such run.

@@ -40,6 +40,26 @@ ContentField field_of(const AgentEvent& event, TextPlace place) {
   return event.fields.type == EventType::tool_call ? ContentField::results : ContentField::content;
 }
 
+// Only what is there: all of them are half a kilobyte. A number that is not present is never read.
+void take_fields(EventFields& to, const EventFields& from) {
+  for (StringMask set = to.strings_present & ~from.strings_present; set != 0; set &= set - 1) {
+    to.strings[static_cast<std::size_t>(__builtin_ctzll(set))] = {};
+  }
+  for (StringMask set = from.strings_present; set != 0; set &= set - 1) {
+    const auto at = static_cast<std::size_t>(__builtin_ctzll(set));
+    to.strings[at] = from.strings[at];
+  }
+  for (std::uint32_t set = from.numbers_present; set != 0; set &= set - 1) {
+    const auto at = static_cast<std::size_t>(__builtin_ctz(set));
+    to.numbers[at] = from.numbers[at];
+  }
+  to.type = from.type;
+  to.time = from.time;
+  to.enums = from.enums;
+  to.strings_present = from.strings_present;
+  to.numbers_present = from.numbers_present;
+}
+
 const TextPiece* piece_at(std::span<const TextPiece> pieces, std::uint32_t offset) {
   const auto after = std::upper_bound(pieces.begin(), pieces.end(), offset,
                                       [](std::uint32_t at, const TextPiece& piece) { return at < piece.begin; });
@@ -112,16 +132,20 @@ void EventSanitizer::know(std::shared_ptr<const PatternLibrary> library) {
 }
 
 SanitizedEvent& EventSanitizer::sanitize(const AgentEvent& event) {
-  sanitized_.fields_ = event.fields;
+  take_fields(sanitized_.fields_, event.fields);
   sanitized_.own_ = event.own;
   sanitized_.findings_.clear();
   sanitized_.redactions_ = 0;
   sanitized_.cost_is_computed_ = false;
   redacted_.clear();
   lay_out(event);
-  const std::span<const Match> matches = scanner_.scan(rest_);
-  sanitized_.is_unscanned_ = scanner_.last_scan_was_cut();
-  if (!matches.empty()) redact_fields(rest_, rest_pieces_, matches);
+  sanitized_.is_unscanned_ = false;
+  std::span<const Match> matches;
+  if (!rest_.empty()) {
+    matches = scanner_.scan(rest_);
+    sanitized_.is_unscanned_ = scanner_.last_scan_was_cut();
+    if (!matches.empty()) redact_fields(rest_, rest_pieces_, matches);
+  }
   for (Beside& beside : beside_) beside.uris.clear();
   if (has_uris_) take_uris(matches);
   if (library().keeps_text()) keep_texts(event, matches);
@@ -132,7 +156,8 @@ SanitizedEvent& EventSanitizer::sanitize(const AgentEvent& event) {
     if (rule.action == FieldAction::drop) sanitized_.take_off(rule.field);
   }
   take_carried(event);
-  for (std::string_view& text : sanitized_.fields_.strings) {
+  for (StringMask set = sanitized_.fields_.strings_present; set != 0; set &= set - 1) {
+    std::string_view& text = sanitized_.fields_.strings[static_cast<std::size_t>(__builtin_ctzll(set))];
     if (text.size() > longest_field) text = cut(text, longest_field);
   }
   if (sanitized_.fields_.has(StringField::side_effect) && !is_kept(StringField::side_effect)) {
@@ -181,32 +206,53 @@ void EventSanitizer::take_carried(const AgentEvent& event) {
 }
 
 void EventSanitizer::lay_out(const AgentEvent& event) {
-  rest_.clear();
+  rest_ = {};
+  joined_.clear();
   rest_pieces_.clear();
   short_fields_.clear();
   short_pieces_.clear();
   has_uris_ = false;
-  const auto add = [](std::string& to, std::vector<TextPiece>& pieces, TextPiece piece, std::string_view text) {
-    piece.begin = static_cast<std::uint32_t>(to.size());
-    to.append(text);
-    piece.end = static_cast<std::uint32_t>(to.size());
-    pieces.push_back(piece);
-    to.push_back('\0');
+  // What follows one another in the event's text goes on as one.
+  std::size_t run_begin = 0, run_end = 0, runs = 0;
+  const auto end_run = [&] {
+    if (run_begin == run_end) return;
+    if (runs++ == 0) {
+      rest_ = event.text.substr(run_begin, run_end - run_begin);
+      return;
+    }
+    if (runs == 2) joined_.assign(rest_);
+    joined_.append(event.text.substr(run_begin, run_end - run_begin));
   };
+  const auto add = [](std::vector<TextPiece>& pieces, TextPiece piece, std::size_t at, std::size_t size) {
+    piece.begin = static_cast<std::uint32_t>(at);
+    piece.end = static_cast<std::uint32_t>(at + size);
+    pieces.push_back(piece);
+  };
+  std::size_t before = 0;  // of the run at hand, in the runs before
   for (const TextPiece& piece : event.pieces) {
     const std::string_view text = event.text.substr(piece.begin, piece.end - piece.begin);
     // What an attribute of a deployment's own is called stands before it, and may say that it is a secret.
     const bool is_own_field = piece.field >= string_field_count;
     if (piece.place != TextPlace::field || is_own_field || text.size() > CleanTexts::longest) {
       has_uris_ = has_uris_ || piece.place == TextPlace::reference;
-      add(rest_, rest_pieces_, piece, text);
-    } else if (is_plain_id(text) && !library().matcher().has_keyword_in_id(text)) {
+      if (piece.begin != run_end) {
+        end_run();
+        before += run_end - run_begin;
+        run_begin = piece.begin;
+      }
+      run_end = piece.end + std::size_t{1};  // its NUL too
+      add(rest_pieces_, piece, before + piece.begin - run_begin, text.size());
+    } else if (is_as_long_as_an_id(text) && is_plain_id(text) && !library().matcher().has_keyword_in_id(text)) {
       continue;  // nearly every event brings a new one, and no pattern finds anything in it
-    } else if (!clean_.has(text)) {
-      add(short_fields_, short_pieces_, piece, text);
-      short_fields_.push_back('\0');  // an empty string between: none of them names the next
+    } else if (!clean_.has(event.text, piece.begin, text.size())) {
+      const std::size_t at = short_fields_.size();
+      short_fields_.append(text);
+      short_fields_.append(2, '\0');  // an empty string between: none of them names the next
+      add(short_pieces_, piece, at, text.size());
     }
   }
+  end_run();
+  if (runs > 1) rest_ = joined_;
 }
 
 void EventSanitizer::scan_short_fields() {

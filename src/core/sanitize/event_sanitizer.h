@@ -61,7 +61,8 @@ class EventSanitizer {
   // What is scanned of an event: short fields, each by itself and only where it is not known to be clean, and the
   // rest. What is found does not hang on what is known.
   CleanTexts clean_;
-  std::string rest_, short_fields_;
+  std::string_view rest_;  // of the event's text where it stands there in one, else of `joined_`
+  std::string joined_, short_fields_;
   std::vector<TextPiece> rest_pieces_, short_pieces_;
   std::map<Hash128, std::string> hashes_;  // of users, and of fields that rules want hashed
   // What references say besides: of content, and of arguments. Empty in most events.

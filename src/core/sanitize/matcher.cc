@@ -203,9 +203,16 @@ Matcher::Matcher(std::vector<CompiledPattern> patterns, std::vector<Keyword> key
 }
 
 bool Matcher::has_keyword_in_id(std::string_view id) const {
+  constexpr std::size_t trace_id = 32;  // longer ones have hyphens in them
   bool found = false;
-  for (std::size_t at = 0; at < id.size(); at = std::min(id.find('-', at), id.size() - 1) + 1) {
+  const auto look = [&](std::size_t at) {
     gate_.for_each_from(id, at, [&](const Keyword&, std::size_t) { found = true; });
+  };
+  look(0);
+  if (id.size() > trace_id) {
+    for (std::size_t at = id.find('-'); at != std::string_view::npos; at = id.find('-', at + 1)) {
+      if (at + 1 < id.size()) look(at + 1);
+    }
   }
   return found || std::any_of(hexadecimal_keywords_.begin(), hexadecimal_keywords_.end(),
                               [id](const std::string& text) { return id.find(text) != std::string_view::npos; });
