@@ -374,7 +374,7 @@ struct IngestPartition::State {
   std::uint64_t arguments_of(const AgentEvent& raw, EventType type) const {
     if (!tasks.counts_arguments(type)) return 0;
     const auto reference = sanitizer.reference(raw, TextPlace::argument);
-    return reference ? hash64(reference->hash) : 0;
+    return reference && !reference->hash.empty() ? hash64(reference->hash) : 0;
   }
 
   // An end that does not say so: what the calls of its task add up to.

@@ -805,6 +805,8 @@ void WindowRule::end_all(RecordTime now, const std::string& reason, std::vector<
       change.at = now;
       change.firing = false;
       change.reason = reason;
+      change.evaluated.clear();  // these are not stored, and must be the same after a restart
+      change.first_event = change.last_event = std::nullopt;
       if (rule_.actions.page) change.page_id = page_id(change.alert_id, change.episode, false);
       out.push_back(std::move(change));
       group.life.resolve(now, timing_);

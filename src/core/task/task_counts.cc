@@ -11,7 +11,7 @@ namespace {
 constexpr std::int64_t cells_of_window = 60;
 
 std::int64_t cell_of(EventTime at, Duration window) {
-  const Duration length = std::max(Duration{1}, window / cells_of_window);
+  const Duration length{(window.count() + cells_of_window - 1) / cells_of_window};
   return floor_to(as_record_time(at), length).since_epoch / length;
 }
 
@@ -20,7 +20,10 @@ std::int64_t cell_of(EventTime at, Duration window) {
 std::uint64_t count_identity(const Rule& rule) {
   std::string text = std::string(name_of(rule.from)) + "/" + rule.where.canonical();
   const TaskCount& count = *rule.count;
-  for (const StringField field : count.per) text += "/" + std::string(name_of(field));
+  for (const StringField field : count.per) {
+    text += "/" + std::string(name_of(field));
+    if (is_own(field)) text += std::to_string(static_cast<unsigned>(field));
+  }
   if (count.per_arguments) text += "/arguments.hash";
   const std::string sum = count.sum ? std::string(name_of(*count.sum)) : std::string{};
   return hash_parts({rule.name, text, sum, std::to_string(count.window.value_or(Duration{}).count())}).low;

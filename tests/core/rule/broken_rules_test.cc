@@ -310,7 +310,7 @@ std::vector<Broken> names_and_keys() {
        "4:5: missing-key: a rule needs 'window'\n"
        "4:5: missing-key: a rule needs 'when'"},
       {"window in a rule on absence", rule("alert: A, mode: absence, after: 5m, window: 5m"),
-       "4:42: other-mode: 'window' exists only in rules with mode: window"},
+       "4:42: other-mode: 'window' exists only in rules with mode: window and task"},
       {"after in a window rule", window_rule_with("after: 5m"),
        "4:73: other-mode: 'after' exists only in rules with mode: absence"},
       {"absence that is over before it begins", rule("alert: A, mode: absence, after: 1h, known: {seen: 30m}"),
@@ -1087,7 +1087,7 @@ std::vector<Broken> attributes() {
   return {
       {"attributes as a list", "attributes: [tenant]\n",
        "1:13: wrong-type: attributes must be a map of names and sources"},
-      {"attribute without a source", "attributes:\n  tenant:\n", "2:10: wrong-type: a source is needed here: " + how},
+      {"attribute without a source", "attributes:\n  tenant:\n", "3:1: wrong-type: a source is needed here: " + how},
       {"attribute with an empty list", "attributes:\n  tenant: []\n",
        "2:11: wrong-type: a source is needed here: " + how},
       {"name of an attribute alone", "attributes:\n  tenant: tenant.id\n",
@@ -1098,7 +1098,8 @@ std::vector<Broken> attributes() {
        "2:19: " + in_quotes + "resource[\"tenant.id\"]"},
       {"source without a name", "attributes:\n  tenant:\n  - json[\"tenant\"]\n  - 'json[\"\"]'\n",
        "4:10: " + in_quotes + "json[\"tenant.id\"]"},
-      {"sources in brackets without quotes", "attributes:\n  tenant: [json[\"t\"]]\n", ""},
+      {"sources in brackets without quotes", "attributes:\n  tenant: [json[\"t\"]]\n",
+       "2:16: syntax: end of sequence flow not found"},
       {"path with an empty key", "attributes:\n  tenant: json[\"labels..tenant\"]\n",
        "2:17: bad-source: a path is keys with a dot between them: json[\"labels.queue\"]"},
       {"path into the arguments", "attributes:\n  customer: json[\"arguments.customer\"]\n",
@@ -1129,7 +1130,7 @@ std::vector<Broken> attributes() {
        "2:6: too-many: an attribute has 6 sources at most"},
       {"attribute that no file defines",
        "attributes: {tenant: 'json[\"t\"]'}\n" + window_rule_with("group_by: [tennant]"),
-       "5:90: unknown-field: 'tennant' is no field to group by (did you mean 'tenant'?)"},
+       "5:84: unknown-field: 'tennant' is no field to group by (did you mean 'tenant'?)"},
   };
 }
 

@@ -451,7 +451,7 @@ groups: []
       {R"y(groups:
 - name: g
   rules:
-  - {alert: A, mode: task, when: elapsed > 5m, window: 5m}
+  - {alert: A, mode: task, when: elapsed > 5m, for: 5m}
 )y",
        "4:48: other-mode"},
       {R"y(groups:

@@ -117,7 +117,8 @@ TEST(Schema, HasEveryKeyOfTheLoadersTables) {
   Words names = quoted("src/core/rule/load_names.cc", "fields[] = {", "};");
   names.insert("hand_over_tools");
   EXPECT_EQ(keys_of(definition("names")), names);
-  const Words of_pattern = quoted("src/core/sanitize/load_patterns.cc", "check_keys(node, {\"id\"", "});");
+  const Words of_pattern =
+      quoted("src/core/sanitize/load_patterns.cc", "check_keys(node,\n               {\"id\"", "});");
   EXPECT_EQ(keys_of(definition("pattern")), of_pattern);
 }
 

@@ -121,7 +121,7 @@ TEST_F(FindingPath, NamesNoSecretByItsEndInADoorsRecord) {
 TEST_F(FindingPath, IsAllowedByTheWholePlaceOrItsFirstWord) {
   Finding finding;
   finding.pattern = "jwt";
-  set_place(finding, "content.result");
+  set_place(finding, "content.result", nullptr);
   EXPECT_EQ(place_of(finding), "content.result");
   for (const auto& [place, is_one] : {std::pair("content", true), std::pair("content.result", true),
                                       std::pair("content.other", false), std::pair("arguments", false)}) {

@@ -168,7 +168,7 @@ TEST(TokenStructures, DecideBetweenHaltAndPage) {
   for (const std::string& token : {grafana, gitlab, azure_storage, pypi, fly, vault}) {
     EXPECT_EQ(tier_in("key: " + token), Tier::halt) << token.substr(0, 6);
     std::string changed = token;
-    changed[token.size() - 9] = changed[token.size() - 9] == 'b' ? 'c' : 'b';
+    changed[token.size() - 8] = changed[token.size() - 8] == 'b' ? 'c' : 'b';
     if (token == pypi || token == fly || token == vault) changed = token.substr(0, token.size() - 8);
     EXPECT_EQ(tier_in("key: " + changed), Tier::page) << token.substr(0, 6);
   }

@@ -216,7 +216,7 @@ TEST(IngestStage, ASecretHaltsItsTaskAtTheEventAndTheFindingCarriesTheOrder) {
   EXPECT_TRUE(halt.enforced());
   EXPECT_EQ(halt.agent, "support");
   EXPECT_EQ(finding.halt->id, halt.id);
-  EXPECT_EQ(finding.place, "arguments");
+  EXPECT_EQ(finding.place, "arguments.key");
   EXPECT_EQ(finding.at, at(1s));
   EXPECT_EQ((to_json(halt) + encode(finding)).find(test::aws_key), std::string::npos) << "never a byte of it";
   partition.close(10s);

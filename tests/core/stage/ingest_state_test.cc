@@ -555,6 +555,7 @@ TEST(IngestState, WhatATaskSaysMoreStandsInASectionThatOthersFollow) {
   // What a later release appends is passed over, and is written again behind what this one knows.
   std::string sections(wire::parts_of(value)->sections);
   wire::append_section(sections, {});  // no attributes
+  wire::append_section(sections, {});  // nothing counted
   wire::append_section(sections, "more");
   UnknownSections unknown([](std::string_view) { return task_sections; });
   const std::string later = wire::join(wire::parts_of(value)->record, sections);
@@ -568,8 +569,7 @@ TEST(IngestState, WhatATaskSaysMoreStandsInASectionThatOthersFollow) {
   unknown.put_back(records, 0);
   auto parts = wire::parts_of(records[0].value);
   ASSERT_TRUE(parts);
-  EXPECT_EQ(wire::next_section(parts->sections), "");
-  EXPECT_EQ(wire::next_section(parts->sections), "");
+  for (std::size_t i = 0; i < task_sections; ++i) EXPECT_EQ(wire::next_section(parts->sections), "");
   EXPECT_EQ(wire::next_section(parts->sections), "more");
   ASSERT_TRUE(decode_task(records[0].value, again, fired));
   EXPECT_FALSE(again.was_handed_over);

@@ -340,7 +340,7 @@ TEST(RollingUpgrade, AnotherVersionOrARecordCutShortIsRefusedWhateverStandsBehin
   const std::string block = of_next_release(now.blocks.front());
   // Without the last sections it is a record of a release in between, or of one that knew none.
   const std::set<std::size_t> whole = test::sizes_between_sections(block);
-  EXPECT_EQ(whole.size(), 6U) << "this release writes four, and the next another two";
+  EXPECT_EQ(whole.size(), 7U) << "this release writes five, and the next another two";
   for (std::size_t size = 0; size < block.size(); ++size) {
     EXPECT_EQ(decode_block(block.substr(0, size)).has_value(), whole.contains(size)) << size;
   }
@@ -384,7 +384,7 @@ TEST(RollingUpgrade, JsonRecordsOfTheReleaseBeforeAndAfterAreRead) {
                              acceptance_from_json(with(acceptance, more)).has_value(),
                              page_status_from("r r p", with(status, more)).has_value()};
   };
-  const std::vector<bool> all(6, true), none(6, false);
+  const std::vector<bool> all(7, true), none(7, false);
   EXPECT_EQ(reads(""), all) << "as the release before wrote them";
   EXPECT_EQ(reads(R"(,"version":1,"new":{"a":[1]})"), all);
   EXPECT_EQ(reads(R"(,"version":2)"), none);
