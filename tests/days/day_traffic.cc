@@ -140,7 +140,7 @@ constexpr Agent agents[] = {
 constexpr int hour_noise = 250;       // sigma of an hour's traffic, in thousandths
 constexpr int task_cost_noise = 600;  // of what a task's calls cost
 constexpr int call_cost_noise = 800;  // and of each call
-constexpr int failures_vary = 30;     // percent, from hour to hour
+constexpr int failures_vary = 15;     // percent, from hour to hour
 constexpr int hand_backs_vary = 20;
 constexpr int length_noise = 550;
 constexpr int calls_noise = 500;
@@ -347,7 +347,7 @@ std::vector<PlannedTrouble> plan_troubles(const DaysPlan& plan) {
   std::vector<PlannedTrouble> troubles;
   if (plan.trouble_day < 0) return troubles;
   Random random(plan.seed, "troubles");
-  const EventTime day = plan.begin + hours{24} * plan.trouble_day;
+  const EventTime day = floor<std::chrono::days>(plan.begin) + hours{24} * plan.trouble_day;
   const auto add = [&](Trouble trouble, std::string_view alert, std::string_view agent, Duration at, Duration length,
                        std::string task = {}) {
     const EventTime begin = day + at + random.between(Duration{}, Duration{minutes{40}});
