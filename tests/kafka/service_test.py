@@ -232,6 +232,7 @@ class Live(KafkaTest):
         rules = setup.path / "rules.yaml"
         rules.write_text("groups: [{name: g, rules: [{alert: Cost, from: step, value: sum(cost), window: 5m, "
                          "min_samples: 3, baseline: {range: 1h, min_samples: 20}, when: value > 2 * baseline, "
+                         "keep_firing_for: 10m, "
                          "actions: [page]}]}]")
         setup.config.write_text(setup.config.read_text() + f"\nrules: ['{rules}']\n")
         producer = make_producer(self.broker.bootstrap)
@@ -239,7 +240,7 @@ class Live(KafkaTest):
         def spend(stamp, dollars):
             event = {"type": "step", "correlation_id": f"t{stamp}", "env": "live", "agent": "a", "time": utc(stamp),
                      "cost_usd": dollars}
-            produce(self.broker.bootstrap, setup.sources[0], [f"t{stamp}\t" + json.dumps(event)], producer=producer)
+            produce(self.broker.bootstrap, setup.sources[0], [f"t{stamp}\t" + json.dumps(event, separators=(",", ":"))], producer=producer)
 
         def states():
             return [page["data"]["state"] for page in self.receiver.pages]

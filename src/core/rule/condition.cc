@@ -227,8 +227,9 @@ class Condition::Compiler {
     if (left.is_literal || right.is_literal) {
       fail(e, "a duration needs a unit beside it: write 30s, 15m or 2h");
     } else {
-      fail(e, std::string(name_of(left.unit)) + " and " + std::string(name_of(right.unit)) +
-                  " can't stand on both sides of '" + std::string(symbol_of(e.op)) + "'");
+      fail(e, std::string(name_of(left.unit)) + " and " + std::string(name_of(right.unit)) + " can't stand " +
+                  (e.kind == Kind::call ? "in one " + e.text + "()"
+                                        : "on both sides of '" + std::string(symbol_of(e.op)) + "'"));
     }
     return std::nullopt;
   }

@@ -61,7 +61,11 @@ class Lexer {
       const std::string_view whole(begin, static_cast<std::size_t>(source_.data() + last - begin));
       const auto duration = parse_duration(whole);
       at_ = last;
-      if (!duration) return bad(token, "'" + std::string(whole) + "' is neither a number nor a duration such as 30m");
+      if (!duration) {
+        const bool has_exponent = source_[at_ - whole.size() + static_cast<std::size_t>(stop - begin)] == 'e';
+        return bad(token, "'" + std::string(whole) + "' is neither a number nor a duration such as 30m" +
+                              (has_exponent ? "; numbers have no exponent: write 1000" : ""));
+      }
       token.kind = Token::Kind::duration;
       token.number = static_cast<double>(duration->count()) / 1'000;
       return token;
@@ -112,6 +116,13 @@ class Lexer {
     const char c = source_[at_];
     if (std::string_view("+-*/<>!()[],:").find(c) == std::string_view::npos) {
       if (c == '=') return bad(token, "write '==' to compare");
+      if (c == '%') return bad(token, "'%' has no meaning here; write 0.25 for 25 %");
+      for (const auto& [sign, meant] :
+           {std::pair("\u2265", ">="), std::pair("\u2264", "<="), std::pair("\u2260", "!="), std::pair("\u00d7", "*"),
+            std::pair("\u2212", "-")}) {
+        if (source_.substr(at_).starts_with(sign))
+          return bad(token, "write '" + std::string(meant) + "' for this sign");
+      }
       return bad(token,
                  c > ' ' && c < 127 ? "'" + std::string(1, c) + "' has no meaning here" : "unexpected character");
     }

@@ -96,6 +96,9 @@ void load_group(const YamlNode& node, const std::string& file, RuleSet& set,
   }
 }
 
+constexpr std::string_view what_files_hold =
+    "a file has 'groups' (rules), 'specs', 'prices', 'names' or 'attributes'";
+
 // Whatever inhibits a rule is looked at before it.
 void check_inhibitions(const RuleSet& set, Diagnostics& diagnostics) {
   for (const Rule& rule : set.rules) {
@@ -181,9 +184,20 @@ std::shared_ptr<const RuleSet> load_rules(std::span<const NamedText> files, Diag
     const NamedText& file = files[i];
     const auto& root = roots[i];
     if (!root || root->find("sanitize") != nullptr) continue;
+    if (root->kind == YamlNode::Kind::null) {
+      diagnostics.error(file.file, root->at, "empty-file",
+                        std::string("this file is empty; ").append(what_files_hold));
+      continue;
+    }
     YamlReader reader(*root, file.file, "rule file", diagnostics);
     if (!reader.is_map()) continue;
     const YamlNode* groups = reader.find("groups");
+    for (const YamlNode& key : root->keys) {
+      if (key.scalar != "rules" && key.scalar != "alert") continue;
+      reader.find(key.scalar == "rules" ? "rules" : "alert");
+      reader.error(key, "no-group",
+                   "'" + key.scalar + "' stands in a group: write groups: [{name: NAME, rules: [...]}]");
+    }
     const YamlNode* specs = reader.find("specs");
     const YamlNode* prices = reader.find("prices");
     reader.find("names");

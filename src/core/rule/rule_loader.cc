@@ -912,7 +912,7 @@ class RuleLoader {
       return reader_.error(*node, "wrong-type",
                            "'per' must be a list of one to four fields, such as [tool, arguments.hash]");
     }
-    std::vector<std::string_view> names = string_field_names(own_.get());
+    std::vector<std::string_view> names = string_field_names();
     names.push_back(arguments);
     // What has another value in each event repeats nothing, and what is the same in all of a task's tells nothing
     // apart.
@@ -925,7 +925,7 @@ class RuleLoader {
                       "'" + item.scalar + "' is no field to count by" + did_you_mean(item.scalar, names));
         continue;
       }
-      const auto field = string_field_named(item.scalar, own_.get());
+      const auto field = string_field_named(item.scalar);
       const bool is_known =
           field ? std::find(count.per.begin(), count.per.end(), *field) != count.per.end() : count.per_arguments;
       if (is_known) reader_.error(item, "repeated-field", "'" + item.scalar + "' stands twice in 'per'");
@@ -1052,6 +1052,10 @@ void check_defaults(const YamlNode& defaults, const std::string& file, Diagnosti
   std::vector<std::string_view> names;
   for (const RuleKey& key : rule_keys) names.push_back(key.name);
   for (const YamlNode& key : defaults.keys) {
+    if (key.scalar == "alert" || key.scalar == "mode" || key.scalar == "preset") {
+      diagnostics.error(file, key.at, "own-key", "'" + key.scalar + "' is each rule's own; write it there");
+      continue;
+    }
     if (std::find(names.begin(), names.end(), key.scalar) != names.end()) continue;
     diagnostics.error(file, key.at, "unknown-key",
                       "'" + key.scalar + "' is no key of a rule" + did_you_mean(key.scalar, names));

@@ -259,7 +259,12 @@ class ValueLoader {
     const auto percentile = percentile_of(function);
     const auto& names = measure_names();
     if (!percentile && std::find(names.begin(), names.end(), function) == names.end()) {
-      return no_measure(e.offset, "'" + function + "' measures nothing" + did_you_mean(function, names));
+      const std::string meant = did_you_mean(function, names);
+      return no_measure(e.offset,
+                        "'" + function + "' measures nothing" +
+                            (meant.empty() ? "; there are count, sum, avg, min, max, rate, per_minute, per_hour, "
+                                             "per_day, ratio, distinct, p50 to p999, quantile and share"
+                                           : meant));
     }
     Measured measured;
     const auto& arguments = e.children;

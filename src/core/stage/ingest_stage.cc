@@ -316,12 +316,15 @@ struct IngestPartition::State {
     const bool is_unkeyed = options.expects_keys && needs_correlation(raw.fields.type) &&
                             record.key != raw.fields.get(StringField::correlation_id);
     if (is_unkeyed) note_unkeyed(out);
-    if (is_duplicate(raw.fields)) {
+    // Sanitized first, which gives the table of identities the time to come: hardly any event comes twice.
+    const std::optional<std::uint64_t> identity = identity_of(raw.fields);
+    if (identity) identities.expect(*identity);
+    SanitizedEvent& event = ended != nullptr ? *ended : sanitizer.sanitize(raw);
+    if (identity && identities.seen(*identity)) {
       ++totals.duplicates;
       return;
     }
     ++totals.events;
-    SanitizedEvent& event = ended != nullptr ? *ended : sanitizer.sanitize(raw);
     if (is_told_already(raw.fields)) event.become_heartbeat();
     const std::string_view guessed_agent =
         raw.agent_is_guess ? event.take_off(StringField::agent) : std::string_view{};
@@ -469,7 +472,7 @@ struct IngestPartition::State {
   }
 
   // An event is known by its event_id; a span by its span_id, once for each type of event it makes.
-  bool is_duplicate(const EventFields& event) {
+  static std::optional<std::uint64_t> identity_of(const EventFields& event) {
     std::uint64_t identity = 0;
     if (event.has(StringField::event_id)) {
       identity = mix(1, hash64(event.get(StringField::event_id)));
@@ -477,9 +480,9 @@ struct IngestPartition::State {
       identity = mix(2 + static_cast<std::uint64_t>(event.type), hash64(event.get(StringField::span_id)));
       if (event.type == EventType::tool_call) identity = mix(identity, hash64(event.get(StringField::tool)));
     } else {
-      return false;
+      return std::nullopt;
     }
-    return identities.seen(mix(identity, hash64(event.get(StringField::correlation_id))));
+    return mix(identity, hash64(event.get(StringField::correlation_id)));
   }
 
   // The client and the server of a tool have a span each, one the other's parent: whichever comes first counts.

@@ -35,6 +35,13 @@ class RecentIdentities {
     return was_known;
   }
 
+  // seen() will be asked of it soon: its places come from far, as they are all over the tables.
+  void expect(std::uint64_t identity) const {
+    if (identity == 0) identity = 1;
+    __builtin_prefetch(&young_[identity & (slots - 1)], 1);
+    __builtin_prefetch(&old_[identity & (slots - 1)]);
+  }
+
   bool knows(std::uint64_t identity) {
     if (identity == 0) identity = 1;
     return find(young_, identity) == identity || find(old_, identity) == identity;

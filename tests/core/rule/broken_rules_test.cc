@@ -61,14 +61,15 @@ void expect_what_is_said(const std::vector<Broken>& files) {
 }
 
 std::vector<Broken> whole_files() {
+  const std::string whole = "a file has 'groups' (rules), 'specs', 'prices', 'names' or 'attributes'";
   return {
-      {"empty file", "", "wrong-type: rule file must be a map of keys and values"},
-      {"a comment alone", "# rules, some day\n", "wrong-type: rule file must be a map of keys and values"},
+      {"empty file", "", "empty-file: this file is empty; " + whole},
+      {"a comment alone", "# rules, some day\n", "empty-file: this file is empty; " + whole},
       {"a text", "page me when it is slow\n", "1:1: wrong-type: rule file must be a map of keys and values"},
       {"a list", "- alert: A\n", "1:1: wrong-type: rule file must be a map of keys and values"},
       {"an empty map", "{}\n",
        "1:1: empty-file: this file has neither 'groups' (rules) nor 'specs', 'prices', 'names' or 'attributes'"},
-      {"null", "~\n", "1:1: wrong-type: rule file must be a map of keys and values"},
+      {"null", "~\n", "1:1: empty-file: this file is empty; " + whole},
       {"two documents", R"y(groups: []
 ---
 groups: []
@@ -79,7 +80,7 @@ groups: []
       {"rules without a group", R"y(rules:
 - alert: A
 )y",
-       "1:1: unknown-key: 'rules' is no key of a rule file"},
+       "1:1: no-group: 'rules' stands in a group: write groups: [{name: NAME, rules: [...]}]"},
       {"groups is a map", "groups: {name: g}\n", "1:9: wrong-type: a list is needed here"},
       {"a group is a text", R"y(groups:
 - agents
@@ -403,9 +404,11 @@ std::vector<Broken> measures() {
        "4:48: bad-value: 'cost' is a field of events: measure it, as sum(cost)"},
       {"value: an unknown function",
        rule("alert: A, from: step, window: 5m, value: 'median(latency)', when: 'value > 1'"),
-       "4:48: bad-value: 'median' measures nothing"},
+       "4:48: bad-value: 'median' measures nothing; there are count, sum, avg, min, max, rate, per_minute, per_hour, "
+       "per_day, ratio, distinct, p50 to p999, quantile and share"},
       {"value: a misspelt function", rule("alert: A, from: step, window: 5m, value: 'cuont()', when: 'value > 1'"),
-       "4:48: bad-value: 'cuont' measures nothing"},
+       "4:48: bad-value: 'cuont' measures nothing; there are count, sum, avg, min, max, rate, per_minute, per_hour, "
+       "per_day, ratio, distinct, p50 to p999, quantile and share"},
       {"value: count of a field", rule("alert: A, from: step, window: 5m, value: 'count(cost)', when: 'value > 1'"),
        "4:48: bad-value: count() takes nothing; use where: to select events"},
       {"value: sum of two",
@@ -579,15 +582,16 @@ std::vector<Broken> conditions() {
       {"when: a unit that is none", rule("alert: A, from: step, window: 5m, value: 'count()', when: 'value > 5x'"),
        "4:73: bad-expression: '5x' is neither a number nor a duration such as 30m"},
       {"when: an exponent", rule("alert: A, from: step, window: 5m, value: 'count()', when: 'value > 1e3'"),
-       "4:73: bad-expression: '1e3' is neither a number nor a duration such as 30m"},
+       "4:73: bad-expression: '1e3' is neither a number nor a duration such as 30m; numbers have no exponent: write "
+       "1000"},
       {"when: a number with two points",
        rule("alert: A, from: step, window: 5m, value: 'count()', when: 'value > 1.2.3'"),
        "4:76: bad-expression: '.' has no meaning here"},
       {"when: a percent sign", rule("alert: A, from: step, window: 5m, value: 'count()', when: 'value > 5%'"),
-       "4:74: bad-expression: '%' has no meaning here"},
+       "4:74: bad-expression: '%' has no meaning here; write 0.25 for 25 %"},
       {"when: a sign that is not ASCII",
        rule("alert: A, from: step, window: 5m, value: 'count()', when: 'value ≥ 1'"),
-       "4:71: bad-expression: unexpected character"},
+       "4:71: bad-expression: write '>=' for this sign"},
       {"when: a function that is none",
        rule("alert: A, from: step, window: 5m, value: 'count()', when: 'median(value) > 1'"),
        "4:65: bad-when: 'median' is no function here"},
@@ -641,7 +645,7 @@ std::vector<Broken> conditions() {
        "4:73: bad-when: dollars and a duration can't stand on both sides of '>'"},
       {"when: the lesser of two units",
        rule("alert: A, from: step, window: 5m, value: 'count()', when: 'min(value, 5m) > 1'"),
-       "4:65: bad-when: a plain number and a duration can't stand on both sides of ''"},
+       "4:65: bad-when: a plain number and a duration can't stand in one min()"},
       {"when: a bound without its end",
        rule("alert: A, from: step, window: 5m, value: 'count()', when: 'value > spec.'"),
        "4:77: bad-expression: '.' has no meaning here"},
