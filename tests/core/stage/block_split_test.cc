@@ -228,5 +228,50 @@ TEST(BlockSplit, ThePlaceIsAContractBetweenMachines) {
   EXPECT_EQ(places, (std::vector<std::int32_t>{27, 1, 37}));
 }
 
+TEST(BlockSplit, WhatSharesAreOfGoesToEveryPartition) {
+  const auto shares = test::rules_from(R"(
+groups:
+- name: g
+  rules:
+  - {alert: S, from: step, value: 'share(sum(cost), of: [env])', window: 1h, when: value > 0.5}
+)");
+  const Rule& rule = *shares->find("S");
+  ASSERT_EQ(rule.named_values, 1U);
+  ASSERT_EQ(rule.values.size(), 3U);
+  Block block;
+  block.rule_set = shares->hash;
+  for (const std::size_t value : {1, 2}) {
+    const std::uint32_t aggregate = rule.values[value].aggregate;
+    const bool is_whole = shares->aggregates[aggregate].is_whole;
+    block.cells.push_back({aggregate, is_whole ? "prod" : joined({"prod", "a"}), {500, 1}, {}, {}});
+    block.past.series.push_back({aggregate, block.cells.back().group, "bytes"});
+  }
+  int parts = 0;
+  for (const Block& one : split(block, *shares, 4)) {
+    int wholes = 0;
+    for (const Cell& cell : one.cells) wholes += shares->aggregates[cell.aggregate].is_whole ? 1 : 0;
+    EXPECT_EQ(wholes, 1);
+    parts += static_cast<int>(one.cells.size()) - wholes;
+    EXPECT_EQ(one.past.series.size(), one.cells.size());
+  }
+  EXPECT_EQ(parts, 1) << "what is shared stands in one";
+}
+
+TEST(BlockSplit, AnExpectedGroupBelongsWhereItsCellsWouldGo) {
+  const Rule& rule = *rules()->find("A");
+  std::set<std::int32_t> places;
+  for (int i = 0; i < 40; ++i) {
+    const GroupKey group = joined({"prod", "agent-" + std::to_string(i)});
+    Block block;
+    block.rule_set = rules()->hash;
+    block.cells.push_back({aggregate_of("A"), group, {1, 1}, {}, {}});
+    const auto blocks = split(block, *rules(), 4);
+    const std::int32_t place = blocks_partition_of(group, rule, 4);
+    EXPECT_EQ(blocks[static_cast<std::size_t>(place)].cells.size(), 1U) << i;
+    places.insert(place);
+  }
+  EXPECT_EQ(places.size(), 4U);
+}
+
 }  // namespace
 }  // namespace tocsin
