@@ -525,8 +525,9 @@ std::optional<std::string> WindowRule::explain(const Labels& labels, RecordTime 
     for (std::size_t i = 0; i < rule_.values.size(); ++i) {
       if (!rule_.values[i].has_baseline) continue;
       const BaselineFigures& figures = measured.baselines[i];
-      text += "    of " + rule_.values[i].name + ": mean " + number_text(figures.mean) + ", stdev " +
-              number_text(figures.deviation) + ", " + std::to_string(figures.blocks) + " blocks, " +
+      const bool is_median = rule_.baseline->stat == Baseline::Stat::median;
+      text += "    of " + rule_.values[i].name + (is_median ? ": median " : ": mean ") + number_text(figures.mean) +
+              ", stdev " + number_text(figures.deviation) + ", " + std::to_string(figures.blocks) + " blocks, " +
               std::to_string(figures.samples) + " samples, " +
               (figures.is_warm              ? "warm"
                : measured.declared_baseline ? "declared by the spec"
@@ -666,7 +667,9 @@ Truth WindowRule::judge_absence(const GroupKey& key, const Group& group, RecordT
                                 Measured& measured, std::string& reason) const {
   const Absence& absence = *rule_.absence;
   const Series* const series = group.series.front();
-  const RecordTime last = std::max(known_since, series != nullptr ? series->history.last_added() : before_samples);
+  // A rule that came later has not seen who spoke before it, until its past is read.
+  const RecordTime counted = std::max(known_since, series_.counted_since(rule_.values[0].aggregate));
+  const RecordTime last = std::max(counted, series != nullptr ? series->history.last_added() : before_samples);
   const Duration silence = absence.active ? absence.active->active_between(last, now) : now - last;
   measured.window = absence.after;
   measured.begin = last - minute_length;  // whoever spoke last is an example

@@ -271,5 +271,26 @@ TEST(RuleChange, ANewAggregateIsWarmingUntilItsWindowIsCovered) {
   EXPECT_EQ(stages.texts().size(), 1U);
 }
 
+TEST(RuleChange, ANewRuleOnAbsenceWaitsForWhoeverItHasNotSeen) {
+  Stages stages(1, tools);
+  for (Duration time = 1s; time < 2600s; time += 100s) {
+    if (time > 1900s && time < 2000s) {
+      stages.change(2000s, tools +
+                               "  - {alert: Gone, mode: absence, after: 10m, known: {always: "
+                               "[{env: prod, agent: support}, {env: prod, agent: billing}]}}\n");
+    }
+    stages.step(0, time);
+  }
+  stages.close(0, 2600s);
+  stages.evaluate_all();
+  EXPECT_TRUE(stages.texts().empty()) << "one speaks, and of the other nothing was counted before";
+  for (Duration time = 2601s; time < 3300s; time += 100s) stages.step(0, time);
+  stages.close(0, 3300s);
+  stages.evaluate_all();
+  ASSERT_EQ(stages.texts(), std::vector<std::string>{"Gone firing 1: nothing came"});
+  EXPECT_EQ(stages.changes[0].at, at(2610s)) << "ten minutes from the new rules on";
+  EXPECT_EQ(stages.changes[0].labels[1].second, "billing");
+}
+
 }  // namespace
 }  // namespace tocsin
