@@ -398,7 +398,7 @@ std::vector<Corpus> corpora() {
     return Corpus{name, {repeated(text, mebibyte)}, true};
   };
   std::vector<Corpus> all;
-  all.push_back({"clean event", {clean_event()}});
+  all.push_back({"clean event", Texts(500, clean_event())});  // one is over before a clock is asked
   all.push_back({"airline events", airline_texts()});
   all.push_back({"all keywords", {repeated(all_keywords(), 64 * 1024)}, true});
   all.push_back(costly("keywords", "ghp_ AKIA sk-ant- xoxb-1 password= secret: eyJ token=a -----BEGIN "));

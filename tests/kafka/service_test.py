@@ -231,7 +231,7 @@ class Live(KafkaTest):
         setup = self.setup_with("accepted", 4)
         rules = setup.path / "rules.yaml"
         rules.write_text("groups: [{name: g, rules: [{alert: Cost, from: step, value: sum(cost), window: 5m, "
-                         "min_samples: 3, baseline: {range: 1h, min_samples: 20}, when: value > 2 * baseline, "
+                         "min_samples: 3, baseline: {range: 1h, min_samples: 120}, when: value > 2 * baseline, "
                          "keep_firing_for: 10m, "
                          "actions: [page]}]}]")
         setup.config.write_text(setup.config.read_text() + f"\nrules: ['{rules}']\n")
