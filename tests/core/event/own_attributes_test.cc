@@ -228,7 +228,8 @@ TEST(OwnAttributes, SpansThatArePublishedCarryThem) {
   const std::string record = step(R"("tokens_in":5,"tenant":"acme","time":"2026-01-05T00:00:00Z")");
   ASSERT_FALSE(decoder.begin(record, {}));
   EventSanitizer sanitizer(test::shipped_patterns(), fingerprinter());
-  EXPECT_EQ(read(to_otlp(sanitizer.sanitize(*decoder.next()), std::nullopt, std::nullopt, std::nullopt)), "tenant=acme bot=a");
+  EXPECT_EQ(read(to_otlp(sanitizer.sanitize(*decoder.next()), std::nullopt, std::nullopt, std::nullopt)),
+            "tenant=acme bot=a");
 }
 
 }  // namespace
