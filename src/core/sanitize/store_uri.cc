@@ -21,12 +21,11 @@ constexpr std::string_view granting[] = {"sig",    "access", "token",  "secret",
 bool grants(std::string_view parameter) {
   const std::size_t equals = parameter.find('=');
   if (equals == std::string_view::npos) return parameter.size() > longest_value;
-  std::string name(parameter.substr(0, equals));
-  std::transform(name.begin(), name.end(), name.begin(), to_lower);
+  const std::string_view name = parameter.substr(0, equals);
   // A name that is written with escapes hides what it is.
-  return parameter.size() - equals - 1 > longest_value || name.find('%') != std::string::npos ||
+  return parameter.size() - equals - 1 > longest_value || name.find('%') != std::string_view::npos ||
          std::any_of(std::begin(granting), std::end(granting),
-                     [&](std::string_view part) { return name.find(part) != std::string::npos; });
+                     [&](std::string_view part) { return contains_ignoring_case(name, part); });
 }
 
 // Where the host begins in what follows "//": behind the last @ of the authority. A password may hold a slash that
@@ -48,9 +47,7 @@ std::size_t host_in(std::string_view rest) {
 std::optional<std::string> without_credentials(std::string_view uri) {
   const auto is_no_name = [](char c) { return static_cast<unsigned char>(c) <= ' ' || c == '\x7f'; };
   if (uri.empty() || uri.size() > longest_uri || std::any_of(uri.begin(), uri.end(), is_no_name)) return std::nullopt;
-  std::string scheme(uri.substr(0, std::min<std::size_t>(uri.find(':'), 5)));
-  std::transform(scheme.begin(), scheme.end(), scheme.begin(), to_lower);
-  if (scheme == "data") return std::nullopt;
+  if (equals_ignoring_case(uri.substr(0, uri.find(':')), "data")) return std::nullopt;
 
   uri = uri.substr(0, uri.find('#'));
   const std::size_t question = std::min(uri.find('?'), uri.size());

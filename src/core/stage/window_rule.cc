@@ -152,11 +152,10 @@ const Series* WindowRule::series_of(const GroupKey& key, const Group& group, std
   return series_.find(named.aggregate, join(whole));
 }
 
-double WindowRule::figure_at(const GroupKey& key, const Group& group, std::size_t index, RecordTime now,
-                             Duration window, Totals totals) const {
+double WindowRule::figure_at(const Series* series, std::size_t index, RecordTime now, Duration window,
+                             Totals totals) const {
   const NamedValue& value = rule_.values[index];
   if (value.view == NamedValue::View::derived) return unknown_number;
-  const Series* const series = series_of(key, group, index);
   const SeriesCells* const cells = series != nullptr ? series->cells.get() : nullptr;
   const Aggregate::Kind kind = rules_.aggregates[value.aggregate].kind;
   if (kind == Aggregate::Kind::distinct) {
@@ -224,7 +223,8 @@ void WindowRule::read_level(const GroupKey& key, Group& group, RecordTime now) {
   if (totals_of(0, accepted.window).count < rule_.min_samples) return;
   std::vector<double> levels;
   for (std::size_t i = 0; i < rule_.values.size(); ++i) {
-    levels.push_back(figure_at(key, group, i, now, accepted.window, totals_of(i, accepted.window)));
+    const Series* const series = series_of(key, group, i);
+    levels.push_back(figure_at(series, i, now, accepted.window, totals_of(i, accepted.window)));
   }
   read_derived(levels);
   if (is_unknown(levels[0])) return;  // a share of nothing
@@ -274,7 +274,8 @@ WindowRule::Measured WindowRule::measure(const GroupKey& key, Group& group, Reco
   }
   for (std::size_t i = 0; i < rule_.values.size(); ++i) {
     const NamedValue& value = rule_.values[i];
-    const Series* series = series_of(key, group, i);
+    const Series* const series = series_of(key, group, i);
+    const Duration length = value.is_previous ? rule_.compare->over : measured.window;
     // At the beginning of everything all windows are short; an aggregate that came later knows that it is.
     const RecordTime counted = series_.counted_since(value.aggregate);
     // What of a month was not counted is made up for by the forecast.
@@ -282,13 +283,10 @@ WindowRule::Measured WindowRule::measure(const GroupKey& key, Group& group, Reco
     if (rule_.calendar) {
       const PeriodTotals* const period = series != nullptr && series->cells ? &series->cells->period : nullptr;
       if (period != nullptr && period->period.begin == measured.begin) measured.totals[i] = period->totals;
-    } else if (value.is_previous) {
-      if (series != nullptr) measured.totals[i] = series->history.window(now, rule_.compare->over);
-    } else if (i > 0 && series != nullptr) {
-      measured.totals[i] = series->history.window(now, measured.window);
+    } else if (i > 0 && series != nullptr) {  // the first's are known: they chose the window
+      measured.totals[i] = series->history.window(now, length);
     }
-    const Duration length = value.is_previous ? rule_.compare->over : measured.window;
-    measured.values[i] = figure_at(key, group, i, now, length, measured.totals[i]);
+    measured.values[i] = figure_at(series, i, now, length, measured.totals[i]);
   }
   read_derived(measured.values);
   measured.spec = label_of(key, StringField::spec);

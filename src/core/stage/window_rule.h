@@ -150,9 +150,9 @@ class WindowRule {
                                    Duration window, RecordTime known_since, std::vector<double>& blocks) const;
   // The series that a value of this group reads; null where there is none.
   const Series* series_of(const GroupKey& key, const Group& group, std::size_t value) const;
-  // What a value that is not derived comes to over a window that ends at `now`, of which the totals are known.
-  double figure_at(const GroupKey& key, const Group& group, std::size_t value, RecordTime now, Duration window,
-                   Totals totals) const;
+  // What a value that is not derived comes to over a window of its series that ends at `now`, of which the totals are
+  // known. The series may be null.
+  double figure_at(const Series* series, std::size_t value, RecordTime now, Duration window, Totals totals) const;
   // Puts what derived values come to in their places.
   void read_derived(std::vector<double>& values) const;
   // Null where none was accepted, or it has aged out.
