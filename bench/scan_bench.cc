@@ -96,6 +96,13 @@ std::string clean_event() {
   return event;
 }
 
+// What a model says to a person.
+constexpr std::string_view clean_text =
+    "I have looked at the booking and at the fare rules that apply to it. A change of the return flight is possible "
+    "until two hours before departure, and the difference in fare would be charged to the card on file. Shall I go "
+    "ahead with the morning connection by way of Denver, or would you rather keep the evening flight and take a "
+    "window seat instead? Baggage stays as it was booked: two pieces in the hold and one on board. ";
+
 std::string repeated(std::string_view text, std::size_t size) {
   std::string all;
   while (all.size() < size) all += text;
@@ -399,6 +406,7 @@ std::vector<Corpus> corpora() {
   };
   std::vector<Corpus> all;
   all.push_back({"clean event", Texts(500, clean_event())});  // one is over before a clock is asked
+  all.push_back({"clean text", Texts(100, repeated(clean_text, 4096))});
   all.push_back({"airline events", airline_texts()});
   all.push_back({"all keywords", {repeated(all_keywords(), 64 * 1024)}, true});
   all.push_back(costly("keywords", "ghp_ AKIA sk-ant- xoxb-1 password= secret: eyJ token=a -----BEGIN "));

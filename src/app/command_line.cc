@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <charconv>
 #include <fstream>
 #include <iostream>
 
@@ -59,13 +60,18 @@ CommandShape shape_of(const CLI::App& app) {
   return shape;
 }
 
+// `line`: to explain; a number in the inputs, or a text in their place.
 int scan(const std::vector<std::string>& patterns, const std::vector<std::string>& inputs, const std::string& output,
-         ScanOptions options) {
+         const std::string& line, ScanOptions options) {
   Diagnostics diagnostics;
   const RulesAndPatterns loaded = load_rules_and_patterns(patterns, diagnostics);
   if (print(diagnostics)) return 2;
   options.library = loaded.patterns;
   options.output = output == "json" ? ScanOptions::Output::json : ScanOptions::Output::text;
+  if (!line.empty()) {
+    const auto [end, problem] = std::from_chars(line.data(), line.data() + line.size(), options.explain);
+    if (problem != std::errc{} || end != line.data() + line.size()) return explain_text(options, line);
+  }
   return run_scan(std::move(options), inputs.empty() ? std::vector<std::string>{"-"} : inputs);
 }
 
@@ -205,14 +211,15 @@ int run_command_line(int argc, char** argv) {
   command->add_option("--patterns", scan_patterns, "pattern files and folders, besides those that ship")
       ->type_name(path);
   command->add_flag("--redact", scan_options.redact, "write the lines back, redacted");
+  std::string scan_line;
   command
-      ->add_option("--explain", scan_options.explain,
-                   "of this line, from 1: which pattern, which check, why the tier")
-      ->check(CLI::PositiveNumber);
+      ->add_option("--explain", scan_line,
+                   "of the line with this number, or of this text: which pattern, which check, why the tier")
+      ->type_name("LINE");
   add_output(*command, scan_output);
   command->add_option("INPUT", scan_inputs, "files and folders; - is standard input, which is the default")
       ->type_name(path);
-  command->callback([&] { status = scan(scan_patterns, scan_inputs, scan_output, scan_options); });
+  command->callback([&] { status = scan(scan_patterns, scan_inputs, scan_output, scan_line, scan_options); });
 
   TopicsOptions topics;
   command = app.add_subcommand("topics", "the Kafka topics and rights that it needs: checks, creates or prints them");

@@ -10,6 +10,7 @@
 #include <istream>
 #include <optional>
 #include <ostream>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -150,12 +151,14 @@ class LineScan {
   void take(std::string line) {
     constexpr std::size_t most_lines_of_a_key = 400;
     pending_.push_back(std::move(line));
-    if (pending_.size() == 1) {
-      if (opens_private_key(pending_.front())) return;
-    } else if (pending_.back().find("-----END ") == std::string::npos && pending_.size() < most_lines_of_a_key) {
-      return;
+    const std::string& last = pending_.back();
+    if (opens_private_key(last)) {
+      key_lines_ = 1;
+    } else if (key_lines_ > 0) {
+      const bool ends = last.find("-----END ") != std::string::npos || ++key_lines_ == most_lines_of_a_key;
+      if (ends) key_lines_ = 0;
     }
-    flush();
+    if (key_lines_ == 0 && !goes_on(last)) flush();
   }
 
   void flush() {
@@ -180,11 +183,20 @@ class LineScan {
     if (options_.redact) write_redacted(unescaped, matches);
     first_line_ += pending_.size();
     pending_.clear();
+    key_lines_ = 0;
   }
 
   bool found() const { return found_; }
 
  private:
+  // Whether what stands in the lines so far may be explained by the next: a name by its value, in files that people
+  // wrote. A record in JSON is by itself.
+  bool goes_on(std::string_view line) const {
+    constexpr std::size_t most_lines = 16;
+    const bool is_record = !line.empty() && line.front() == '{' && line.back() == '}';
+    return options_.joins_lines && !line.empty() && !is_record && pending_.size() < most_lines;
+  }
+
   void write_findings(const Unescaped& unescaped, std::span<const Match> matches) {
     std::size_t next = 0;
     const auto cut = scanner_.cut_at();
@@ -223,12 +235,19 @@ class LineScan {
     }
   }
 
-  // Places are those of the text without its escapes.
+  // Places are those of the line without its escapes.
   void explain(const Unescaped& unescaped, std::span<const Match> matches) {
+    const std::size_t line = options_.explain - first_line_;
+    const std::size_t start = unescaped.line_start(line);
+    const auto is_here = [&](std::size_t at) { return unescaped.line_of(at) == line; };
     const auto patterns = options_.library->patterns();
+    bool says = false;
     for (const Match& match : matches) {
+      if (!is_here(match.begin)) continue;
+      says = true;
       const Pattern& pattern = patterns[match.pattern];
-      out_ << fmt::format("{} at bytes {}-{}: {}\n", pattern.id, match.begin, match.end, pattern.description);
+      out_ << fmt::format("{} at bytes {}-{}: {}\n", pattern.id, match.begin - start, match.end - start,
+                          pattern.description);
       out_ << fmt::format("  {} characters, {:.1f} bits of entropy each, fingerprint {}\n", match.identity.size(),
                           entropy(match.identity), fingerprinter_.of(match, *options_.library));
       if (match.part_of != Match::whole) {
@@ -240,8 +259,13 @@ class LineScan {
       if (!pattern.rotate.empty()) out_ << "  " << pattern.rotate << '\n';
     }
     for (const NearMatch& near : near_matches(*options_.library, unescaped.text())) {
-      out_ << fmt::format("not {} at byte {}: {}\n", patterns[near.pattern].id, near.at, to_text(near.refusal));
+      if (!is_here(near.at)) continue;
+      says = true;
+      const std::string_view id = patterns[near.pattern].id;
+      const std::string_view what = near.refusal == Refusal::no_vendor ? "a vendor's key" : id;
+      out_ << fmt::format("not {} at byte {}: {}\n", what, near.at - start, to_text(near.refusal));
     }
+    if (!says) out_ << "nothing in it begins as any pattern does\n";
   }
 
   static std::string_view tier_says(const Match& match, const Pattern& pattern) {
@@ -316,7 +340,8 @@ class LineScan {
   Fingerprinter fingerprinter_;
   std::ostream& out_;
   std::ostream& err_;
-  std::vector<std::string> pending_;  // one line, or those of a private key so far
+  std::vector<std::string> pending_;  // one line, or those that belong together so far
+  std::size_t key_lines_ = 0;         // of the private key that the last of them belongs to
   std::size_t first_line_ = 1;        // number of pending_.front()
   bool found_ = false;
 };
@@ -334,6 +359,14 @@ int run_scan(const ScanOptions& options, std::istream& in, std::ostream& out, st
   progress.clear();
   scan.flush();
   return scan.found() ? 1 : 0;
+}
+
+int explain_text(ScanOptions options, std::string_view text) {
+  std::string line;  // one, whose line ends are escapes
+  for (const char c : text) c == '\n' ? line += "\\n" : line += c;
+  std::istringstream in(line);
+  options.explain = 1;
+  return run_scan(options, in, std::cout, std::cerr);
 }
 
 namespace {
@@ -383,6 +416,7 @@ int run_scan(ScanOptions options, const std::vector<std::string>& inputs) {
     options.file = files.size() > 1 ? files[i] : std::string{};
     int found = 0;
     if (files[i] == "-") {
+      options.joins_lines = false;  // who writes it may wait for what is said of each line
       found = run_scan(options, std::cin, std::cout, std::cerr);
     } else {
       std::ifstream file(files[i], std::ios::binary);
@@ -394,6 +428,7 @@ int run_scan(ScanOptions options, const std::vector<std::string>& inputs) {
         ++passed_over;
         continue;
       }
+      options.joins_lines = true;
       found = run_scan(options, file, std::cout, std::cerr);
     }
     if (status == 0) status = found;

@@ -5,6 +5,7 @@
 #include <iosfwd>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/sanitize/pattern_library.h"
@@ -19,6 +20,8 @@ struct ScanOptions {
   bool redact = false;  // writes the lines back, redacted, instead of the findings
   // The number of a line, from 1, of which is said why each pattern finds something in it or does not; 0: none.
   std::size_t explain = 0;
+  bool joins_lines =
+      false;         // a paragraph of text is scanned as one, so that a name explains a value in the next line
   std::string file;  // said with each finding where it is not empty
 
   // Key of the fingerprints. Empty: a fixed key for trying things out, whose fingerprints anybody can compute
@@ -26,9 +29,9 @@ struct ScanOptions {
   std::vector<unsigned char> fingerprint_key;
 };
 
-// Reads `in` line by line. A line is scanned as what its JSON escapes stand for; offsets are those of its bytes as
-// they came, without the line end. A private key over several lines is one finding, at its first line. The second
-// half of a key pair is redacted but not listed: one key, one finding.
+// Reads `in` line by line, or by paragraphs. A line is scanned as what its JSON escapes stand for; offsets are those
+// of its bytes as they came, without the line end. A private key over several lines is one finding, at its first
+// line. The second half of a key pair is redacted but not listed: one key, one finding.
 //
 // -o json: {"line":N,"findings":[{"pattern":...,"tier":...,"start":N,"end":N,"fingerprint":...}]} for each line with
 // a finding, plus "unscanned_from":N where a line was too costly to be read to its end, and "file" where one is
@@ -42,5 +45,8 @@ int run_scan(const ScanOptions& options, std::istream& in, std::ostream& out, st
 // standard input. Files that hold NUL bytes are passed over, and counted on standard error. Status 2 where one can't
 // be read.
 int run_scan(ScanOptions options, const std::vector<std::string>& inputs);
+
+// Says of `text`, all its lines together, why each pattern finds something in it or does not.
+int explain_text(ScanOptions options, std::string_view text);
 
 }  // namespace tocsin

@@ -55,6 +55,24 @@ TEST(ScanCommand, EndsWithOneWhenItFoundASecretAndNeverWritesIt) {
   }
 }
 
+TEST(ScanCommand, ANameExplainsTheValueInTheNextLineOfAParagraph) {
+  const std::string text = "machine api.example.org\n  login ann\n  password 7cc938e45e63e9014f88f811be240ba0\n";
+  ScanOptions options;
+  options.library = test::shipped_patterns();
+  options.joins_lines = true;
+  std::istringstream in("x\n\n" + text + "\nclean\n");
+  std::ostringstream out, err;
+  EXPECT_EQ(run_scan(options, in, out, err), 1);
+  EXPECT_TRUE(holds(out.str(), "line 5: netrc"));
+  options.redact = true;
+  std::istringstream again("x\n\n" + text + "\nclean\n");
+  std::ostringstream redacted;
+  run_scan(options, again, redacted, err);
+  EXPECT_FALSE(holds(redacted.str(), "7cc938e4"));
+  EXPECT_TRUE(holds(redacted.str(), "machine api.example.org\n  login ann\n  password ["));
+  EXPECT_TRUE(holds(redacted.str(), "\n\nclean\n"));
+}
+
 TEST(ScanCommand, CountsAnEscapeAsItsCharacterAndReportsTheBytesOfTheLine) {
   const Answer answer = scan(R"({"a":"\"ann@x.org\""})"
                              "\n"

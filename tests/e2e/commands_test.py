@@ -122,6 +122,17 @@ class Backtest(unittest.TestCase):
         same = run("replay", str(self.runs), "--rules", str(ROOT / "rules"), "--against", str(ROOT / "rules"))
         self.assertTrue(same.stdout.endswith(" 0 differences\n"), same.stdout)
 
+    def test_a_line_is_explained_by_its_number_or_as_a_text(self):
+        key = "AKIA" + "ODZDOCIS2JHTLGMX"
+        done = run("scan", "--explain", f"id {key}\nand no more")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("aws.access_key at bytes 3-23", done.stdout)
+        self.assertNotIn(key, done.stdout + done.stderr)
+        done = run("scan", "--explain", "2", "-", input=f"clean\nid {key}\n")
+        self.assertIn("aws.access_key at bytes 3-23", done.stdout)
+        done = run("scan", "--explain", "a word")
+        self.assertEqual((done.returncode, done.stdout), (0, "nothing in it begins as any pattern does\n"))
+
     def test_one_evaluation_is_explained_with_every_number(self):
         page = next(one for one in json_lines(run("replay", str(self.runs), "--rules", str(ROOT / "rules"), "-o",
                                                   "json").stdout)

@@ -3,6 +3,7 @@
 #include <re2/re2.h>
 
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <utility>
 
@@ -319,8 +320,9 @@ std::optional<TextRange> Matcher::match_assignment(const CompiledPattern& patter
 }
 
 std::optional<TextRange> Matcher::value_behind(std::string_view buffer, TextRange keyword, std::int64_t& work) {
-  constexpr std::size_t longest_rest = 24;  // of the name: "_id_value" behind "key"
-  constexpr std::size_t most_separators = 12;
+  constexpr std::size_t longest_rest = 24;     // of the name: "_id_value" behind "key"
+  constexpr std::size_t most_separators = 32;  // aligned columns
+  constexpr std::size_t longest_word = 8;
   constexpr std::size_t shortest_value = 12;
   constexpr std::size_t longest_value = 1024;
   const auto is_value = [](char c) {
@@ -345,6 +347,14 @@ std::optional<TextRange> Matcher::value_behind(std::string_view buffer, TextRang
       return (!is_value(c) || c == '=') && !(c == '\0' && std::exchange(crossed, true));
     });
     if (begin == name_end || begin == buffer.size() || !is_value(buffer[begin])) return std::nullopt;
+    // A word between: "access code VALUE", "the secret is VALUE".
+    constexpr std::array<std::string_view, 6> words{"code", "is", "key", "token", "value", "was"};
+    const std::size_t word_end = end_of(begin, longest_word, [](char c) { return has_class(c, lower_class); });
+    const bool is_between =
+        std::find(words.begin(), words.end(), buffer.substr(begin, word_end - begin)) != words.end();
+    if (is_between && word_end + 1 < buffer.size() && buffer[word_end] == ' ' && is_value(buffer[word_end + 1])) {
+      begin = word_end + 1;
+    }
   }
   std::size_t end = end_of(begin, longest_value, is_value);
   work += static_cast<std::int64_t>(end - begin);

@@ -160,6 +160,11 @@ void Scanner::look_at(std::string_view buffer, std::size_t base, const ByteMasks
   if (masks.dot != 0 || masks.colon != 0) look_at_addresses(buffer, base, masks);
 
   const std::uint64_t digit = masks.digit;
+  // Prose: nothing of what follows is without digits, but for what leaves the block by its last capitals.
+  if ((digit | masks.at_sign | masks.plus | (masks.upper >> 60)) == 0) {
+    digit_before_ = false;
+    return;
+  }
   const std::uint64_t two_digits = digit & shifted(digit, 1);
   const std::uint64_t four_digits = two_digits & shifted(two_digits, 2);
   // Five to eight digits are nothing that look_at_digits() knows; hexadecimal ids are full of such runs.
@@ -316,7 +321,10 @@ void Scanner::look_at_digits(std::string_view buffer, std::size_t begin) {
   const char before = begin > 0 ? buffer[begin - 1] : '\0';
   const char after = end < buffer.size() ? buffer[end] : '\0';
   // Most runs are years, fractions and counts: rule those out before anything is called.
-  const bool card = size >= 13 ? size <= 19 : size == 4 && (after == ' ' || after == '-');
+  // A card's second group has four digits or six, that of a date two.
+  const bool four_follow = size == 4 && (after == ' ' || after == '-') && end + 4 < buffer.size() &&
+                           is_digit(buffer[end + 1]) && is_digit(buffer[end + 3]) && is_digit(buffer[end + 4]);
+  const bool card = size >= 13 ? size <= 19 : four_follow;
   const bool grouped = size == 4 && (before == '-' || before == ' ' || before == '.') && begin >= 2 &&
                        (is_digit(buffer[begin - 2]) || buffer[begin - 2] == ')');
   if (!card && !grouped && size != 9 && size != 10) return;

@@ -91,6 +91,7 @@ TEST(NamedSecret, IsKnownByItsVendorsNameBeforeIt) {
   EXPECT_EQ(ids_in("{\"apilayer\": {\"key\": \"" + value + "\"}}"), Ids{"apilayer.key"});
   EXPECT_EQ(ids_in(std::string("apilayer_access_key") + '\0' + value), Ids{"apilayer.key"}) << "name and value apart";
   EXPECT_EQ(ids_in("apilayer_api_key=" + value.substr(1)), Ids{"generic.secret"}) << "not the vendor's length";
+  EXPECT_EQ(ids_in("apilayer key code " + value), Ids{"apilayer.key"});
   EXPECT_EQ(ids_in("apilayer build " + value), Ids{}) << "nothing says that it is a key";
 }
 
