@@ -1,5 +1,7 @@
 #include "core/rule/condition.h"
 
+#include <boost/math/special_functions/beta.hpp>
+
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -114,7 +116,8 @@ class Condition::Compiler {
   }
 
   std::vector<std::string_view> known_names() const {
-    std::vector<std::string_view> names{"samples", "hits", "baseline", "baseline.stdev", "elapsed", "silent"};
+    std::vector<std::string_view> names{"samples",       "hits",         "baseline", "baseline.stdev",
+                                        "baseline.peak", "baseline.age", "elapsed",  "silent"};
     for (const auto& value : scope_.values) {
       if (!value.is_hidden) names.push_back(value.name);
     }
@@ -153,11 +156,12 @@ class Condition::Compiler {
     return input({Variable::Kind::spec, static_cast<std::uint8_t>(*bound)}, unit);
   }
 
-  // baseline, baseline.stdev, baseline.NAME
+  // baseline, baseline.stdev, baseline.peak, baseline.age, baseline.NAME
   Maybe baseline(const Expression& e) {
     std::uint8_t index = 0;
     const bool deviation = e.text == "baseline.stdev";
-    if (!deviation && e.text != "baseline") {
+    const bool peak = e.text == "baseline.peak", age = e.text == "baseline.age";
+    if (!deviation && !peak && !age && e.text != "baseline") {
       const auto named = value_named(std::string_view(e.text).substr(9));
       if (!named) return fail(e, "'" + e.text + "' has no meaning here" + did_you_mean(e.text, known_names()));
       index = *named;
@@ -167,6 +171,13 @@ class Condition::Compiler {
     if (deviation && !value.has_deviation) {
       return fail(e, "'baseline.stdev' needs blocks: baseline: {range: 24h, block: 1h}");
     }
+    if ((peak || age) && !value.has_peak) {
+      return fail(e, "'" + e.text +
+                         "' needs blocks of one measure, and none of a quantile or of distinct(): "
+                         "baseline: {range: 24h, block: 1h}");
+    }
+    if (age) return input({Variable::Kind::age, index}, Unit::duration);
+    if (peak) return input({Variable::Kind::peak, index}, value.unit);
     return input({deviation ? Variable::Kind::deviation : Variable::Kind::baseline, index}, value.unit);
   }
 
@@ -175,11 +186,19 @@ class Condition::Compiler {
       if (e.children.size() != 1 || e.children[0].kind != Kind::name) {
         return fail(e, e.text + "() takes the name of one value");
       }
-      const auto index = value_named(e.children[0].text);
+      std::string_view name = e.children[0].text;
+      const bool of_baseline = name == "baseline" || name.starts_with("baseline.");
+      if (of_baseline) name = name == "baseline" ? std::string_view(scope_.values[0].name) : name.substr(9);
+      const auto index = value_named(name);
+      if (of_baseline && index && !scope_.values[*index].has_baseline) return baseline(e.children[0]);
       if (!index || !scope_.values[*index].is_ratio) {
         return fail(e.children[0], e.text + "() is the bound of a ratio(...); '" + e.children[0].text + "' is none");
       }
-      return input({e.text == "low" ? Variable::Kind::low : Variable::Kind::high, *index}, Unit::plain);
+      const bool low = e.text == "low";
+      if (of_baseline) {
+        return input({low ? Variable::Kind::baseline_low : Variable::Kind::baseline_high, *index}, Unit::plain);
+      }
+      return input({low ? Variable::Kind::low : Variable::Kind::high, *index}, Unit::plain);
     }
     if (e.text == "forecast") {
       const auto index =
@@ -491,6 +510,15 @@ Interval wilson_interval(double hits, double samples, double z) {
   const double centre = p + z2 / (2 * samples);
   const double margin = z * std::sqrt(p * (1 - p) / samples + z2 / (4 * samples * samples));
   return {std::max(0.0, (centre - margin) / denominator), std::min(1.0, (centre + margin) / denominator)};
+}
+
+Interval exact_interval(double hits, double samples, double confidence) {
+  if (!(samples > 0)) return {};
+  const double tail = (1 - confidence) / 2;
+  Interval interval{0, 1};
+  if (hits > 0) interval.low = boost::math::ibeta_inv(hits, samples - hits + 1, tail);
+  if (hits < samples) interval.high = boost::math::ibetac_inv(hits + 1, samples - hits, tail);
+  return interval;
 }
 
 double z_of_confidence(double confidence) {

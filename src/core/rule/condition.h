@@ -28,6 +28,10 @@ struct Variable {
     value,
     baseline,
     deviation,
+    peak,          // the highest of the baseline's blocks
+    age,           // how long ago the first sample came
+    baseline_low,  // the ends of what a ratio's baseline can be
+    baseline_high,
     samples,
     hits,
     low,
@@ -42,6 +46,10 @@ struct Variable {
   friend bool operator==(const Variable&, const Variable&) = default;
 };
 
+constexpr bool is_of_baseline(Variable::Kind kind) {
+  return kind >= Variable::Kind::baseline && kind <= Variable::Kind::baseline_high;
+}
+
 // What names mean in one rule.
 struct ConditionScope {
   struct Value {
@@ -50,6 +58,7 @@ struct ConditionScope {
     bool is_ratio = false;
     bool has_baseline = false;
     bool has_deviation = false;
+    bool has_peak = false;
     bool has_forecast = false;
     bool is_hidden = false;  // a measure within a value: nobody can name it
   };
@@ -135,6 +144,10 @@ struct Interval {
   double high = unknown_number;
 };
 Interval wilson_interval(double hits, double samples, double z);
+
+// The exact interval of Clopper and Pearson (1934): each end is wrong with a chance of (1 - confidence) / 2 at most,
+// however rare the hits are. Costs some microseconds.
+Interval exact_interval(double hits, double samples, double confidence);
 
 // z of a two-sided confidence: 0.99 gives 2.5758.
 // Requires: 0 < confidence < 1.

@@ -72,6 +72,7 @@ struct Aggregate {
   // Bounds of what is kept, over all rules that share it.
   std::uint32_t max_series = 0;
   HistoryReach reach = HistoryReach::day;
+  Duration minutes = few_minutes;  // for how long these are told apart
 
   std::string canonical() const;  // the identity: equal for aggregates that add up the same
 };
@@ -122,6 +123,7 @@ struct Baseline {
   std::optional<double> floor;
   std::optional<SpecBound> declared;
   std::vector<StringField> reset_on;
+  Duration peak{};  // how far back the highest block is looked for; zero: nobody asks
 };
 
 // What a rule of mode task counts of each task: events, or what a number field of theirs adds up to.
@@ -166,6 +168,7 @@ struct Rule {
   std::size_t named_values = 0;
   std::vector<Duration> windows;       // one, or those it grows through; rising
   bool holds_in_every_window = false;  // the condition must hold in each of them: burn rates
+  bool holds_in_any_window = false;    // or in one that holds min_samples, rather than in the least of these
   std::int64_t min_samples = 0;
   std::optional<Baseline> baseline;
   std::optional<CalendarWindow> calendar;  // in place of windows
@@ -173,6 +176,8 @@ struct Rule {
   std::optional<Absence> absence;
   std::vector<std::string> inhibited_by;  // alerts of the same agent, while which it does not begin to fire
   double z = 2.5758;
+  double confidence = 0.99;
+  bool has_exact_intervals = false;  // low() and high() by Clopper and Pearson, else by Wilson
   Duration hold_for{};
   Duration keep_firing_for{};
   Duration learn_after{};
@@ -192,6 +197,7 @@ struct Rule {
 
   Condition when;
   std::string when_text;
+  std::optional<Condition> keep;  // while this holds an alert that fires goes on, although `when` does not
   Actions actions;
   std::vector<std::pair<std::string, std::string>> labels;
   std::vector<std::pair<std::string, TemplateText>> annotations;

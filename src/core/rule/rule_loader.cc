@@ -43,7 +43,9 @@ constexpr RuleKey rule_keys[] = {
     {"compare", true, false, false, false},
     {"when", true, false, true, false},
     {"for", true, false, false, false},
+    {"keep_firing_while", true, false, false, false},
     {"confidence", true, false, false, false},
+    {"interval", true, false, false, false},
     {"learn_after", true, false, false, false},
     {"no_data", true, false, false, false},
     {"no_data_after", true, false, false, false},
@@ -405,6 +407,18 @@ class RuleLoader {
     rule_.when_text = node->scalar;
   }
 
+  // A second threshold, so that what lies about the first is one alert and not several.
+  void load_keep() {
+    const YamlNode* node = reader_.find("keep_firing_while");
+    if (node == nullptr || !scope_is_known()) return;
+    const auto parsed = expression(*node);
+    ExpressionError error;
+    Condition keep;
+    if (!parsed) return;
+    if (!Condition::compile(*parsed, scope_, false, keep, error)) return report(*node, error, "bad-when");
+    rule_.keep = std::move(keep);
+  }
+
   void load_window_rule() {
     load_from(true);
     where_ = load_where();
@@ -419,10 +433,13 @@ class RuleLoader {
     load_inhibited_by();
     load_scope();
     load_when(true);
+    load_keep();
     rule_.hold_for = reader_.duration("for", 0s, 720h).value_or(0s);
     rule_.keep_firing_for = reader_.duration("keep_firing_for", 0s, 720h).value_or(0s);
     rule_.learn_after = reader_.duration("learn_after", 1min, 720h).value_or(24h);
-    rule_.z = z_of_confidence(reader_.number("confidence", 0.5, 0.999999).value_or(0.99));
+    rule_.confidence = reader_.number("confidence", 0.5, 0.999999).value_or(0.99);
+    rule_.z = z_of_confidence(rule_.confidence);
+    rule_.has_exact_intervals = reader_.choice("interval", {"wilson", "exact"}).value_or(0) == 1;
     rule_.no_data =
         static_cast<NoData>(reader_.choice("no_data", {"hold", "resolve", "fire"}).value_or(rule_.calendar ? 0 : 1));
     rule_.no_data_after = reader_.duration("no_data_after", 1min, 720h).value_or(1h);
@@ -448,9 +465,9 @@ class RuleLoader {
     const YamlNode* node = reader_.find("window");
     if (node == nullptr) return;
     if (node->is_list()) return load_every_window(*node);
+    if (node->is_map() && node->find("any") != nullptr) return load_any_window(*node);
     if (node->is_map()) return load_calendar(*node);
-    const std::size_t dots = node->scalar.find("..");
-    if (dots == std::string::npos) {
+    if (node->scalar.find("..") == std::string::npos) {
       const auto window = reader_.duration("window", 1min, longest_window);
       if (!window) return;
       if (!is_window(*window)) {
@@ -459,15 +476,28 @@ class RuleLoader {
       rule_.windows = {*window};
       return;
     }
-    const auto least = parse_duration(std::string_view(node->scalar).substr(0, dots));
-    const auto most = parse_duration(std::string_view(node->scalar).substr(dots + 2));
+    load_growing_windows(*node);
+  }
+
+  void load_growing_windows(const YamlNode& node) {
+    const std::size_t dots = std::min(node.scalar.find(".."), node.scalar.size());
+    const std::string_view text = node.scalar;
+    const auto least = parse_duration(text.substr(0, dots));
+    const auto most = parse_duration(text.substr(std::min(dots + 2, text.size())));
     for (const Duration window : growing_windows) {
       if (least && most && window >= *least && window <= *most) rule_.windows.push_back(window);
     }
     if (rule_.windows.size() < 2 || rule_.windows.front() != least || rule_.windows.back() != most) {
-      reader_.error(*node, "bad-window",
-                    "a growing window runs between two of 15m 30m 1h 3h 6h 12h 24h, as 15m..24h");
+      reader_.error(node, "bad-window", "a growing window runs between two of 15m 30m 1h 3h 6h 12h 24h, as 15m..24h");
     }
+  }
+
+  // window: {any: 15m..24h}: what is sudden is seen in the shorter windows, what is slight in the longer ones.
+  void load_any_window(const YamlNode& node) {
+    YamlReader reader(node, file_, "window", diagnostics_);
+    reader.text("any");
+    rule_.holds_in_any_window = true;
+    load_growing_windows(*node.find("any"));
   }
 
   static bool is_window(Duration window) {
@@ -683,6 +713,9 @@ class RuleLoader {
       reader.error(*reader.find("block"), "bad-block", "a block is whole quarters of an hour, and divides the range");
       baseline.block = 0s;
     }
+    baseline.peak = reader.duration("peak", baseline.range, longest_range).value_or(baseline.range);
+    if (baseline.peak % 2h != 0s && baseline.peak != baseline.range)
+      reader.error(*reader.find("peak"), "bad-range", "'peak' is whole numbers of two hours, such as 7d");
     if (const auto stat = reader.choice("stat", {"mean", "median"})) {
       baseline.stat = *stat == 0 ? Baseline::Stat::mean : Baseline::Stat::median;
     }
@@ -740,6 +773,8 @@ class RuleLoader {
       value.is_ratio = measured.value.view == NamedValue::View::ratio;
       value.has_baseline = rule_.baseline.has_value();
       value.has_deviation = value.has_baseline && rule_.baseline->block > 0s;
+      value.has_peak = value.has_deviation && measured.value.view != NamedValue::View::derived &&
+                       measured.value.view != NamedValue::View::quantile && !is_of_sets(measured);
       value.has_forecast = rule_.calendar && measured.value.view == NamedValue::View::total;
       value.is_hidden = i >= rule_.named_values;
       scope_.values.push_back(std::move(value));
@@ -750,10 +785,12 @@ class RuleLoader {
   void plan_baselines() {
     if (!rule_.baseline) return;
     const auto is_asked = [&](std::size_t index) {
-      const auto& variables = rule_.when.variables();
-      return std::any_of(variables.begin(), variables.end(), [&](const Variable& one) {
-        return one.index == index && (one.kind == Variable::Kind::baseline || one.kind == Variable::Kind::deviation);
-      });
+      const auto asks = [&](const Condition& condition) {
+        const auto& variables = condition.variables();
+        return std::any_of(variables.begin(), variables.end(),
+                           [&](const Variable& one) { return one.index == index && is_of_baseline(one.kind); });
+      };
+      return asks(rule_.when) || (rule_.keep && asks(*rule_.keep));
     };
     for (std::size_t i = 0; i < rule_.named_values && i < measured_.size(); ++i) {
       Measured& measured = measured_[i];
@@ -787,13 +824,15 @@ class RuleLoader {
       case Baseline::SameTime::no:
         break;
     }
-    return rule_.baseline->range;
+    return std::max(rule_.baseline->range, rule_.baseline->peak);
   }
 
   // Puts what is measured into the rule set, shared with rules that add up the same.
   void finish_aggregates() {
     plan_baselines();
-    const HistoryReach reach = reach_of(rule_.windows.empty() ? 0s : rule_.windows.back(), baseline_reach());
+    const Duration over = rule_.compare ? rule_.compare->over : Duration{};
+    const Duration longest = std::max(over, rule_.windows.empty() ? Duration{} : rule_.windows.back());
+    const HistoryReach reach = reach_of(longest, baseline_reach());
     for (Measured& measured : measured_) {
       if (measured.value.view == NamedValue::View::derived) continue;
       Aggregate& aggregate = measured.aggregate;
@@ -814,6 +853,7 @@ class RuleLoader {
       Aggregate& shared = set_.aggregates[index];
       shared.max_series = std::max(shared.max_series, rule_.max_series);
       shared.reach = std::max(shared.reach, reach);
+      if (longest > few_minutes) shared.minutes = many_minutes;
       measured.value.aggregate = index;
     }
     for (Measured& measured : measured_) {

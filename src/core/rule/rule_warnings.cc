@@ -90,7 +90,7 @@ RuleCost cost_of(const RuleSet& rules) {
   RuleCost cost;
   for (const Aggregate& aggregate : rules.aggregates) {
     cost.series += aggregate.max_series;
-    std::size_t bytes = History(aggregate.reach).bytes();
+    std::size_t bytes = History(aggregate.reach, aggregate.minutes).bytes();
     // As they are with a hundred different values in each cell: sets and distributions grow with what is in them.
     constexpr std::size_t set_bytes = 800, distribution_bytes = 800, minutes = 62;
     const auto quarters = static_cast<std::size_t>(quarters_kept_for(aggregate.reach) / quarter_length);

@@ -45,6 +45,24 @@ bool boundary_holds(Boundary boundary, std::string_view buffer, TextRange found)
   return false;
 }
 
+// What stands in the middle of base64, an image's say, begins like a key by chance: between its plus signs and
+// slashes, with so much of it around as paths and sums have none.
+bool is_in_base64(std::string_view buffer, TextRange found) {
+  constexpr std::size_t reach = 256;
+  constexpr std::size_t enough = 48;  // around it
+  const auto is_base64 = [](char c) { return has_class(c, base64_class); };
+  const auto is_sign = [](char c) { return c == '+' || c == '/'; };
+  std::size_t begin = found.begin, end = found.end;
+  while (begin > 0 && found.begin - begin < reach && is_base64(buffer[begin - 1])) --begin;
+  while (end < buffer.size() && end - found.end < reach && is_base64(buffer[end])) ++end;
+  const bool touches =
+      (begin < found.begin && is_sign(buffer[found.begin - 1])) || (end > found.end && is_sign(buffer[found.end]));
+  if (!touches || (found.begin - begin) + (end - found.end) < enough) return false;
+  const std::string_view before = buffer.substr(begin, found.begin - begin);
+  const std::string_view after = buffer.substr(found.end, end - found.end);
+  return before.find('+') != std::string_view::npos || after.find('+') != std::string_view::npos;
+}
+
 // A PEM block from its header line (`header_end` is right behind the dashes) to its end line. A block that breaks
 // off (telemetry is often cut at some length) ends where its base64 does.
 std::optional<std::size_t> private_key_end(std::string_view buffer, std::size_t header_end, std::int64_t& work) {
@@ -281,6 +299,7 @@ std::optional<TextRange> Matcher::match_regex(const CompiledPattern& pattern, st
     return TextRange{found.begin, *key_end};
   }
   if (!boundary_holds(pattern.boundary, buffer, found)) return refused(Refusal::boundary);
+  if (pattern.boundary != Boundary::none && is_in_base64(buffer, found)) return refused(Refusal::boundary);
   if (pattern.structure != nullptr) {
     work += structure_cost + structure_byte_cost * static_cast<std::int64_t>(found.end - found.begin);
   }

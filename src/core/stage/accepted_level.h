@@ -37,7 +37,9 @@ inline BaselineFigures at_least(const AcceptedLevel& accepted, std::size_t value
     level *= static_cast<double>(window.count()) / static_cast<double>(accepted.window.count());
   }
   if (figures.is_warm) {
-    if (!is_unknown(level)) figures.mean = std::max(figures.mean, level);
+    if (is_unknown(level)) return figures;
+    figures.mean = std::max(figures.mean, level);
+    figures.peak = std::max(figures.peak, level);
     return figures;
   }
   figures.mean = level;

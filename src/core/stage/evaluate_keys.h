@@ -27,9 +27,10 @@ inline constexpr std::string_view episode_prefix = "episode/";    // rule NUL gr
 inline constexpr std::string_view event_prefix = "event/";        // rule NUL group
 
 // How many sections of a record this release knows: of an overrun, what its rule counted; of a group of a rule over a
-// window, which level a person accepted.
+// window, which level a person accepted, and what more is frozen of its baselines.
 inline std::size_t evaluate_sections(std::string_view key) {
-  return key.starts_with(overrun_prefix) || key.starts_with(window_prefix) ? 1 : 0;
+  if (key.starts_with(window_prefix)) return 2;
+  return key.starts_with(overrun_prefix) ? 1 : 0;
 }
 
 inline constexpr std::string_view sources_key = "sources/";  // which source partitions there are

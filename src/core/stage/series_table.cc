@@ -72,7 +72,7 @@ bool decode(std::string_view bytes, Series& series) {
 
 }  // namespace
 
-Series::Series(const Aggregate& aggregate) : history(aggregate.reach) {
+Series::Series(const Aggregate& aggregate) : history(aggregate.reach, aggregate.minutes) {
   const bool needs_cells = aggregate.kind == Aggregate::Kind::distinct ||
                            aggregate.kind == Aggregate::Kind::distribution || aggregate.calendar;
   if (needs_cells) cells = std::make_unique<SeriesCells>(aggregate);
@@ -188,7 +188,8 @@ void SeriesTable::change_rules(const RuleSet& rules, RecordTime since, std::vect
     tables_[now] = std::move(old_tables[old]);
     indices_[now] = std::move(old_indices[old]);
     const Aggregate& aggregate = rules.aggregates[now];
-    if (old_rules->aggregates[old].reach == aggregate.reach) continue;
+    const Aggregate& before = old_rules->aggregates[old];
+    if (before.reach == aggregate.reach && before.minutes == aggregate.minutes) continue;
     for (auto& [group, series] : tables_[now]) {
       Series other(aggregate);
       if (decode(encode(*series), other)) *series = std::move(other);

@@ -247,6 +247,14 @@ void pass(Coder& coder, BaselineFigures& figures) {
   pass(coder, figures.is_warm);
 }
 
+// What releases before do not know of.
+template <class Coder>
+void pass_more(Coder& coder, BaselineFigures& figures) {
+  pass(coder, figures.hits);
+  pass(coder, figures.peak);
+  pass(coder, figures.first);
+}
+
 template <class Coder>
 void pass(Coder& coder, AlertLife::Facts& facts) {
   pass_enum(coder, facts.state, 3);

@@ -53,6 +53,10 @@ constexpr std::uint64_t group_form = 1;  // version of the stored record
 // The accepted level of a shorter time is chance, unless the rule's own window is shorter.
 constexpr Duration shortest_level = 15min;
 
+bool looks_further_back(const Condition& condition) {
+  return condition.uses(Variable::Kind::peak) || condition.uses(Variable::Kind::age);
+}
+
 // As an optional is written.
 template <class Coder>
 void pass_firing(Coder& coder, std::unique_ptr<AlertChange>& firing) {
@@ -87,7 +91,8 @@ WindowRule::WindowRule(const RuleSet& rules, const Rule& rule, const std::string
       deployment_(deployment),
       series_(series),
       versions_(versions),
-      timing_{rule.hold_for, rule.keep_firing_for, rule.learn_after} {}
+      timing_{rule.hold_for, rule.keep_firing_for, rule.learn_after},
+      looks_further_back_(looks_further_back(rule.when) || (rule.keep && looks_further_back(*rule.keep))) {}
 
 void WindowRule::find_new_groups() {
   std::size_t known = 0;
@@ -111,7 +116,7 @@ void WindowRule::find_new_groups() {
 void WindowRule::begin_group(const GroupKey& key, Group& group) {
   if (!group.series.empty()) return;
   group.series.assign(rule_.values.size(), nullptr);
-  group.baselines.resize(rule_.values.size());
+  group.baselines.resize(cached_baselines());
   AlertLife::Facts facts;
   facts.episode = episodes_.take_out(key);
   if (facts.episode > 0) changed_.insert(key);
@@ -213,7 +218,8 @@ void WindowRule::read_level(const GroupKey& key, Group& group, RecordTime now) {
   const Duration age = floor_to(now, minute_length) - ceil_to(*accepted.since, minute_length);
   if (age < std::min(rule_.windows.front(), shortest_level)) return;
   const auto totals_of = [&](std::size_t value, Duration length) {
-    return group.series[value] != nullptr ? group.series[value]->history.window(now, length) : Totals{};
+    const Series* const series = series_of(key, group, value);
+    return series != nullptr ? series->history.window(now, length) : Totals{};
   };
   // The first of the rule's windows that holds enough; where the condition must hold in all, the longest.
   for (const Duration window : rule_.windows) {
@@ -255,6 +261,7 @@ void WindowRule::choose_window(const Group& group, RecordTime now, Measured& mea
 WindowRule::Measured WindowRule::measure(const GroupKey& key, Group& group, RecordTime now, RecordTime known_since,
                                          std::optional<Duration> window) const {
   Measured measured;
+  measured.now = now;
   measured.totals.resize(rule_.values.size());
   measured.values.resize(rule_.values.size());
   if (rule_.calendar) {
@@ -348,6 +355,15 @@ BaselineFigures WindowRule::figures_of_range(const GroupKey& key, const Group& g
   return figures;
 }
 
+WindowRule::CachedBaseline& WindowRule::cached_baseline(Group& group, std::size_t value, Duration window) const {
+  std::size_t place = 0;
+  if (rule_.holds_in_any_window) {
+    const auto found = std::find(rule_.windows.begin(), rule_.windows.end(), window);
+    place = static_cast<std::size_t>(found - rule_.windows.begin());
+  }
+  return group.baselines[place * rule_.values.size() + value];
+}
+
 BaselineFigures WindowRule::unfrozen_baseline(const GroupKey& key, Group& group, std::size_t index,
                                               const Measured& measured, RecordTime known_since) const {
   const Baseline& config = *rule_.baseline;
@@ -359,7 +375,7 @@ BaselineFigures WindowRule::unfrozen_baseline(const GroupKey& key, Group& group,
   if (!config.reset_on.empty()) reset = versions_.last_reset(agent_of(key), config.reset_on);
   if (reset && *reset <= range.from) reset.reset();
 
-  CachedBaseline& cache = group.baselines[index];
+  CachedBaseline& cache = cached_baseline(group, index, measured.window);
   const bool is_cached = cache.version == group.life.version() && cache.range.from == range.from &&
                          cache.range.to == range.to && cache.reset == reset;
   if (is_cached) return cache.figures;
@@ -373,12 +389,18 @@ BaselineFigures WindowRule::unfrozen_baseline(const GroupKey& key, Group& group,
     // The new version's own baseline, and the old one, which judges until the new one is warm. After that the
     // larger of the two: a few warm hours of a night must not make the next morning look like a spike.
     const BaselineFigures young = figures_of({ceil_to(*reset, quarter_length), range.to});
-    const BaselineFigures old = figures_of({range.from, std::min(range.to, floor_to(*reset, quarter_length))});
+    BaselineFigures old = figures_of({range.from, std::min(range.to, floor_to(*reset, quarter_length))});
+    if (!old.is_warm) old = figures;  // too little of the old one is left: all together, then
     if (old.is_warm && (!young.is_warm || old.mean >= young.mean)) {
       figures = old;
     } else if (young.is_warm) {
       figures = young;
     }
+  }
+  if (index == 0 && looks_further_back_) {
+    const NamedValue& value = rule_.values[0];
+    look_further_back(config, value, rules_.aggregates[value.aggregate].kind, group.series[0]->history, range.to,
+                      group.life.exclusions(), measured.window, figures);
   }
   cache = {range, group.life.version(), reset, figures};
   return figures;
@@ -398,17 +420,35 @@ BaselineFigures WindowRule::baseline(const GroupKey& key, Group& group, std::siz
   if (accepted != nullptr) {
     figures = at_least(*accepted, index, rule_.values[index].view, figures, measured.window);
   }
+  if (index > 0) {  // what is declared, and the floor, are of the first value
+    if (is_unknown(figures.mean) && !config.declared) measured.warming = true;
+    return figures;
+  }
   if (!figures.is_warm && config.declared) {
     const auto bound = rules_.specs.bound(measured.spec, measured.spec_version, *config.declared);
     if (bound) {
       figures.mean = *bound;
       figures.deviation = 0;
+      figures.samples = 0;
       measured.declared_baseline = true;
     }
   }
   if (is_unknown(figures.mean)) measured.warming = true;
   if (config.floor && !is_unknown(figures.mean)) figures.mean = std::max(figures.mean, *config.floor);
+  if (is_unknown(figures.mean) || !(figures.peak >= figures.mean)) figures.peak = figures.mean;
   return figures;
+}
+
+const Interval& WindowRule::interval(std::int64_t hits, std::int64_t samples) const {
+  constexpr std::size_t places = 1024;
+  if (intervals_.empty()) intervals_.resize(places);
+  KnownInterval& known = intervals_[static_cast<std::size_t>(hits * 31 + samples) % places];
+  if (known.hits != hits || known.samples != samples) {
+    const auto k = static_cast<double>(hits), n = static_cast<double>(samples);
+    known = {hits, samples,
+             rule_.has_exact_intervals ? exact_interval(k, n, rule_.confidence) : wilson_interval(k, n, rule_.z)};
+  }
+  return known.interval;
 }
 
 double WindowRule::input(const Variable& variable, Measured& measured) const {
@@ -420,16 +460,29 @@ double WindowRule::input(const Variable& variable, Measured& measured) const {
       return measured.baselines[variable.index].mean;
     case Variable::Kind::deviation:
       return measured.baselines[variable.index].deviation;
+    case Variable::Kind::peak:
+      return measured.baselines[variable.index].peak;
+    case Variable::Kind::age: {
+      const auto& first = measured.baselines[variable.index].first;
+      return first ? std::chrono::duration<double>(measured.now - *first).count() : unknown_number;
+    }
+    case Variable::Kind::baseline_low:
+    case Variable::Kind::baseline_high: {
+      const BaselineFigures& figures = measured.baselines[variable.index];
+      // What is declared, accepted or a floor is what it is.
+      if (is_unknown(figures.mean) || figures.samples == 0) return figures.mean;
+      const Interval& ends = interval(figures.hits, figures.samples);
+      return variable.kind == Variable::Kind::baseline_low ? std::min(ends.low, figures.mean)
+                                                           : std::max(ends.high, figures.mean);
+    }
     case Variable::Kind::samples:
       return static_cast<double>(totals.count);
     case Variable::Kind::hits:
       return static_cast<double>(totals.sum);
     case Variable::Kind::low:
-    case Variable::Kind::high: {
-      const Interval interval =
-          wilson_interval(static_cast<double>(totals.sum), static_cast<double>(totals.count), rule_.z);
-      return variable.kind == Variable::Kind::low ? interval.low : interval.high;
-    }
+      return interval(totals.sum, totals.count).low;
+    case Variable::Kind::high:
+      return interval(totals.sum, totals.count).high;
     case Variable::Kind::spec: {
       const auto bound =
           rules_.specs.bound(measured.spec, measured.spec_version, static_cast<SpecBound>(variable.index));
@@ -462,6 +515,15 @@ std::string name_of(const Variable& variable, const Rule& rule) {
       return variable.index == 0 ? "baseline" : "baseline." + value;
     case Variable::Kind::deviation:
       return "baseline.stdev";
+    case Variable::Kind::peak:
+      return "baseline.peak";
+    case Variable::Kind::age:
+      return "baseline.age";
+    case Variable::Kind::baseline_low:
+    case Variable::Kind::baseline_high: {
+      const std::string of = variable.index == 0 ? "baseline" : "baseline." + value;
+      return (variable.kind == Variable::Kind::baseline_low ? "low(" : "high(") + of + ")";
+    }
     case Variable::Kind::samples:
       return "samples";
     case Variable::Kind::hits:
@@ -561,11 +623,12 @@ std::optional<std::string> WindowRule::explain(const Labels& labels, RecordTime 
     text += "  " + name_of(variables[i], rule_) + " = " + number_text(inputs_[i]) + "\n";
   }
   text += "  when      " + rule_.when_text + "\n         =  " + rule_.when.text(inputs_.data()) + "\n";
-  text += std::string("  so it ") +
-          (truth == Truth::yes  ? "holds"
-           : truth == Truth::no ? "does not hold"
-                                : "is unknown") +
-          (is_enough(measured) ? "" : ": too few samples, or too little of the window was counted");
+  text +=
+      std::string("  so it ") +
+      (truth == Truth::yes  ? "holds"
+       : truth == Truth::no ? "does not hold"
+                            : "is unknown") +
+      (is_enough(measured, rule_.min_samples) ? "" : ": too few samples, or too little of the window was counted");
   const AlertState state = group.life.state();
   text += std::string("; the alert is ") +
           (state == AlertState::firing    ? "firing"
@@ -588,21 +651,69 @@ bool WindowRule::is_silent(const Group& group, RecordTime now) const {
   return now - group.last_sample >= std::max(rule_.no_data_after, gaps_of_silence * group.usual_gap);
 }
 
-Truth WindowRule::judge(const GroupKey& key, Group& group, RecordTime now, RecordTime known_since,
-                        Measured& measured) {
+Truth WindowRule::judge_window(const GroupKey& key, Group& group, RecordTime now, RecordTime known_since,
+                               std::optional<Duration> window, std::int64_t samples, Measured& measured) {
   const auto& variables = rule_.when.variables();
   inputs_.resize(variables.size());
-  const auto judge_one = [&](std::optional<Duration> window) {
-    measured = measure(key, group, now, known_since, window);
-    for (std::size_t i = 0; i < variables.size(); ++i) inputs_[i] = input(variables[i], measured);
-    // A bound that the spec declares holds for a short window as well.
-    if (!measured.is_covered && !measured.declared_baseline) measured.warming = true;
-    return is_enough(measured) ? rule_.when.holds(inputs_.data()) : Truth::unknown;
+  measured = measure(key, group, now, known_since, window);
+  for (std::size_t i = 0; i < variables.size(); ++i) inputs_[i] = input(variables[i], measured);
+  // A bound that the spec declares holds for a short window as well.
+  if (!measured.is_covered && !measured.declared_baseline) measured.warming = true;
+  if (!is_enough(measured, samples)) return Truth::unknown;
+  const Truth truth = rule_.when.holds(inputs_.data());
+  if (truth == Truth::yes || !rule_.keep || !group.firing) return truth;
+  std::vector<double> inputs;
+  for (const Variable& variable : rule_.keep->variables()) inputs.push_back(input(variable, measured));
+  const Truth goes_on = rule_.keep->holds(inputs.data());
+  return goes_on == Truth::no ? truth : goes_on;
+}
+
+// From the window that choose_window() takes on, which is the only one where no longer one says more.
+Truth WindowRule::judge_any(const GroupKey& key, Group& group, RecordTime now, RecordTime known_since,
+                            Measured& measured) {
+  const std::int64_t enough = rule_.min_samples;
+  const Truth least = judge_window(key, group, now, known_since, std::nullopt, enough, measured);
+  if (least == Truth::yes) return least;
+  const std::vector<double> inputs = inputs_;
+  const auto is_enough_in = [&](Duration window, std::int64_t samples) {
+    const Series* const first = group.series.front();
+    return first != nullptr && first->history.window(now, window).count >= samples;
   };
-  if (!rule_.holds_in_every_window) return judge_one(std::nullopt);
+  Measured other;
+  // What fired in an hour is over when no hour shows it any more, whatever a day says; and it is not over because an
+  // hour has a few samples less than it took to be seen.
+  const Duration longest = group.firing ? group.firing->window : rule_.windows.back();
+  if (measured.window > longest && is_enough_in(longest, (enough + 1) / 2)) {
+    const Truth still = judge_window(key, group, now, known_since, longest, (enough + 1) / 2, other);
+    measured = std::move(other);
+    return still;
+  }
+  if (!is_enough(measured, enough)) return least;
+  std::int64_t samples = measured.totals[0].count;
+  for (const Duration window : rule_.windows) {
+    if (window <= measured.window) continue;
+    if (window > longest || (group.resolved && window_start(now, window) < *group.resolved)) break;
+    if (!is_enough_in(window, samples + 1)) continue;  // nothing that the shorter one has not
+    const Truth longer = judge_window(key, group, now, known_since, window, enough, other);
+    if (longer == Truth::yes) {
+      measured = std::move(other);
+      return longer;
+    }
+    samples = other.totals[0].count;
+  }
+  inputs_ = inputs;
+  return least;
+}
+
+Truth WindowRule::judge(const GroupKey& key, Group& group, RecordTime now, RecordTime known_since,
+                        Measured& measured) {
+  if (rule_.holds_in_any_window) return judge_any(key, group, now, known_since, measured);
+  if (!rule_.holds_in_every_window) {
+    return judge_window(key, group, now, known_since, std::nullopt, rule_.min_samples, measured);
+  }
   Truth all = Truth::yes;
   for (const Duration window : rule_.windows) {
-    const Truth one = judge_one(window);
+    const Truth one = judge_window(key, group, now, known_since, window, rule_.min_samples, measured);
     if (one == Truth::no || (one == Truth::unknown && all == Truth::yes)) all = one;
   }
   return all;
@@ -617,7 +728,14 @@ void WindowRule::evaluate_group(const GroupKey& key, Group& group, RecordTime no
   std::string reason;
   Truth truth = rule_.absence ? judge_absence(key, group, now, known_since, measured, reason)
                               : judge(key, group, now, known_since, measured);
-  note_traffic(group, now, measured);
+  if (rule_.holds_in_any_window) {
+    Measured least;
+    least.totals.resize(rule_.values.size());
+    choose_window(group, now, least);
+    note_traffic(group, now, least);
+  } else {
+    note_traffic(group, now, measured);
+  }
   group.sight = measured.undeclared       ? Sight::undeclared
                 : measured.warming        ? Sight::warming
                 : truth == Truth::unknown ? Sight::blind
@@ -782,10 +900,18 @@ void WindowRule::take_changes(std::vector<StateRecord>& out) {
       wire::pass(writer, group.usual_gap);
       wire::pass(writer, group.resolved);
       pass_firing(writer, group.firing);
+      const bool has_more = std::any_of(group.frozen.begin(), group.frozen.end(), [](const BaselineFigures& one) {
+        return one.hits > 0 || one.first || !is_unknown(one.peak);
+      });
       std::string sections;
-      if (group.accepted) {
+      if (group.accepted || has_more) {
         wire::Writer section;
-        wire::pass(section, *group.accepted);
+        if (group.accepted) wire::pass(section, *group.accepted);
+        wire::append_section(sections, section.take());
+      }
+      if (has_more) {
+        wire::Writer section;
+        section.list(group.frozen, [&](BaselineFigures& figures) { wire::pass_more(section, figures); });
         wire::append_section(sections, section.take());
       }
       value = wire::join(writer.take(), sections);
@@ -885,11 +1011,22 @@ bool WindowRule::restore(const GroupKey& key, std::string_view value) {
     if (!section.read_all()) return false;
     if (group.accepted->measures != measures()) *group.accepted = {group.accepted->last_order, {}, {}, {}, {}};
   }
+  if (const auto own = sections.empty() ? std::string_view{} : *wire::next_section(sections); !own.empty()) {
+    wire::Reader section(own);
+    std::vector<BaselineFigures> more;
+    section.list(more, [&](BaselineFigures& figures) { wire::pass_more(section, figures); });
+    if (!section.read_all() || more.size() != group.frozen.size()) return false;
+    for (std::size_t i = 0; i < more.size(); ++i) {
+      group.frozen[i].hits = more[i].hits;
+      group.frozen[i].peak = more[i].peak;
+      group.frozen[i].first = more[i].first;
+    }
+  }
   if (text != shape()) return true;  // another rule of that name
   if (!holds(Safeguard::episodes_stored)) facts.episode = 0;
   group.life = AlertLife(std::move(facts));
   group.series.assign(rule_.values.size(), nullptr);
-  group.baselines.resize(rule_.values.size());
+  group.baselines.resize(cached_baselines());
   groups_[key] = std::move(group);
   return true;
 }

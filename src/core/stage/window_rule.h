@@ -89,6 +89,10 @@ class WindowRule {
  private:
   static constexpr RecordTime before_samples{Duration{INT64_MIN / 2}};
 
+  struct KnownInterval {
+    std::int64_t hits = -1, samples = -1;
+    Interval interval;
+  };
   struct CachedBaseline {
     BaselineRange range{};
     std::uint32_t version = UINT32_MAX;
@@ -108,8 +112,14 @@ class WindowRule {
     std::unique_ptr<AcceptedLevel> accepted;  // the same
     std::unique_ptr<Acceptance> order;        // to be done at the next grid time
   };
+  // Of a value, for a window of this length: a rule may look at several in turn.
+  CachedBaseline& cached_baseline(Group& group, std::size_t value, Duration window) const;
+  std::size_t cached_baselines() const {
+    return rule_.values.size() * (rule_.holds_in_any_window ? rule_.windows.size() : 1);
+  }
   // What one evaluation measured.
   struct Measured {
+    RecordTime now;
     Duration window{};
     RecordTime begin;
     Duration counted{};  // of a calendar window: since it began, or since anything was counted
@@ -135,11 +145,15 @@ class WindowRule {
   Measured measure(const GroupKey& key, Group& group, RecordTime now, RecordTime known_since,
                    std::optional<Duration> window = std::nullopt) const;
   // Whether the condition can be judged by it.
-  bool is_enough(const Measured& measured) const {
-    return measured.totals[0].count >= rule_.min_samples && (measured.is_covered || measured.declared_baseline);
+  static bool is_enough(const Measured& measured, std::int64_t samples) {
+    return measured.totals[0].count >= samples && (measured.is_covered || measured.declared_baseline);
   }
-  // How the condition stands in every window that it must hold in; `measured` and `inputs_` are of the longest.
+  // How the condition stands in every window that it must hold in; `measured` and `inputs_` are of the longest. Where
+  // it may hold in any, they are of the first in which it does, or else of the first that holds enough.
   Truth judge(const GroupKey& key, Group& group, RecordTime now, RecordTime known_since, Measured& measured);
+  Truth judge_window(const GroupKey& key, Group& group, RecordTime now, RecordTime known_since,
+                     std::optional<Duration> window, std::int64_t samples, Measured& measured);
+  Truth judge_any(const GroupKey& key, Group& group, RecordTime now, RecordTime known_since, Measured& measured);
   void choose_window(const Group& group, RecordTime now, Measured& measured) const;
   BaselineFigures baseline(const GroupKey& key, Group& group, std::size_t value, Measured& measured,
                            RecordTime known_since) const;
@@ -161,6 +175,8 @@ class WindowRule {
   void serve_order(const GroupKey& key, Group& group, RecordTime now);
   void read_level(const GroupKey& key, Group& group, RecordTime now);
   double input(const Variable& variable, Measured& measured) const;
+  // What the rule's kind of interval says, remembered: shares change much more rarely than they are looked at.
+  const Interval& interval(std::int64_t hits, std::int64_t samples) const;
   void note_traffic(Group& group, RecordTime now, const Measured& measured) const;
   bool is_silent(const Group& group, RecordTime now) const;
   std::string shape() const;
@@ -176,6 +192,8 @@ class WindowRule {
   const SeriesTable& series_;
   const AgentVersions& versions_;
   AlertTiming timing_;
+  bool looks_further_back_;                       // the condition asks for the baseline's peak or age
+  mutable std::vector<KnownInterval> intervals_;  // the one at a place is what was reckoned last
   std::map<GroupKey, Group> groups_;
   std::set<GroupKey> changed_;
   EpisodeBook episodes_;  // of groups that were dropped

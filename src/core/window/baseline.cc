@@ -218,6 +218,7 @@ BaselineFigures baseline_of(const Baseline& baseline, const NamedValue& value, A
   if (has_blocks) close_block();
 
   figures.samples = all.totals.count;
+  figures.hits = all.totals.sum;
   if (has_blocks) {
     middle_of(baseline.stat, block_figures, figures);
     // The average of ratios would give an hour with one task the weight of one with a hundred.
@@ -236,6 +237,30 @@ BaselineFigures baseline_of(const Baseline& baseline, const NamedValue& value, A
                     figures.samples >= baseline.min_samples && !is_unknown(figures.mean);
   if (!figures.is_warm) figures.mean = figures.deviation = unknown_number;
   return figures;
+}
+
+void look_further_back(const Baseline& baseline, const NamedValue& value, Aggregate::Kind kind,
+                       const History& history, RecordTime to, std::span<const Exclusion> exclusions, Duration window,
+                       BaselineFigures& figures) {
+  const RecordTime from = to - std::max(baseline.peak, baseline.range);
+  Stretch block;
+  RecordTime block_end = from + baseline.block;
+  const auto close_block = [&] {
+    if (block.totals.count > 0 && 2 * block.excluded <= baseline.block) {
+      const double figure = figure_over(value, kind, block, block.counted, window);
+      if (is_unknown(figures.peak) || figure > figures.peak) figures.peak = figure;
+    }
+    block = {};
+  };
+  history.visit(from, to, [&](RecordTime begin, Duration length, Totals cell) {
+    if (begin >= block_end) {
+      close_block();
+      while (begin >= block_end) block_end = block_end + baseline.block;
+    }
+    if (cell.count > 0 && !figures.first) figures.first = begin;
+    block.add(length, cell, nullptr, is_excluded(begin, length, exclusions));
+  });
+  close_block();
 }
 
 }  // namespace tocsin

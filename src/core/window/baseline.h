@@ -5,6 +5,7 @@
 
 #pragma once
 
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -25,7 +26,10 @@ struct BaselineFigures {
   double deviation = unknown_number;  // of the population of blocks; unknown without blocks
   std::int64_t blocks = 0;            // that counted
   std::int64_t samples = 0;
-  bool is_warm = false;  // as many blocks and samples as the rule asks for
+  bool is_warm = false;             // as many blocks and samples as the rule asks for
+  std::int64_t hits = 0;            // of a ratio, among the samples
+  double peak = unknown_number;     // the highest block, as far back as the rule's `peak` says
+  std::optional<RecordTime> first;  // when the first sample came, as far as that is known
 };
 
 struct BaselineRange {
@@ -53,6 +57,12 @@ BaselineFigures baseline_of(const Baseline& baseline, const NamedValue& value, A
                             const History& history, BaselineRange range, std::span<const Exclusion> exclusions,
                             Duration window, RecordTime known_since, const SeriesCells* cells = nullptr,
                             std::vector<double>* blocks = nullptr);
+
+// Puts `peak` and `first` in the figures: of the blocks and two-hour cells of [to - baseline.peak, to).
+// Requires: the value is neither derived nor of different values; the baseline has blocks.
+void look_further_back(const Baseline& baseline, const NamedValue& value, Aggregate::Kind kind,
+                       const History& history, RecordTime to, std::span<const Exclusion> exclusions, Duration window,
+                       BaselineFigures& figures);
 
 // The mean, or the median, and the spread of blocks; unknown ones are left out.
 // The spread beside a median is 1.4826 times the median distance from it, which is a normal distribution's deviation.

@@ -1,5 +1,6 @@
 // What a series holds besides sums: sets or distributions, minute by minute for an hour, and where it is kept longer
-// quarter by quarter, and beyond those two hours by two hours. Cells in which nothing was added take no room.
+// for three hours, then quarter by quarter, and beyond those two hours by two hours. Cells in which nothing was added
+// take no room.
 //
 // The edges of ranges are those of History, beside which it lies.
 
@@ -22,7 +23,7 @@ class CellHistory {
  public:
   // `quarters`, `two_hours`: for how long those are kept; not at all where zero.
   explicit CellHistory(Duration quarters = {}, Duration two_hours = {})
-      : minutes_{minute_length, std::chrono::minutes{62}, {}},
+      : minutes_{minute_length, (quarters > Duration{} ? many_minutes : few_minutes) + std::chrono::minutes{2}, {}},
         quarters_{quarter_length, quarters, {}},
         two_hours_{two_hour_length, two_hours, {}} {}
 
@@ -41,7 +42,7 @@ class CellHistory {
   // Requires: everything before `now`, and nothing after it, has been added; quarters are kept for a window beyond 1
   // h.
   Cell window(RecordTime now, Duration length) const {
-    const Grain& grain = length <= std::chrono::hours{1} ? minutes_ : quarters_;
+    const Grain& grain = length <= many_minutes ? minutes_ : quarters_;
     return grain.between(window_start(now, length), now);
   }
 
@@ -65,9 +66,21 @@ class CellHistory {
   void pass_rest(Coder& coder) {
     quarters_.pass_cells(coder);
     two_hours_.pass_cells(coder);
+    if constexpr (Coder::reads) make_up_minutes();
   }
 
  private:
+  // Minutes that the writer did not keep: all of a quarter in its first.
+  void make_up_minutes() {
+    if (quarters_.cells.empty()) return;
+    const RecordTime newest = minutes_.cells.empty() ? quarters_.cells.back().first : minutes_.cells.back().first;
+    for (const auto& [begin, cell] : quarters_.cells) {
+      const auto next = minutes_.place(begin);
+      const bool is_told = next != minutes_.cells.end() && next->first < begin + quarter_length;
+      if (begin + minutes_.kept >= newest && begin + quarter_length <= newest && !is_told) minutes_.put(begin, cell);
+    }
+  }
+
   using Entry = std::pair<RecordTime, Cell>;
 
   struct Grain {

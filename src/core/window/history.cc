@@ -41,7 +41,7 @@ std::size_t slot_of(std::int64_t number, std::size_t cells) {
 
 RecordTime window_start(RecordTime now, Duration length) {
   const RecordTime start = floor_to(now, minute_length) - length;
-  if (length <= std::chrono::hours{1}) return start;
+  if (length <= many_minutes) return start;
   return floor_to(start, quarter_length);
 }
 
@@ -149,8 +149,8 @@ Duration two_hours_kept_for(HistoryReach reach) {
   return reach == HistoryReach::week ? kept_for(reach) : Duration{};
 }
 
-History::History(HistoryReach reach)
-    : minutes_(minute_cells, minute_length),
+History::History(HistoryReach reach, Duration minutes)
+    : minutes_(minutes > few_minutes ? many_minute_cells : minute_cells, minute_length),
       quarters_(reach == HistoryReach::two_days ? two_day_quarter_cells : quarter_cells, quarter_length),
       two_hours_(reach == HistoryReach::week ? two_hour_cells : 0, two_hour_length) {}
 
@@ -170,7 +170,7 @@ void History::merge(const History& other) {
 
 Totals History::window(RecordTime now, Duration length) const {
   const RecordTime start = window_start(now, length);
-  if (length <= std::chrono::hours{1}) return minutes_.sum(start, now);
+  if (has_minutes_of(length)) return minutes_.sum(start, now);
   if (start >= oldest_quarter() || two_hours_.empty()) return quarters_.sum(start, now);
   Totals totals;
   visit(start, ceil_to(now, quarter_length), [&](RecordTime, Duration, Totals cell) {
@@ -181,7 +181,7 @@ Totals History::window(RecordTime now, Duration length) const {
 }
 
 std::optional<RecordTime> History::first_in(RecordTime now, Duration length) const {
-  const Ring& ring = length <= std::chrono::hours{1} ? minutes_ : quarters_;
+  const Ring& ring = has_minutes_of(length) ? minutes_ : quarters_;
   return ring.first(window_start(now, length), now);
 }
 
@@ -257,6 +257,17 @@ void History::read_from(wire::Reader& reader) {
   wire::pass(reader, has_two_hours);
   Ring dropped(two_hour_cells, two_hour_length);
   if (has_two_hours) (two_hours_.empty() ? dropped : two_hours_).read_from(reader);
+  make_up_minutes();
+}
+
+void History::make_up_minutes() {
+  if (minutes_.newest() == INT64_MIN) return;
+  const RecordTime newest{minutes_.newest() * minute_length};
+  const RecordTime oldest = newest - (static_cast<std::int64_t>(minutes_.cells()) - 1) * minute_length;
+  for (RecordTime at = ceil_to(oldest, quarter_length); at + quarter_length <= newest; at = at + quarter_length) {
+    const Totals all = quarters_.at(at), told = minutes_.sum(at, at + quarter_length);
+    if (all != told) minutes_.add(at, {all.sum - told.sum, all.count - told.count});
+  }
 }
 
 }  // namespace tocsin

@@ -1,6 +1,7 @@
 // What one series added up, minute by minute for an hour and quarter by quarter for a day: 1.3 KB.
 //
 //   61 minutes         the windows up to 1 h
+//   181 minutes        where there are longer ones: those up to 3 h (2.2 KB in all, or 3.0 KB)
 //   102 quarters       windows up to 24 h, and the day before a window of 1 h
 //   195 quarters       where a rule compares a window of up to 24 h with the day before it (2.0 KB in all)
 //   100 two-hour cells only where a rule looks further back: seven days, and the window before them (2.1 KB in all)
@@ -8,7 +9,7 @@
 // A cell is 8 bytes: a signed sum of 40 bits and a count of 24. A series that outgrows them widens once, to 16
 // bytes a cell. Sums are integers, so adding and leaving out is exact and any order gives the same total.
 //
-// The edge of a range is rounded down to the grain that still exists at that age: a window beyond 1 h begins at
+// The edge of a range is rounded down to the grain that still exists at that age: a window beyond 3 h begins at
 // a quarter of an hour, a range beyond the quarters at an even hour.
 //
 // Time is the log's. Invariant: add() never goes back by more than the filling minute.
@@ -37,6 +38,10 @@ inline constexpr Duration minute_length = std::chrono::minutes{1};
 inline constexpr Duration quarter_length = std::chrono::minutes{15};
 inline constexpr Duration two_hour_length = std::chrono::hours{2};
 
+// How far back minutes are told apart: where windows are of an hour at most, and where they are longer.
+inline constexpr Duration few_minutes = std::chrono::hours{1};
+inline constexpr Duration many_minutes = std::chrono::hours{3};
+
 // Where a window of `length` that ends at grid time `now` begins.
 RecordTime window_start(RecordTime now, Duration length);
 
@@ -55,11 +60,13 @@ Duration two_hours_kept_for(HistoryReach reach);
 class History {
  public:
   static constexpr std::size_t minute_cells = 61;
+  static constexpr std::size_t many_minute_cells = 181;
   static constexpr std::size_t quarter_cells = 102;
   static constexpr std::size_t two_day_quarter_cells = 195;
   static constexpr std::size_t two_hour_cells = 100;
 
-  explicit History(HistoryReach reach);
+  // `minutes`: few_minutes or many_minutes; of the windows beyond an hour it needs many.
+  explicit History(HistoryReach reach, Duration minutes = few_minutes);
 
   // Adds what the slice that began at `slice` added up.
   void add(RecordTime slice, Totals totals);
@@ -97,7 +104,8 @@ class History {
   std::size_t bytes() const;
 
   // All that is in it, cells of zero left out. A reader's reach may be another than the writer's was: what it has no
-  // room for is dropped. Requires, to read: nothing was added.
+  // room for is dropped, and minutes that were not written are made up from the quarters: all of one in its first.
+  // Requires, to read: nothing was added.
   void write_to(wire::Writer& writer) const;
   void read_from(wire::Reader& reader);
 
@@ -129,6 +137,10 @@ class History {
   };
 
   RecordTime oldest_quarter() const;
+  bool has_minutes_of(Duration length) const {
+    return length <= few_minutes || (length <= many_minutes && minutes_.cells() >= many_minute_cells);
+  }
+  void make_up_minutes();
 
   Ring minutes_;
   Ring quarters_;

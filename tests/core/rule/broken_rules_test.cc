@@ -630,7 +630,7 @@ std::vector<Broken> conditions() {
       {"when: a figure that baselines have not",
        rule("alert: A, from: step, window: 5m, value: 'count()', when: 'value > baseline.median', baseline: {range: "
             "24h, block: 1h}"),
-       "4:73: bad-when: 'baseline.median' has no meaning here (did you mean 'baseline.stdev'?)"},
+       "4:73: bad-when: 'baseline.median' has no meaning here (did you mean 'baseline.peak'?)"},
       {"when: dollars beside a duration",
        rule("alert: A, from: step, window: 5m, value: 'per_hour(cost)', when: 'value > 2h'"),
        "4:78: bad-when: dollars and a duration can't stand on both sides of '>'"},

@@ -137,7 +137,7 @@ TEST(Schema, EveryOtherMapHasTheKeysThatItsLoaderKnows) {
        without(keys_of(definition("preset_rule")), {"alert", "mode", "preset"})},
       {&definition("baseline"),
        window_rule("from: step, baseline: {%}"),
-       {"range", "block", "stat", "empty", "min_blocks", "min_samples", "floor", "declared", "reset_on",
+       {"range", "block", "peak", "stat", "empty", "min_blocks", "min_samples", "floor", "declared", "reset_on",
         "same_time"}},
       {&definition("compare"), window_rule("from: step, compare: {%}"), {"by", "with", "over"}},
       {&definition("known"), rule("mode: absence, after: 5m, known: {%}"), {"seen", "always"}},

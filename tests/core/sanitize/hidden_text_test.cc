@@ -85,6 +85,16 @@ TEST(HiddenText, ABase64RunAsLongAsTheTextCostsWhatItCosts) {
   EXPECT_TRUE(scanner.scan(run).empty());
 }
 
+TEST(HiddenText, InTheMiddleOfAnImageNothingIsAKey) {
+  const std::string key = std::string("YC") + "OFM5eToKEVBNP07BT20FJI78EzR3sqwfZZ6tny";
+  const std::string before = "iVBORw0KGgoF3KvhorW2gMd0hf83jsP2MB", after = "hyi1z38qMj5Ja7yVdtzRM4a/mHKxo";
+  EXPECT_EQ(ids_in("key " + key + " of it"), Ids{"yandex.static_key"});
+  EXPECT_EQ(ids_in("data:image/png;base64," + before + "+" + key + "+" + after), Ids{});
+  EXPECT_EQ(ids_in("https://example.com/a/path/that/is/rather/long/for/a/path/" + key + "/more/of/it"),
+            Ids{"yandex.static_key"});
+  EXPECT_EQ(ids_in("q=my+" + key + "+please"), Ids{"yandex.static_key"});
+}
+
 TEST(NamedSecret, IsKnownByItsVendorsNameBeforeIt) {
   const std::string value = std::string("yILA98MzEdxuVdZ7") + "JzXB51Dd6Vc5SYBE";
   EXPECT_EQ(ids_in("APILAYER_API_KEY=" + value), Ids{"apilayer.key"});

@@ -32,12 +32,13 @@ class Model {
   std::map<RecordTime, Totals> slices_;
 };
 
-TEST(History, AWindowBeginsAtAWholeMinuteAndBeyondAnHourAtAQuarter) {
+TEST(History, AWindowBeginsAtAWholeMinuteAndBeyondThreeHoursAtAQuarter) {
   EXPECT_EQ(window_start(at(10min + 50s), 5min), at(5min));
   EXPECT_EQ(window_start(at(10min), 5min), at(5min));
   EXPECT_EQ(window_start(at(2h + 10s), 1h), at(1h));
-  EXPECT_EQ(window_start(at(10h + 7min), 3h), at(7h));
-  EXPECT_EQ(window_start(at(10h + 16min), 3h), at(7h + 15min));
+  EXPECT_EQ(window_start(at(10h + 7min + 10s), 3h), at(7h + 7min));
+  EXPECT_EQ(window_start(at(10h + 7min), 6h), at(4h));
+  EXPECT_EQ(window_start(at(10h + 16min), 6h), at(4h + 15min));
 }
 
 TEST(History, HoldsWhatAPlainMapHoldsOverRandomSequences) {
@@ -45,7 +46,7 @@ TEST(History, HoldsWhatAPlainMapHoldsOverRandomSequences) {
     for (const std::uint64_t seed : test::seeds(6)) {
       SCOPED_TRACE("TOCSIN_SEED=" + std::to_string(seed));
       test::Random random(seed);
-      History history(reach);
+      History history(reach, many_minutes);
       Model model;
       Duration now = 10s * random.below(100'000);
       for (int step = 0; step < 4'000; ++step) {
@@ -56,7 +57,8 @@ TEST(History, HoldsWhatAPlainMapHoldsOverRandomSequences) {
         history.add(at(now), totals);
         model.add(at(now), totals);
         const RecordTime end = at(now + 10s + 10s * random.below(30));
-        for (const Duration window : {Duration{1min}, Duration{5min}, Duration{60min}, Duration{3h}, Duration{24h}}) {
+        for (const Duration window :
+             {Duration{1min}, Duration{5min}, Duration{60min}, Duration{165min}, Duration{3h}, Duration{24h}}) {
           ASSERT_EQ(history.window(end, window), model.sum(window_start(end, window), end))
               << to_text(window) << " at step " << step;
         }
@@ -101,6 +103,37 @@ TEST(History, TakesAsMuchMemoryAsItSays) {
   EXPECT_EQ(History(HistoryReach::day).bytes(), 1'304u);
   EXPECT_EQ(History(HistoryReach::two_days).bytes(), 2'048u);
   EXPECT_EQ(History(HistoryReach::week).bytes(), 2'104u);
+  EXPECT_EQ(History(HistoryReach::day, many_minutes).bytes(), 2'264u);
+  EXPECT_EQ(History(HistoryReach::two_days, many_minutes).bytes(), 3'008u);
+}
+
+// As after an upgrade, or where a rule with longer windows came: nothing is lost, and of the quarters whose minutes
+// were not kept all is told as of their first.
+TEST(History, MinutesThatWereNotKeptAreMadeUpFromTheirQuarters) {
+  History before(HistoryReach::day);
+  Model model;
+  for (Duration now = 0s; now < 5h; now += 70s) {
+    before.add(at(now), {now / 1s, 1});
+    model.add(at(now), {now / 1s, 1});
+  }
+  const auto read_again = [](const History& from) {
+    wire::Writer writer;
+    from.write_to(writer);
+    const std::string bytes = writer.take();
+    History to(HistoryReach::day, many_minutes);
+    wire::Reader reader(bytes);
+    to.read_from(reader);
+    EXPECT_TRUE(reader.read_all());
+    return to;
+  };
+  const History history = read_again(before);
+  EXPECT_EQ(history.window(at(5h), 1h), model.sum(at(4h), at(5h)));
+  EXPECT_EQ(history.window(at(5h), 3h), model.sum(at(2h), at(5h))) << "a whole quarter";
+  EXPECT_EQ(history.window(at(5h), 170min), model.sum(at(2h + 15min), at(5h))) << "one that began before";
+  const History copy = read_again(history);
+  for (const Duration window : {Duration{1h}, Duration{100min}, Duration{170min}, Duration{3h}}) {
+    EXPECT_EQ(copy.window(at(5h), window), history.window(at(5h), window)) << "nothing twice";
+  }
 }
 
 TEST(History, ACellThatOutgrowsItsBitsWidensTheSeriesAndLosesNothing) {
