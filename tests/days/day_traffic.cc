@@ -50,14 +50,14 @@ constexpr Agent agents[] = {
      "3.2",
      {"sonnet-large", "sonnet-large"},
      0,
-     150,
+     40,
      long_day,
      70,
      seconds{70},
      minutes{5},
      4,
      24'000,
-     20,
+     10,
      200,
      60},
     {"claims",
@@ -65,14 +65,14 @@ constexpr Agent agents[] = {
      "1.4",
      {"gpt-wide", "gpt-wide"},
      0,
-     60,
+     30,
      office,
      3,
      seconds{150},
      minutes{10},
      5,
      42'000,
-     30,
+     12,
      300,
      100},
     {"engineer",
@@ -80,14 +80,14 @@ constexpr Agent agents[] = {
      "2.0",
      {"opus-deep", "haiku-quick"},
      60,
-     24,
+     12,
      office_and_night,
      30,
      minutes{7},
      minutes{30},
      11,
      60'000,
-     40,
+     15,
      120,
      400},
     {"invoices",
@@ -95,14 +95,14 @@ constexpr Agent agents[] = {
      "0.9",
      {"gpt-wide", "gpt-small"},
      50,
-     45,
+     24,
      office,
      2,
      seconds{45},
      minutes{4},
      3,
      9'000,
-     15,
+     8,
      180,
      50},
     {"triage",
@@ -110,14 +110,14 @@ constexpr Agent agents[] = {
      "5.1",
      {"haiku-quick", "haiku-quick"},
      0,
-     14,
+     8,
      always,
      90,
      seconds{40},
      minutes{3},
      3,
      5'000,
-     10,
+     5,
      250,
      200},
     {"research",
@@ -132,18 +132,20 @@ constexpr Agent agents[] = {
      minutes{60},
      14,
      110'000,
-     50,
+     20,
      150,
      100},
 };
 
-constexpr int hour_noise = 250;       // sigma of an hour's traffic, in thousandths
-constexpr int task_cost_noise = 600;  // of what a task's calls cost
-constexpr int call_cost_noise = 800;  // and of each call
-constexpr int failures_vary = 15;     // percent, from hour to hour
+constexpr int hour_noise = 250;  // sigma of an hour's traffic, in thousandths
+// Of what a task costs, in three parts. Their logarithms spread by 0.73 in all, as those of the 200 recorded runs do
+// (0.54 of it by the number of calls, 0.29 from call to call of a task).
+constexpr int calls_noise = 540;
+constexpr int task_cost_noise = 450;
+constexpr int call_cost_noise = 300;
+constexpr int failures_vary = 15;  // percent, from hour to hour
 constexpr int hand_backs_vary = 20;
 constexpr int length_noise = 550;
-constexpr int calls_noise = 500;
 constexpr Duration heartbeat_every = minutes{1};
 constexpr Duration quiet_task = minutes{3};  // longer ones send heartbeats
 
@@ -251,7 +253,7 @@ class AgentDays {
     const auto model =
         agent_.models[random_.chance(static_cast<std::uint32_t>(agent_.second_model_percent) * 10'000)];
     std::int64_t cost = random_.lognormal(median_micro_usd, call_cost_noise);
-    if (has(Trouble::dear_calls, at)) cost *= 4;
+    if (has(Trouble::dear_calls, at)) cost *= 6;
     emit(at, key, "step",
          fmt::format(
              R"(,"step_type":"tool_call","model":"{}","tokens_in":2400,"tokens_out":120,"cost_usd":{}.{:06}{})",
@@ -270,7 +272,7 @@ class AgentDays {
 
   std::string_view outcome_at(EventTime time) {
     const std::int64_t hour = time.time_since_epoch() / hours{1};
-    const bool fails = failed_.draw(random_, hour, has(Trouble::failures, time) ? 8 : 1);
+    const bool fails = failed_.draw(random_, hour, has(Trouble::failures, time) ? 30 : 1);
     if (fails) return random_.chance(600'000) ? "errored" : "timed_out";
     if (has(Trouble::never_asks, time)) return "completed";
     if (has(Trouble::handed_back, time)) return random_.chance(750'000) ? "surfaced" : "completed";
@@ -353,10 +355,10 @@ std::vector<PlannedTrouble> plan_troubles(const DaysPlan& plan) {
     const EventTime begin = day + at + random.between(Duration{}, Duration{minutes{40}});
     troubles.push_back({trouble, alert, agent, begin, begin + length, std::move(task)});
   };
-  add(Trouble::dear_calls, "CostSpike", "claims", 10h, 1h);
+  add(Trouble::dear_calls, "CostSpike", "claims", 10h, 2h);
   add(Trouble::failures, "ErrorRateSpike", "concierge", 9h, 1h);
   add(Trouble::handed_back, "SurfaceRateOutOfBand", "invoices", 9h, 2h);
-  add(Trouble::never_asks, "SurfaceRateTooLow", "concierge", 14h, 3h);
+  add(Trouble::never_asks, "SurfaceRateTooLow", "concierge", 12h, 6h);
   add(Trouble::refused_calls, "AuthorizationRefusalSpike", "engineer", 11h, 4min);
   add(Trouble::credential, "SecretLeak", "engineer", 15h, 2min, fmt::format("leak-{:x}", plan.seed));
   add(Trouble::silent_task, "TaskOverWallClock", "triage", 13h, 9min, fmt::format("silent-{:x}", plan.seed));

@@ -2,11 +2,12 @@
 // with an incident for each rule.
 //
 // Unlike the runs of src/app/demo, nothing is kept from happening by chance. Tasks come at random at a rate that
-// follows office hours, with nights that are nearly silent and a weekend; hours differ from each other; costs are
-// log-normal, of tasks and again of calls. Failures and hand-backs cluster: within an hour each makes the next more
-// likely (Polya's urn, so that an hour's number is beta-binomial). How strongly is chosen such that an hour in which
-// the chance itself is three times the ordinary one hardly exists in all runs: what pages is wrong. A function of the
-// seed.
+// follows office hours, 4 to 40 an hour when busiest, with nights that are nearly silent and a weekend; hours differ
+// from each other; costs are log-normal, of tasks and again of calls, and spread as those of the recorded runs.
+// Failures (one task in 50 to 200; of the 200 recorded ones none failed) and hand-backs cluster: within an hour each
+// makes the next more likely (Polya's urn, so that an hour's number is beta-binomial). How strongly is chosen such
+// that an hour in which the chance itself is three times the ordinary one hardly exists in all runs: what pages is
+// wrong. A function of the seed.
 
 #pragma once
 
@@ -20,10 +21,10 @@
 namespace tocsin::days {
 
 enum class Trouble : std::uint8_t {
-  dear_calls,     // each call costs four times as much, for an hour
-  failures,       // tasks fail eight times as often, for an hour
+  dear_calls,     // each call costs six times as much, for two hours
+  failures,       // tasks fail thirty times as often (1 -> 30 %), for an hour
   handed_back,    // three tasks in four are handed back, for two hours
-  never_asks,     // no task is handed back, for three hours
+  never_asks,     // no task is handed back, for six hours
   refused_calls,  // thirty refusals over six tasks within four minutes
   credential,     // a task says a credential, several times
   silent_task     // a task says nothing any more, until three times its budget is over

@@ -92,16 +92,43 @@ std::vector<AlertChange> play(const Days& days, bool with_literal_rules) {
 constexpr EventTime monday = std::chrono::sys_days{std::chrono::year{2026} / 1 / 5};
 constexpr auto day = std::chrono::hours{24};
 
-// Whoever begins to look begins on a morning. (Of what begins at midnight, or on a Sunday, the first morning looks
-// like a spike: no baseline knows it yet.)
+// Monday or Tuesday, at ten in the morning.
 EventTime begin_of(std::uint64_t seed) {
   return monday + static_cast<int>(seed % 2) * day + std::chrono::hours{10};
 }
 
-// What the rules as they ship did in these runs when this was written: the aim is one page at most. What is left is
-// hours in which a few dear tasks of a quiet agent meet, and failures that come together by chance.
-constexpr int known_cost_pages = 11, known_error_pages = 17;
-constexpr int known_cost_incidents = 10, known_error_incidents = 9, known_low_incidents = 9, known_beside = 27;
+// What the rules as they ship did in these runs when this was written: the aim is one page at most. What is left are
+// four failures that came together by chance.
+constexpr int known_error_pages = 3;
+constexpr int known_band_incidents = 9, known_beside = 1;
+// Of runs that begin at midnight, and of those over a Sunday: of whatever is no incident nobody knows the baseline
+// yet.
+constexpr int known_midnight_pages = 3, known_sunday_pages = 3;
+
+int pages_of(const std::vector<AlertChange>& changes, std::string& all) {
+  int pages = 0;
+  for (const AlertChange& change : changes) {
+    if (!change.firing) continue;
+    ++pages;
+    all += describe(change) + "\n";
+  }
+  return pages;
+}
+
+TEST(Days, AMorningAfterAQuietNightIsNoSpikeAndNorIsAMonday) {
+  int at_midnight = 0, on_sunday = 0;
+  std::string all;
+  for (std::uint64_t seed = 1; seed <= quiet_seeds; ++seed) {
+    DaysPlan plan;
+    plan.seed = seed;
+    plan.begin = monday;
+    at_midnight += pages_of(play(make_days(plan), false), all);
+    plan.begin = monday - day;
+    on_sunday += pages_of(play(make_days(plan), false), all);
+  }
+  EXPECT_LE(at_midnight, known_midnight_pages) << all;
+  EXPECT_LE(on_sunday, known_sunday_pages) << all;
+}
 
 TEST(Days, OrdinaryOnesWakeNobodyMoreOftenThanIsKnown) {
   std::map<std::string, int> pages;
@@ -117,7 +144,7 @@ TEST(Days, OrdinaryOnesWakeNobodyMoreOftenThanIsKnown) {
         all += "seed " + std::to_string(seed) + ": " + describe(change) + "\n";
     }
   }
-  EXPECT_LE(pages["CostSpike"], known_cost_pages) << all;
+  EXPECT_EQ(pages["CostSpike"], 0) << all;
   EXPECT_LE(pages["ErrorRateSpike"], known_error_pages) << all;
   for (const char* alert : {"SurfaceRateOutOfBand", "SurfaceRateTooLow", "AuthorizationRefusalSpike", "SecretLeak",
                             "TaskOverWallClock"}) {
@@ -131,10 +158,10 @@ TEST(Days, OrdinaryOnesWakeNobodyMoreOftenThanIsKnown) {
 
 // How long after an incident's begin its page may come.
 const std::map<std::string_view, Duration> latest = {
-    {"CostSpike", 65min},                 // its window is an hour
+    {"CostSpike", 2h},                    // its window is an hour, and so much dearer are its calls
     {"ErrorRateSpike", 65min},            // within the incident's hour
-    {"SurfaceRateOutOfBand", 90min},      // twenty tasks, and fifteen minutes more
-    {"SurfaceRateTooLow", 3h},            // 130 tasks, and fifteen minutes more
+    {"SurfaceRateOutOfBand", 2h},         // twenty tasks, and fifteen minutes more
+    {"SurfaceRateTooLow", 6h},            // 130 tasks, and fifteen minutes more
     {"AuthorizationRefusalSpike", 6min},  // ten refusals, and two minutes more
     {"SecretLeak", 0s},
     {"TaskOverWallClock", 6min + 20s},
@@ -169,13 +196,11 @@ TEST(Days, IncidentsArePagedOnceAndInTime) {
     for (const PlannedTrouble& trouble : days.troubles) once[trouble.alert] += pages[&trouble] == 1 ? 1 : 0;
   }
   constexpr int all = static_cast<int>(troubled_seeds);
-  for (const char* alert : {"AuthorizationRefusalSpike", "SecretLeak", "TaskOverWallClock", "SurfaceRateOutOfBand"}) {
+  for (const char* alert : {"CostSpike", "ErrorRateSpike", "AuthorizationRefusalSpike", "SecretLeak",
+                            "TaskOverWallClock", "SurfaceRateTooLow"}) {
     EXPECT_EQ(once[alert], all) << alert;
   }
-  // What depends on figures of this noise: as many as were found when this was written.
-  EXPECT_GE(once["CostSpike"], known_cost_incidents);
-  EXPECT_GE(once["ErrorRateSpike"], known_error_incidents);
-  EXPECT_GE(once["SurfaceRateTooLow"], known_low_incidents);
+  EXPECT_GE(once["SurfaceRateOutOfBand"], known_band_incidents);  // one hour of it was milder by chance
   EXPECT_LE(beside, known_beside);
 }
 
