@@ -70,7 +70,8 @@ int scan(const std::vector<std::string>& patterns, const std::vector<std::string
   options.output = output == "json" ? ScanOptions::Output::json : ScanOptions::Output::text;
   if (!line.empty()) {
     const auto [end, problem] = std::from_chars(line.data(), line.data() + line.size(), options.explain);
-    if (problem != std::errc{} || end != line.data() + line.size()) return explain_text(options, line);
+    const bool is_number = problem == std::errc{} && end == line.data() + line.size() && options.explain > 0;
+    if (!is_number) return explain_text(options, line);
   }
   return run_scan(std::move(options), inputs.empty() ? std::vector<std::string>{"-"} : inputs);
 }

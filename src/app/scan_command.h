@@ -20,8 +20,8 @@ struct ScanOptions {
   bool redact = false;  // writes the lines back, redacted, instead of the findings
   // The number of a line, from 1, of which is said why each pattern finds something in it or does not; 0: none.
   std::size_t explain = 0;
-  bool joins_lines =
-      false;         // a paragraph of text is scanned as one, so that a name explains a value in the next line
+  // A paragraph of text is scanned as one, so that a name explains a value in the next line.
+  bool joins_lines = false;
   std::string file;  // said with each finding where it is not empty
 
   // Key of the fingerprints. Empty: a fixed key for trying things out, whose fingerprints anybody can compute

@@ -397,26 +397,23 @@ class RuleLoader {
     return is_known || rule_.mode == RuleMode::event;
   }
 
-  void load_when(bool required) {
-    if (required) reader_.require("when");
-    const YamlNode* node = reader_.find("when");
-    if (node == nullptr || !scope_is_known()) return;
-    const auto parsed = expression(*node);
-    ExpressionError error;
-    if (parsed && !Condition::compile(*parsed, scope_, false, rule_.when, error)) report(*node, error, "bad-when");
-    rule_.when_text = node->scalar;
+  void load_when() {
+    reader_.require("when");
+    if (auto when = load_condition("when")) rule_.when = std::move(*when);
+    if (const YamlNode* node = reader_.find("when")) rule_.when_text = node->scalar;
   }
 
-  // A second threshold, so that what lies about the first is one alert and not several.
-  void load_keep() {
-    const YamlNode* node = reader_.find("keep_firing_while");
-    if (node == nullptr || !scope_is_known()) return;
+  // Nothing where the key is not there, or says what is no condition.
+  std::optional<Condition> load_condition(const char* key) {
+    const YamlNode* node = reader_.find(key);
+    if (node == nullptr || !scope_is_known()) return std::nullopt;
     const auto parsed = expression(*node);
     ExpressionError error;
-    Condition keep;
-    if (!parsed) return;
-    if (!Condition::compile(*parsed, scope_, false, keep, error)) return report(*node, error, "bad-when");
-    rule_.keep = std::move(keep);
+    Condition condition;
+    if (!parsed) return std::nullopt;
+    if (Condition::compile(*parsed, scope_, false, condition, error)) return condition;
+    report(*node, error, "bad-when");
+    return std::nullopt;
   }
 
   void load_window_rule() {
@@ -432,8 +429,8 @@ class RuleLoader {
     check_calendar();
     load_inhibited_by();
     load_scope();
-    load_when(true);
-    load_keep();
+    load_when();
+    rule_.keep = load_condition("keep_firing_while");
     rule_.hold_for = reader_.duration("for", 0s, 720h).value_or(0s);
     rule_.keep_firing_for = reader_.duration("keep_firing_for", 0s, 720h).value_or(0s);
     rule_.learn_after = reader_.duration("learn_after", 1min, 720h).value_or(24h);
@@ -875,7 +872,7 @@ class RuleLoader {
   void load_task_rule() {
     scope_.of_task = true;
     load_task_count();
-    load_when(true);
+    load_when();
     rule_.page_by = fields("page_by");
     for (const GroupField& field : rule_.page_by) {
       if (std::find(rule_.group_by.begin(), rule_.group_by.end(), field) == rule_.group_by.end()) {

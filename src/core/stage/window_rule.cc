@@ -217,20 +217,20 @@ void WindowRule::read_level(const GroupKey& key, Group& group, RecordTime now) {
   AcceptedLevel& accepted = *group.accepted;
   const Duration age = floor_to(now, minute_length) - ceil_to(*accepted.since, minute_length);
   if (age < std::min(rule_.windows.front(), shortest_level)) return;
-  const auto totals_of = [&](std::size_t value, Duration length) {
-    const Series* const series = series_of(key, group, value);
+  const auto totals_of = [&](const Series* series, Duration length) {
     return series != nullptr ? series->history.window(now, length) : Totals{};
   };
+  const Series* const first = series_of(key, group, 0);
   // The first of the rule's windows that holds enough; where the condition must hold in all, the longest.
   for (const Duration window : rule_.windows) {
     accepted.window = std::min(window, age);
-    if (!rule_.holds_in_every_window && totals_of(0, accepted.window).count >= rule_.min_samples) break;
+    if (!rule_.holds_in_every_window && totals_of(first, accepted.window).count >= rule_.min_samples) break;
   }
-  if (totals_of(0, accepted.window).count < rule_.min_samples) return;
+  if (totals_of(first, accepted.window).count < rule_.min_samples) return;
   std::vector<double> levels;
   for (std::size_t i = 0; i < rule_.values.size(); ++i) {
     const Series* const series = series_of(key, group, i);
-    levels.push_back(figure_at(series, i, now, accepted.window, totals_of(i, accepted.window)));
+    levels.push_back(figure_at(series, i, now, accepted.window, totals_of(series, accepted.window)));
   }
   read_derived(levels);
   if (is_unknown(levels[0])) return;  // a share of nothing
@@ -439,14 +439,14 @@ BaselineFigures WindowRule::baseline(const GroupKey& key, Group& group, std::siz
   return figures;
 }
 
-const Interval& WindowRule::interval(std::int64_t hits, std::int64_t samples) const {
+Interval WindowRule::interval(std::int64_t hits, std::int64_t samples) const {
   constexpr std::size_t places = 1024;
+  const auto k = static_cast<double>(hits), n = static_cast<double>(samples);
+  if (!rule_.has_exact_intervals) return wilson_interval(k, n, rule_.z);
   if (intervals_.empty()) intervals_.resize(places);
   KnownInterval& known = intervals_[static_cast<std::size_t>(hits * 31 + samples) % places];
   if (known.hits != hits || known.samples != samples) {
-    const auto k = static_cast<double>(hits), n = static_cast<double>(samples);
-    known = {hits, samples,
-             rule_.has_exact_intervals ? exact_interval(k, n, rule_.confidence) : wilson_interval(k, n, rule_.z)};
+    known = {hits, samples, exact_interval(k, n, rule_.confidence)};
   }
   return known.interval;
 }
@@ -471,7 +471,7 @@ double WindowRule::input(const Variable& variable, Measured& measured) const {
       const BaselineFigures& figures = measured.baselines[variable.index];
       // What is declared, accepted or a floor is what it is.
       if (is_unknown(figures.mean) || figures.samples == 0) return figures.mean;
-      const Interval& ends = interval(figures.hits, figures.samples);
+      const Interval ends = interval(figures.hits, figures.samples);
       return variable.kind == Variable::Kind::baseline_low ? std::min(ends.low, figures.mean)
                                                            : std::max(ends.high, figures.mean);
     }
@@ -647,6 +647,13 @@ void WindowRule::note_traffic(Group& group, RecordTime now, const Measured& meas
   group.usual_gap = (now - measured.begin) / measured.totals[0].count;
 }
 
+void WindowRule::note_traffic_of_least(Group& group, RecordTime now) const {
+  Measured least;
+  least.totals.resize(rule_.values.size());
+  choose_window(group, now, least);
+  note_traffic(group, now, least);
+}
+
 bool WindowRule::is_silent(const Group& group, RecordTime now) const {
   return now - group.last_sample >= std::max(rule_.no_data_after, gaps_of_silence * group.usual_gap);
 }
@@ -729,10 +736,7 @@ void WindowRule::evaluate_group(const GroupKey& key, Group& group, RecordTime no
   Truth truth = rule_.absence ? judge_absence(key, group, now, known_since, measured, reason)
                               : judge(key, group, now, known_since, measured);
   if (rule_.holds_in_any_window) {
-    Measured least;
-    least.totals.resize(rule_.values.size());
-    choose_window(group, now, least);
-    note_traffic(group, now, least);
+    note_traffic_of_least(group, now);
   } else {
     note_traffic(group, now, measured);
   }
@@ -1037,10 +1041,7 @@ void WindowRule::resume() {
     const Series* const first = group.series.front();
     if (first == nullptr || first->history.last_added() <= group.last_sample) continue;
     // Since the record was written no alert of the group changed, so the window that was looked at last is known.
-    Measured measured;
-    measured.totals.resize(rule_.values.size());
-    choose_window(group, first->history.last_added(), measured);
-    note_traffic(group, first->history.last_added(), measured);
+    note_traffic_of_least(group, first->history.last_added());
   }
 }
 

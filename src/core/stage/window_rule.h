@@ -175,9 +175,11 @@ class WindowRule {
   void serve_order(const GroupKey& key, Group& group, RecordTime now);
   void read_level(const GroupKey& key, Group& group, RecordTime now);
   double input(const Variable& variable, Measured& measured) const;
-  // What the rule's kind of interval says, remembered: shares change much more rarely than they are looked at.
-  const Interval& interval(std::int64_t hits, std::int64_t samples) const;
+  // Exact ones are remembered: they cost much more than Wilson's, and shares change more rarely than they are looked
+  // at.
+  Interval interval(std::int64_t hits, std::int64_t samples) const;
   void note_traffic(Group& group, RecordTime now, const Measured& measured) const;
+  void note_traffic_of_least(Group& group, RecordTime now) const;  // in the window that choose_window() takes
   bool is_silent(const Group& group, RecordTime now) const;
   std::string shape() const;
   std::string measures() const;
@@ -193,7 +195,7 @@ class WindowRule {
   const AgentVersions& versions_;
   AlertTiming timing_;
   bool looks_further_back_;                       // the condition asks for the baseline's peak or age
-  mutable std::vector<KnownInterval> intervals_;  // the one at a place is what was reckoned last
+  mutable std::vector<KnownInterval> intervals_;  // exact ones; at a place what was reckoned last
   std::map<GroupKey, Group> groups_;
   std::set<GroupKey> changed_;
   EpisodeBook episodes_;  // of groups that were dropped
