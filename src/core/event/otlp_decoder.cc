@@ -145,6 +145,8 @@ bool is_whole_protobuf(std::string_view record) {
 }  // namespace
 
 RecordForm form_of(std::string_view record) {
+  // Nearly every record of ours begins so.
+  if (record.size() > 2 && record[0] == '{' && record[1] == '"' && record[2] != 'r') return RecordForm::native;
   if (record.starts_with("\n{") && is_whole_protobuf(record)) return RecordForm::otlp_protobuf;
   const std::size_t first = record.find_first_not_of(" \t\r\n");
   if (first == std::string_view::npos) return RecordForm::native;

@@ -9,6 +9,7 @@
 #include <cmath>
 #include <cstring>
 #include <string>
+#include <utility>
 
 #include "core/sanitize/checksums.h"
 
@@ -89,6 +90,26 @@ bool equals_ignoring_case(std::string_view text, std::string_view lower_case) {
 bool contains_ignoring_case(std::string_view text, std::string_view lower_case) {
   return std::search(text.begin(), text.end(), lower_case.begin(), lower_case.end(),
                      [](char a, char b) { return to_lower(a) == b; }) != text.end();
+}
+
+WordSet::WordSet(std::vector<std::string> words) : words_(std::move(words)) {
+  for (const std::string& word : words_) {
+    shortest_ = shortest_ == 0 ? word.size() : std::min(shortest_, word.size());
+    for (std::size_t c = 0; c < begins_.size(); ++c) {
+      begins_[c] = begins_[c] || to_lower(static_cast<char>(c)) == word.front();
+    }
+  }
+}
+
+bool WordSet::is_within(std::string_view text) const {
+  if (words_.empty()) return false;
+  for (; text.size() >= shortest_; text.remove_prefix(1)) {
+    if (!begins_[static_cast<unsigned char>(text.front())]) continue;
+    for (const std::string& word : words_) {
+      if (equals_ignoring_case(text.substr(0, word.size()), word)) return true;
+    }
+  }
+  return false;
 }
 
 bool luhn_holds(std::string_view digits) {
@@ -233,10 +254,9 @@ double entropy(std::string_view text) {
 }
 
 bool is_placeholder(std::string_view text) {
-  constexpr std::string_view words[] = {"example", "placeholder", "changeme", "redacted", "your_", "your-",
-                                        "yourp",   "xxxx",        "****",     "....",     "<your", "dummy"};
-  return std::any_of(std::begin(words), std::end(words),
-                     [text](std::string_view word) { return contains_ignoring_case(text, word); });
+  static const WordSet words({"example", "placeholder", "changeme", "redacted", "your_", "your-", "yourp", "xxxx",
+                              "****", "....", "<your", "dummy"});
+  return words.is_within(text);
 }
 
 bool holds_typed_run(std::string_view text) {

@@ -7,7 +7,9 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/ascii.h"
 
@@ -65,6 +67,20 @@ inline bool is_alnum(char c) {
 }
 bool equals_ignoring_case(std::string_view text, std::string_view lower_case);
 bool contains_ignoring_case(std::string_view text, std::string_view lower_case);
+
+// Words to look for in short texts, letters of either case: most texts hold none, and are asked for all at once.
+class WordSet {
+ public:
+  WordSet() = default;
+  // Requires: words in lower case, none of them empty.
+  explicit WordSet(std::vector<std::string> words);
+  bool is_within(std::string_view text) const;
+
+ private:
+  std::vector<std::string> words_;
+  std::size_t shortest_ = 0;
+  std::array<bool, 256> begins_{};  // with this byte, of either case
+};
 
 // The check digit of ISO/IEC 7812-1. Requires: digits only.
 bool luhn_holds(std::string_view digits);

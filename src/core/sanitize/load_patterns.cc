@@ -437,7 +437,10 @@ class Loader {
         compiled.required_classes |= choice(name, "class of characters", classes, 0);
       }
     }
-    for (const std::string& word : texts(node["not_names"], "not_names")) compiled.not_names.push_back(lower(word));
+    std::vector<std::string> not_names = texts(node["not_names"], "not_names");
+    std::erase(not_names, "");
+    std::transform(not_names.begin(), not_names.end(), not_names.begin(), lower);
+    compiled.not_names = WordSet(std::move(not_names));
     for (const std::string& name : texts(node["names"], "names")) {
       if (name.size() < VendorNames::shortest || lower(name) != name) {
         error(node["names"], "name", name + " is no name: at least 3 characters, letters in lower case");

@@ -114,6 +114,8 @@ bool is_ordinary_word(std::string_view text) {
       "string",    "optional",  "unchanged",  "changed",  "undefined", "secret",   "invalid",
       "forgotten", "hidden",    "incorrect.", "missing",  "expired",   "boolean",  "integer",
       "number",    "object",    "credential", "username", "default",   "unknown"};
+  constexpr std::size_t shortest = 6, longest = 10;
+  if (text.size() < shortest || text.size() > longest) return false;
   return std::any_of(std::begin(words), std::end(words),
                      [text](std::string_view word) { return equals_ignoring_case(text, word); });
 }
@@ -323,9 +325,7 @@ std::optional<TextRange> Matcher::match_assignment(const CompiledPattern& patter
   }
   // What comes before the keyword is looked at too: next_page_token, csrf-token.
   const std::string_view name = buffer.substr(found->name.begin, found->name.end - found->name.begin);
-  for (const std::string& word : pattern.not_names) {
-    if (contains_ignoring_case(name, word)) return refused(Refusal::name);
-  }
+  if (pattern.not_names.is_within(name)) return refused(Refusal::name);
   const std::string_view value = buffer.substr(found->value.begin, found->value.end - found->value.begin);
   work += check_cost + (pattern.regex != nullptr ? regex_call_cost : 0) + 2 * static_cast<std::int64_t>(value.size());
   if (pattern.check == Check::password_value) {

@@ -86,8 +86,8 @@ struct CompiledPattern {
   double min_entropy = 0;
   int required_classes = 0;  // of CharacterClass
   std::uint16_t paired_with = no_pattern;
-  std::vector<std::string> not_names;  // in lower case
-  std::vector<std::string> names;      // of vendors, in lower case
+  WordSet not_names;
+  std::vector<std::string> names;  // of vendors, in lower case
   std::vector<Hash128> published;
   std::unique_ptr<const re2::RE2> regex;
 };

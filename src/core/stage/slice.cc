@@ -233,8 +233,7 @@ struct Slice::State {
         break;
     }
     OpenCell& cell = cell_of(applicable, static_cast<std::uint32_t>(&group - groups.data()));
-    cell.totals.sum += sum;
-    cell.totals.count += 1;
+    cell.totals += {sum, 1};
     if (amount > 0) note_example(cell, event.get(StringField::correlation_id), amount);
     if (aggregate.kind == Aggregate::Kind::distinct && event.has(aggregate.string)) {
       cell.distinct.add(hash64(event.get(aggregate.string)));
@@ -278,8 +277,7 @@ struct Slice::State {
         if (++kept != i) cells[kept] = std::move(cells[i]);
         continue;
       }
-      last.totals.sum += cells[i].totals.sum;
-      last.totals.count += cells[i].totals.count;
+      last.totals += cells[i].totals;
       for (Example& example : cells[i].examples) {
         const bool is_known = std::any_of(last.examples.begin(), last.examples.end(), [&](const Example& one) {
           return one.correlation_id == example.correlation_id;

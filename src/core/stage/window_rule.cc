@@ -609,12 +609,12 @@ std::optional<std::string> WindowRule::explain(const Labels& labels, RecordTime 
       figures_of_range(key, group, 0, range, measured.window, known_since, figures);
       for (std::size_t i = 0; i < figures.size(); ++i) {
         const RecordTime from = range.from + static_cast<std::int64_t>(i) * block;
-        std::int64_t samples = 0;
+        Totals all;
         group.series[0]->history.visit(from, std::min(from + block, range.to),
-                                       [&](RecordTime, Duration, Totals cell) { samples += cell.count; });
+                                       [&](RecordTime, Duration, Totals cell) { all += cell; });
         text += "    block " + to_rfc3339(from) + ": " +
                 (is_unknown(figures[i]) ? "does not count" : number_text(figures[i])) + ", " +
-                std::to_string(samples) + " samples\n";
+                std::to_string(all.count) + " samples\n";
       }
     }
   }

@@ -52,8 +52,7 @@ struct Stretch {
     }
     counted += length;
     if (cell.count > 0) busy += length;
-    totals.sum += cell.sum;
-    totals.count += cell.count;
+    totals += cell;
     if (values != nullptr) distribution.merge(*values);
   }
 };
@@ -84,15 +83,17 @@ BaselineFigures distinct_baseline(const Baseline& baseline, const History& histo
   const Duration step =
       std::max(quarter_length, Duration{(window + quarter_length - Duration{1}) / quarter_length * quarter_length});
   std::vector<double> stretches;
+  Totals all;
   for (RecordTime from = std::max(range.from, first_known); from + step <= range.to; from = from + step) {
     if (is_excluded(from, step, exclusions)) continue;
     Totals totals;
-    history.visit(from, from + step, [&](RecordTime, Duration, Totals cell) { totals.count += cell.count; });
+    history.visit(from, from + step, [&](RecordTime, Duration, Totals cell) { totals += cell; });
     if (totals.count == 0 && baseline.empty == Baseline::Empty::skip) continue;
-    figures.samples += totals.count;
+    all += totals;
     stretches.push_back(static_cast<double>(cells.distinct.between(from, from + step).count()));
   }
   figures.blocks = static_cast<std::int64_t>(stretches.size());
+  figures.samples = all.count;
   middle_of(baseline.stat, stretches, figures);
   figures.is_warm =
       figures.blocks >= std::max<std::int64_t>(1, baseline.min_blocks) && figures.samples >= baseline.min_samples;

@@ -73,8 +73,8 @@ void History::Ring::add(RecordTime time, Totals totals) {
   while (newest_ < number) put(slot_of(++newest_, cells()), {});
   if (number <= newest_ - size) return;
   const std::size_t slot = slot_of(number, cells());
-  const Totals before = cell(slot);
-  put(slot, {before.sum + totals.sum, before.count + totals.count});
+  totals += cell(slot);
+  put(slot, totals);
 }
 
 void History::Ring::merge(const Ring& other) {
@@ -103,9 +103,7 @@ Totals History::Ring::sum(RecordTime from, RecordTime to) const {
   if (first >= end) return totals;
   std::size_t slot = slot_of(first, cells());
   for (std::int64_t number = first; number < end; ++number) {
-    const Totals one = cell(slot);
-    totals.sum += one.sum;
-    totals.count += one.count;
+    totals += cell(slot);
     if (++slot == cells()) slot = 0;
   }
   return totals;
@@ -173,10 +171,7 @@ Totals History::window(RecordTime now, Duration length) const {
   if (has_minutes_of(length)) return minutes_.sum(start, now);
   if (start >= oldest_quarter() || two_hours_.empty()) return quarters_.sum(start, now);
   Totals totals;
-  visit(start, ceil_to(now, quarter_length), [&](RecordTime, Duration, Totals cell) {
-    totals.sum += cell.sum;
-    totals.count += cell.count;
-  });
+  visit(start, ceil_to(now, quarter_length), [&](RecordTime, Duration, Totals cell) { totals += cell; });
   return totals;
 }
 
@@ -265,8 +260,9 @@ void History::make_up_minutes() {
   const RecordTime newest{minutes_.newest() * minute_length};
   const RecordTime oldest = newest - (static_cast<std::int64_t>(minutes_.cells()) - 1) * minute_length;
   for (RecordTime at = ceil_to(oldest, quarter_length); at + quarter_length <= newest; at = at + quarter_length) {
-    const Totals all = quarters_.at(at), told = minutes_.sum(at, at + quarter_length);
-    if (all != told) minutes_.add(at, {all.sum - told.sum, all.count - told.count});
+    Totals untold = quarters_.at(at);
+    untold -= minutes_.sum(at, at + quarter_length);
+    if (untold != Totals{}) minutes_.add(at, untold);
   }
 }
 

@@ -31,6 +31,22 @@ struct Totals {
   std::int64_t sum = 0;
   std::int64_t count = 0;
   friend bool operator==(const Totals&, const Totals&) = default;
+
+  // What no longer fits stays at the end of its range.
+  Totals& operator+=(Totals more) {
+    sum = joined(sum, more.sum);
+    count = joined(count, more.count);
+    return *this;
+  }
+  Totals& operator-=(Totals less) { return *this += {opposite(less.sum), opposite(less.count)}; }
+
+ private:
+  static std::int64_t joined(std::int64_t a, std::int64_t b) {
+    std::int64_t all = 0;
+    if (!__builtin_add_overflow(a, b, &all)) return all;
+    return b < 0 ? INT64_MIN : INT64_MAX;
+  }
+  static std::int64_t opposite(std::int64_t a) { return a == INT64_MIN ? INT64_MAX : -a; }
 };
 
 inline constexpr Duration slice_length = std::chrono::seconds{10};

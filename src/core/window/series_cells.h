@@ -20,15 +20,13 @@ struct PeriodTotals {
   void add(const CalendarWindow& calendar, RecordTime time, Totals more) {
     if (time >= period.end) *this = {period_of(calendar.unit, calendar.zone, time), {}};
     if (time < period.begin) return;
-    totals.sum += more.sum;
-    totals.count += more.count;
+    totals += more;
   }
 
   // Of the same calendar; of two periods the later one stays.
   void merge(const PeriodTotals& other) {
     if (other.period.begin == period.begin) {
-      totals.sum += other.totals.sum;
-      totals.count += other.totals.count;
+      totals += other.totals;
     } else if (other.period.begin > period.begin) {
       *this = other;
     }

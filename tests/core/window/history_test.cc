@@ -150,6 +150,22 @@ TEST(History, ACellThatOutgrowsItsBitsWidensTheSeriesAndLosesNothing) {
   }
 }
 
+// What no event can say, a damaged record can.
+TEST(History, SumsBeyondTheirRangeStayAtItsEnd) {
+  History history(HistoryReach::week, many_minutes);
+  history.add(at(0s), {INT64_MAX, INT64_MAX});
+  history.add(at(0s), {1, INT64_MAX});
+  history.add(at(16min), {5, 5});
+  EXPECT_EQ(history.window(at(17min), 1h), (Totals{INT64_MAX, INT64_MAX}));
+  history.add(at(200h), {-5, INT64_MIN});
+  history.add(at(200h), {INT64_MIN, -1});
+  EXPECT_EQ(history.window(at(200h + 10s), 24h), (Totals{INT64_MIN, INT64_MIN}));
+
+  Totals less{-2, 7};
+  less -= {INT64_MAX, 5};
+  EXPECT_EQ(less, (Totals{INT64_MIN, 2}));
+}
+
 TEST(History, AfterALongSilenceNothingOfThePastComesBack) {
   History history(HistoryReach::day);
   history.add(at(0s), {5, 1});
