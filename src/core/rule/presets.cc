@@ -95,7 +95,7 @@ refusal_spike:
   window: 5m
   baseline: {range: 24h, empty: zero, floor: 1}
   when: value >= 10 && value > 3 * baseline && tasks >= 3
-  for: 2m
+  for: 3m
   actions: [page, investigate]
   annotations: {summary: "{{agent}} was refused {{value}} tool calls in 5 minutes, over {{tasks}} tasks"}
 
