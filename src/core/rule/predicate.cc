@@ -16,6 +16,31 @@ namespace {
 using Kind = Expression::Kind;
 using Operator = Expression::Operator;
 
+// False where there are no such bounds.
+bool join_bounds(Operator comparison, std::int64_t number, PlainTest& test) {
+  switch (comparison) {
+    case Operator::equal:
+      test.least = test.most = number;
+      return true;
+    case Operator::less:
+      if (number == INT64_MIN) return false;
+      test.most = number - 1;
+      return true;
+    case Operator::less_equal:
+      test.most = number;
+      return true;
+    case Operator::greater:
+      if (number == INT64_MAX) return false;
+      test.least = number + 1;
+      return true;
+    case Operator::greater_equal:
+      test.least = number;
+      return true;
+    default:
+      return false;
+  }
+}
+
 // Number fields by what stands beside them in rules: a plain number, dollars, or a duration.
 enum class NumberUnit : std::uint8_t { plain, money, duration, time, millionths };
 
@@ -457,6 +482,36 @@ std::vector<Predicate> Predicate::conjuncts() const {
     }
   }
   return parts;
+}
+
+bool Predicate::join(PlainTest& test) const {
+  if (nodes_.empty()) return true;
+  const Node& node = nodes_[root_];
+  switch (node.op) {
+    case Op::has_string:
+      test.strings |= bit_of(static_cast<StringField>(node.field));
+      return true;
+    case Op::has_enum:
+    case Op::enum_in: {
+      if (test.word != PlainTest::none) return false;
+      constexpr std::uint32_t absent = 1;  // the bit of no word
+      const std::uint32_t words = node.op == Op::has_enum ? 0 : node.words_mask;
+      test.word = node.field;
+      test.words = (node.op == Op::has_enum || node.negated ? ~words : words) & ~absent;
+      return true;
+    }
+    case Op::has_number:
+    case Op::number_compare: {
+      if (test.number != PlainTest::none) return false;
+      PlainTest with = test;
+      with.number = node.field;
+      if (node.op == Op::number_compare && !join_bounds(node.comparison, node.number, with)) return false;
+      test = with;
+      return true;
+    }
+    default:
+      return false;
+  }
 }
 
 // The same program with another root; what it no longer reaches costs memory, not time.

@@ -18,7 +18,8 @@ constexpr std::string_view overflow_key = "_overflow";
 struct Adder {
   std::uint32_t aggregate = 0;
   std::vector<Predicate> of_group;  // conjuncts of `where` that read labels only
-  std::vector<Predicate> of_event;  // the others
+  PlainTest plain;                  // the others, as far as it says them
+  std::vector<Predicate> of_event;  // and the rest of them
 };
 
 struct GroupSet {
@@ -26,10 +27,21 @@ struct GroupSet {
   std::vector<std::uint32_t> adders;  // into State::adders
 };
 
-// What a group has to do with one event type.
+// What a group has to do with one event type. All that most events need of an aggregate stands here, side by side for
+// those of one group: of 10,000 rules nothing else is in the cache.
 struct Applicable {
+  PlainTest test;
   std::uint32_t adder = 0;
   std::uint32_t cell = none;  // in this slice
+  Aggregate::Kind kind = Aggregate::Kind::count;
+  NumberField number = NumberField::cost;
+  bool asks_more = false;  // than `test`
+};
+
+// Of the event at hand.
+struct Task {
+  std::string_view id;
+  std::uint64_t hash = 0;
 };
 
 struct Group {
@@ -40,12 +52,16 @@ struct Group {
   std::vector<Applicable> applicable;
 };
 
+// What nearly every event touches stands first.
 struct OpenCell {
   std::uint32_t aggregate = 0;
   std::uint32_t group = 0;
   Totals totals;
+  // Tasks are told apart by a hash of their ids: if two had one, one would be named for both.
+  std::array<std::uint64_t, most_examples> example_hashes{};
+  std::array<std::int64_t, most_examples> example_amounts{};
   std::uint8_t example_count = 0;
-  std::array<Example, most_examples> examples;
+  std::array<std::string, most_examples> example_ids;
   DistinctSet distinct;
   Distribution distribution;
 };
@@ -94,7 +110,11 @@ struct Slice::State {
     adder.aggregate = index;
     for (Predicate& part : aggregate.where.conjuncts()) {
       const bool of_group = part.reads_only_strings() && (part.strings_read() & ~labels) == 0;
-      (of_group ? adder.of_group : adder.of_event).push_back(std::move(part));
+      if (of_group) {
+        adder.of_group.push_back(std::move(part));
+      } else if (!part.join(adder.plain)) {
+        adder.of_event.push_back(std::move(part));
+      }
     }
     for (std::size_t type = 0; type < event_type_count; ++type) {
       const bool counts = aggregate.from_any ? is_sign_of_life(static_cast<EventType>(type))
@@ -156,9 +176,12 @@ struct Slice::State {
       }
     }
     for (const std::uint32_t index : set.adders) {
-      const auto& asked = adders[index].of_group;
+      const Adder& adder = adders[index];
+      const auto& asked = adder.of_group;
       if (full || std::all_of(asked.begin(), asked.end(), [&](const Predicate& p) { return p.holds(event); })) {
-        group.applicable.push_back({index, none});
+        const Aggregate& aggregate = rules.aggregates[adder.aggregate];
+        group.applicable.push_back(
+            {adder.plain, index, none, aggregate.kind, aggregate.number, !adder.of_event.empty()});
       }
     }
     buckets[at] = static_cast<std::uint32_t>(groups.size());
@@ -190,61 +213,70 @@ struct Slice::State {
   }
 
   // Keeps the tasks that contribute most; a later one of equal weight takes the place of the earliest.
-  static void note_example(OpenCell& cell, std::string_view correlation_id, std::int64_t amount) {
-    if (correlation_id.empty()) return;
+  static void note_example(OpenCell& cell, const Task& task, std::int64_t amount) {
+    if (task.id.empty()) return;
     std::size_t least = 0;
     for (std::size_t i = 0; i < cell.example_count; ++i) {
-      if (cell.examples[i].correlation_id == correlation_id) {
-        cell.examples[i].amount += amount;
+      if (cell.example_hashes[i] == task.hash) {
+        cell.example_amounts[i] += amount;
         return;
       }
-      if (cell.examples[i].amount < cell.examples[least].amount) least = i;
+      if (cell.example_amounts[i] < cell.example_amounts[least]) least = i;
     }
     if (cell.example_count < most_examples) {
       least = cell.example_count++;
-    } else if (cell.examples[least].amount > amount) {
+    } else if (cell.example_amounts[least] > amount) {
       return;
     }
-    cell.examples[least].correlation_id.assign(correlation_id);
-    cell.examples[least].amount = amount;
+    cell.example_hashes[least] = task.hash;
+    cell.example_amounts[least] = amount;
+    cell.example_ids[least].assign(task.id);
   }
 
-  void add_to(Group& group, Applicable& applicable, const EventFields& event) {
-    const Adder& adder = adders[applicable.adder];
-    for (const Predicate& predicate : adder.of_event) {
-      if (!predicate.holds(event)) return;
-    }
-    const Aggregate& aggregate = rules.aggregates[adder.aggregate];
+  bool holds_more(const Applicable& applicable, const EventFields& event) const {
+    const auto& more = adders[applicable.adder].of_event;
+    return std::all_of(more.begin(), more.end(), [&](const Predicate& p) { return p.holds(event); });
+  }
+
+  const Aggregate& aggregate_of(const Applicable& applicable) const {
+    return rules.aggregates[adders[applicable.adder].aggregate];
+  }
+
+  void add_to(Group& group, Applicable& applicable, const EventFields& event, const Task& task) {
+    if (!applicable.test.holds(event) || (applicable.asks_more && !holds_more(applicable, event))) return;
     std::int64_t amount = 1;
     std::int64_t sum = 0;
-    switch (aggregate.kind) {
+    switch (applicable.kind) {
       case Aggregate::Kind::count:
       case Aggregate::Kind::distinct:
         break;
       case Aggregate::Kind::sum:
       case Aggregate::Kind::distribution: {
-        const auto number = event.get(aggregate.number);
+        const auto number = event.get(applicable.number);
         if (!number) return;  // absent is not 0
         amount = sum = *number;
         break;
       }
       case Aggregate::Kind::hits:
-        amount = sum = aggregate.hit.holds(event) ? 1 : 0;
+        amount = sum = aggregate_of(applicable).hit.holds(event) ? 1 : 0;
         break;
     }
     OpenCell& cell = cell_of(applicable, static_cast<std::uint32_t>(&group - groups.data()));
     cell.totals += {sum, 1};
-    if (amount > 0) note_example(cell, event.get(StringField::correlation_id), amount);
-    if (aggregate.kind == Aggregate::Kind::distinct && event.has(aggregate.string)) {
-      cell.distinct.add(hash64(event.get(aggregate.string)));
+    if (amount > 0) note_example(cell, task, amount);
+    if (applicable.kind == Aggregate::Kind::distinct) {
+      const StringField string = aggregate_of(applicable).string;
+      if (event.has(string)) cell.distinct.add(hash64(event.get(string)));
     }
-    if (aggregate.kind == Aggregate::Kind::distribution) cell.distribution.add(sum);
+    if (applicable.kind == Aggregate::Kind::distribution) cell.distribution.add(sum);
   }
 
   int add(const EventFields& event) {
     int skipped = 0;
     const auto type = static_cast<std::uint32_t>(event.type);
     const auto& sets = sets_by_type[type];
+    const std::string_view id = event.get(StringField::correlation_id);
+    const Task task{id, hash64(id)};
     for (std::uint32_t i = 0; i < sets.size(); ++i) {
       const GroupSet& set = sets[i];
       const std::uint32_t number = type * 256 + i;
@@ -263,7 +295,7 @@ struct Slice::State {
         group.slice = slice;
         for (Applicable& applicable : group.applicable) applicable.cell = none;
       }
-      for (Applicable& applicable : group.applicable) add_to(group, applicable, event);
+      for (Applicable& applicable : group.applicable) add_to(group, applicable, event, task);
     }
     return skipped;
   }
@@ -296,7 +328,9 @@ struct Slice::State {
       cell.aggregate = open.aggregate;
       cell.group = groups[open.group].key;
       cell.totals = open.totals;
-      cell.examples.assign(open.examples.begin(), open.examples.begin() + open.example_count);
+      for (std::size_t example = 0; example < open.example_count; ++example) {
+        cell.examples.push_back({open.example_ids[example], open.example_amounts[example]});
+      }
       if (!open.distinct.empty()) {
         cell.distinct = open.distinct;  // copied, so that the next slice finds the memory
         open.distinct.clear();

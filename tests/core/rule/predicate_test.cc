@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "core/test_support.h"
+
 namespace tocsin {
 namespace {
 
@@ -165,6 +167,49 @@ TEST(Predicate, ConjunctsSayWhichPartsDependOnTheGroupAlone) {
   event.set(StringField::model, "n");
   EXPECT_TRUE(predicate->holds(event));
   for (const Predicate& part : parts) EXPECT_TRUE(part.holds(event));
+}
+
+TEST(Predicate, WhatAPlainTestTakesItAnswersAlike) {
+  const char* const texts[] = {"tokens_in > 2",
+                               "tokens_in >= 2 && has(tool)",
+                               "tokens_in < 2 && has(model) && has(tool)",
+                               "tokens_in <= 2 && latency > 0ms",
+                               "tokens_in == 2 && authz == \"refused\"",
+                               "tokens_in != 2 && authz != \"refused\"",
+                               "authz in [\"refused\", \"passed\"] && outcome == \"errored\"",
+                               "has(authz) && has(latency) && tool == \"search\"",
+                               "has(outcome) && !(tokens_in > 1)"};
+  std::size_t taken = 0, left = 0, held = 0;
+  for (const char* text : texts) {
+    const auto predicate = compiled(text);
+    ASSERT_TRUE(predicate) << text;
+    PlainTest plain;
+    std::vector<Predicate> others;
+    for (const Predicate& part : predicate->conjuncts()) {
+      if (part.join(plain))
+        ++taken;
+      else
+        others.push_back(part);
+    }
+    left += others.size();
+    test::Random random(1);
+    for (int i = 0; i < 2'000; ++i) {
+      EventFields event;
+      if (random.below(2) == 0) event.set(StringField::tool, random.below(2) == 0 ? "search" : "mail");
+      if (random.below(2) == 0) event.set(StringField::model, "m");
+      if (random.below(4) != 0) event.set(NumberField::tokens_in, random.below(5));
+      if (random.below(4) != 0) event.set(NumberField::latency, random.below(3));
+      event.set(EnumField::authz, static_cast<std::uint8_t>(random.below(4)));
+      event.set(EnumField::outcome, static_cast<std::uint8_t>(random.below(3)));
+      bool holds = plain.holds(event);
+      for (const Predicate& other : others) holds = holds && other.holds(event);
+      ASSERT_EQ(holds, predicate->holds(event)) << text << ", event " << i;
+      held += holds ? 1 : 0;
+    }
+  }
+  EXPECT_GE(taken, 14u);
+  EXPECT_GE(left, 4u) << "a second number, a word beside another, a text, a not";
+  EXPECT_GT(held, 500u);
 }
 
 TEST(Predicate, TheSameMeaningInOtherWordsIsOneAggregate) {
