@@ -60,6 +60,19 @@ void take_fields(EventFields& to, const EventFields& from) {
   to.numbers_present = from.numbers_present;
 }
 
+// What an attribute of a deployment's own is called stands before it, and may say that it is a secret: it goes with
+// the rest.
+bool is_short_field(const TextPiece& piece) {
+  return piece.place == TextPlace::field && piece.field < string_field_count &&
+         piece.end - piece.begin <= CleanTexts::longest;
+}
+
+void add_piece(std::vector<TextPiece>& pieces, TextPiece piece, std::size_t at) {
+  piece.end = static_cast<std::uint32_t>(at + piece.end - piece.begin);
+  piece.begin = static_cast<std::uint32_t>(at);
+  pieces.push_back(piece);
+}
+
 const TextPiece* piece_at(std::span<const TextPiece> pieces, std::uint32_t offset) {
   const auto after = std::upper_bound(pieces.begin(), pieces.end(), offset,
                                       [](std::uint32_t at, const TextPiece& piece) { return at < piece.begin; });
@@ -144,6 +157,7 @@ SanitizedEvent& EventSanitizer::sanitize(const AgentEvent& event) {
   if (!rest_.empty()) {
     matches = scanner_.scan(rest_);
     sanitized_.is_unscanned_ = scanner_.last_scan_was_cut();
+    if (!matches.empty() || has_uris_ || library().keeps_text()) lay_out_pieces(event);
     if (!matches.empty()) redact_fields(rest_, rest_pieces_, matches);
   }
   for (Beside& beside : beside_) beside.uris.clear();
@@ -223,36 +237,38 @@ void EventSanitizer::lay_out(const AgentEvent& event) {
     if (runs == 2) joined_.assign(rest_);
     joined_.append(event.text.substr(run_begin, run_end - run_begin));
   };
-  const auto add = [](std::vector<TextPiece>& pieces, TextPiece piece, std::size_t at, std::size_t size) {
-    piece.begin = static_cast<std::uint32_t>(at);
-    piece.end = static_cast<std::uint32_t>(at + size);
-    pieces.push_back(piece);
-  };
-  std::size_t before = 0;  // of the run at hand, in the runs before
   for (const TextPiece& piece : event.pieces) {
-    const std::string_view text = event.text.substr(piece.begin, piece.end - piece.begin);
-    // What an attribute of a deployment's own is called stands before it, and may say that it is a secret.
-    const bool is_own_field = piece.field >= string_field_count;
-    if (piece.place != TextPlace::field || is_own_field || text.size() > CleanTexts::longest) {
+    if (!is_short_field(piece)) {
       has_uris_ = has_uris_ || piece.place == TextPlace::reference;
       if (piece.begin != run_end) {
         end_run();
-        before += run_end - run_begin;
         run_begin = piece.begin;
       }
       run_end = piece.end + std::size_t{1};  // its NUL too
-      add(rest_pieces_, piece, before + piece.begin - run_begin, text.size());
-    } else if (is_as_long_as_an_id(text) && is_plain_id(text) && !library().matcher().has_keyword_in_id(text)) {
+      continue;
+    }
+    const std::string_view text = event.text.substr(piece.begin, piece.end - piece.begin);
+    if (is_as_long_as_an_id(text) && is_plain_id(text) && !library().matcher().has_keyword_in_id(text)) {
       continue;  // nearly every event brings a new one, and no pattern finds anything in it
     } else if (!clean_.has(event.text, piece.begin, text.size())) {
       const std::size_t at = short_fields_.size();
       short_fields_.append(text);
       short_fields_.append(2, '\0');  // an empty string between: none of them names the next
-      add(short_pieces_, piece, at, text.size());
+      add_piece(short_pieces_, piece, at);
     }
   }
   end_run();
   if (runs > 1) rest_ = joined_;
+}
+
+// Where the pieces of rest_ stand in it: most events have nothing that asks for it.
+void EventSanitizer::lay_out_pieces(const AgentEvent& event) {
+  std::size_t at = 0;
+  for (const TextPiece& piece : event.pieces) {
+    if (is_short_field(piece)) continue;
+    add_piece(rest_pieces_, piece, at);
+    at += piece.end - piece.begin + std::size_t{1};
+  }
 }
 
 void EventSanitizer::scan_short_fields() {

@@ -43,6 +43,7 @@ class EventSanitizer {
   bool is_kept(StringField field) const;
   void take_carried(const AgentEvent& event);
   void lay_out(const AgentEvent& event);
+  void lay_out_pieces(const AgentEvent& event);
   void scan_short_fields();
   void redact_fields(std::string_view text, std::span<const TextPiece> pieces, std::span<const Match> matches);
   // `matches`: of all in `rest_`.
