@@ -20,6 +20,13 @@ struct MicroUsd {
 
 inline constexpr std::int64_t micros_per_unit = 1'000'000;
 
+// What does not fit stays at the end of its range.
+constexpr std::int64_t saturating_add(std::int64_t a, std::int64_t b) {
+  std::int64_t sum = 0;
+  if (!__builtin_add_overflow(a, b, &sum)) return sum;
+  return b < 0 ? INT64_MIN : INT64_MAX;
+}
+
 // Durations of the domain: milliseconds, as Kafka's record timestamps are.
 using Duration = std::chrono::milliseconds;
 

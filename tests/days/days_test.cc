@@ -162,7 +162,7 @@ const std::map<std::string_view, Duration> latest = {
     {"ErrorRateSpike", 65min},            // within the incident's hour
     {"SurfaceRateOutOfBand", 2h},         // twenty tasks, and fifteen minutes more
     {"SurfaceRateTooLow", 6h},            // 130 tasks, and fifteen minutes more
-    {"AuthorizationRefusalSpike", 6min},  // ten refusals, and two minutes more
+    {"AuthorizationRefusalSpike", 7min},  // ten refusals, and three minutes more
     {"SecretLeak", 0s},
     {"TaskOverWallClock", 6min + 20s},
 };

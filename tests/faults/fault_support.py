@@ -52,13 +52,13 @@ class FaultTest(BrokerTest):
         wait_for(condition, seconds, lambda: what + ("\n" + setup.logs().decode(errors="replace")[-6000:]
                                                      if setup else ""))
 
-    def wait_for_pages(self, expected, setup):
+    def wait_for_pages(self, expected, setup, silent_for=SILENT_FOR_S):
         """However slow they come: they are missing when none came for long."""
         count, moved = 0, time.monotonic()
         while missing := expected.pages - collections.Counter(self.receiver.page_ids()):
             if len(self.receiver.pages) > count:
                 count, moved = len(self.receiver.pages), time.monotonic()
-            if time.monotonic() - moved > SILENT_FOR_S:
+            if time.monotonic() - moved > silent_for:
                 self.fail(f"missing: {sorted(missing)}\n" + setup.logs().decode(errors="replace")[-6000:])
             time.sleep(0.1)
 

@@ -250,12 +250,12 @@ void EventSanitizer::lay_out(const AgentEvent& event) {
     const std::string_view text = event.text.substr(piece.begin, piece.end - piece.begin);
     if (is_as_long_as_an_id(text) && is_plain_id(text) && !library().matcher().has_keyword_in_id(text)) {
       continue;  // nearly every event brings a new one, and no pattern finds anything in it
-    } else if (!clean_.has(event.text, piece.begin, text.size())) {
-      const std::size_t at = short_fields_.size();
-      short_fields_.append(text);
-      short_fields_.append(2, '\0');  // an empty string between: none of them names the next
-      add_piece(short_pieces_, piece, at);
     }
+    if (clean_.has(event.text, piece.begin, text.size())) continue;
+    const std::size_t at = short_fields_.size();
+    short_fields_.append(text);
+    short_fields_.append(2, '\0');  // an empty string between: none of them names the next
+    add_piece(short_pieces_, piece, at);
   }
   end_run();
   if (runs > 1) rest_ = joined_;

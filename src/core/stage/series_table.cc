@@ -88,7 +88,7 @@ std::vector<std::string> Series::examples_since(RecordTime from) const {
     if (known == sums.end()) {
       sums.push_back(contribution);
     } else {
-      known->example.amount += contribution.example.amount;
+      known->example.amount = saturating_add(known->example.amount, contribution.example.amount);
       known->at = contribution.at;
     }
   }

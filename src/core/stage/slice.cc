@@ -218,7 +218,7 @@ struct Slice::State {
     std::size_t least = 0;
     for (std::size_t i = 0; i < cell.example_count; ++i) {
       if (cell.example_hashes[i] == task.hash) {
-        cell.example_amounts[i] += amount;
+        cell.example_amounts[i] = saturating_add(cell.example_amounts[i], amount);
         return;
       }
       if (cell.example_amounts[i] < cell.example_amounts[least]) least = i;
@@ -328,6 +328,7 @@ struct Slice::State {
       cell.aggregate = open.aggregate;
       cell.group = groups[open.group].key;
       cell.totals = open.totals;
+      cell.examples.reserve(open.example_count);
       for (std::size_t example = 0; example < open.example_count; ++example) {
         cell.examples.push_back({open.example_ids[example], open.example_amounts[example]});
       }

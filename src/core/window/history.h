@@ -34,18 +34,13 @@ struct Totals {
 
   // What no longer fits stays at the end of its range.
   Totals& operator+=(Totals more) {
-    sum = joined(sum, more.sum);
-    count = joined(count, more.count);
+    sum = saturating_add(sum, more.sum);
+    count = saturating_add(count, more.count);
     return *this;
   }
   Totals& operator-=(Totals less) { return *this += {opposite(less.sum), opposite(less.count)}; }
 
  private:
-  static std::int64_t joined(std::int64_t a, std::int64_t b) {
-    std::int64_t all = 0;
-    if (!__builtin_add_overflow(a, b, &all)) return all;
-    return b < 0 ? INT64_MIN : INT64_MAX;
-  }
   static std::int64_t opposite(std::int64_t a) { return a == INT64_MIN ? INT64_MAX : -a; }
 };
 

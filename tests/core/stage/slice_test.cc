@@ -62,6 +62,18 @@ TEST(Slice, AnAbsentNumberIsNoSampleAndZeroIsOne) {
   EXPECT_EQ(cells_of(slice), Cells{"0 prod/a 0/1"});
 }
 
+TEST(Slice, SumsBeyondTheirRangeStayAtItsEnd) {
+  const auto rules = rules_from(one_sum);
+  Slice slice(*rules, 100);
+  for (int i = 0; i < 10'000; ++i) slice.add(step("a", largest_number));
+  Block block;
+  slice.close(block);
+  ASSERT_EQ(block.cells.size(), 1u);
+  EXPECT_EQ(block.cells[0].totals, (Totals{INT64_MAX, 10'000}));
+  ASSERT_EQ(block.cells[0].examples.size(), 1u);
+  EXPECT_EQ(block.cells[0].examples[0].amount, INT64_MAX);
+}
+
 TEST(Slice, AnEventWithoutALabelHasNoGroupButEnvMayBeAbsent) {
   const auto rules = rules_from(one_sum);
   Slice slice(*rules, 100);
