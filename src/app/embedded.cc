@@ -31,6 +31,7 @@ Result<std::unique_ptr<Embedded>, std::string> Embedded::start(const Config& con
   for (const auto& lanes : chains) self->log_->keep_for(Topic::outbox, "deliver/" + lanes.front().receiver);
 
   RuleControl::Options control;
+  control.load = compiling_all_but(own);
   control.process = "embedded";
   self->rules_ = std::make_unique<RuleControl>(control, control_log_of(*self->log_), self->clock_, own.files,
                                                own.loaded.rules->hash, say);

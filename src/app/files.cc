@@ -128,6 +128,16 @@ RulesAndPatterns load_rules_and_patterns(const std::vector<std::string>& paths, 
   return load_own_rules(paths, diagnostics).loaded;
 }
 
+EpochBook::Load compiling_all_but(const OwnRules& own) {
+  return [own](std::span<const NamedText> files, Diagnostics& diagnostics) {
+    const bool are_own = std::equal(files.begin(), files.end(), own.files.begin(), own.files.end(),
+                                    [](const NamedText& one, const NamedText& other) {
+                                      return one.file == other.file && one.text == other.text;
+                                    });
+    return are_own ? own.loaded : load_rules_and_patterns(files, diagnostics);
+  };
+}
+
 bool print(const Diagnostics& diagnostics) {
   for (const Diagnostic& diagnostic : diagnostics.sorted()) std::cerr << to_text(diagnostic) << '\n';
   return diagnostics.has_errors();

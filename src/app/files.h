@@ -33,6 +33,10 @@ struct OwnRules {
 OwnRules load_own_rules(const std::vector<std::string>& paths, Diagnostics& diagnostics);
 RulesAndPatterns load_rules_and_patterns(const std::vector<std::string>& paths, Diagnostics& diagnostics);
 
+// What compiles the files of proposals: those of `own`, which at a start are nearly always proposed, are compiled
+// already.
+EpochBook::Load compiling_all_but(const OwnRules& own);
+
 // Prints diagnostics by file and position; true where there was an error.
 bool print(const Diagnostics& diagnostics);
 

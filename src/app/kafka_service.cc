@@ -66,6 +66,7 @@ Result<std::unique_ptr<KafkaService>, std::string> KafkaService::start(
   self->bus_ = std::move(bus.value());
 
   RuleControl::Options control;
+  control.load = compiling_all_but(own);
   control.process = process_name();
   self->rules_ = std::make_unique<RuleControl>(control, control_log_of(*self->bus_), self->clock_, own.files,
                                                own.loaded.rules->hash, say);
