@@ -242,9 +242,12 @@ class Live(KafkaTest):
                      "cost_usd": dollars}
             produce(self.broker.bootstrap, setup.sources[0], [f"t{stamp}\t" + json.dumps(event, separators=(",", ":"))], producer=producer)
 
-        def states():
+        def pages():
             # Whoever is killed before it noted that a page was taken sends it again, under its id.
-            return [page["data"]["state"] for page in dict(zip(self.receiver.page_ids(), self.receiver.pages)).values()]
+            return [page["data"] for page in dict(zip(self.receiver.page_ids(), self.receiver.pages)).values()]
+
+        def states():
+            return [page["state"] for page in pages()]
 
         def said():
             return setup.logs().decode(errors="replace")[-5000:]
@@ -259,7 +262,7 @@ class Live(KafkaTest):
         status, answer = process.call("POST", "/v1/baselines/accept", order)
         self.assertEqual(status, 200, answer)
         wait_for(lambda: states() == ["firing", "resolved"], 60, said)
-        self.assertEqual(self.receiver.pages[1]["data"]["reason"], "accepted by ann: a new model")
+        self.assertEqual(pages()[1]["reason"], "accepted by ann: a new model")
         self.assertIn("was accepted by ann: a new model", said())
         process.kill()
         process = setup.start("again")
@@ -270,7 +273,7 @@ class Live(KafkaTest):
         self.assertEqual(process.call("POST", "/v1/baselines/accept", order)[0], 404, "it does not fire")
         spend(now_ms(), 5)
         wait_for(lambda: len(states()) == 3, 60, said)
-        page = self.receiver.pages[2]["data"]
+        page = pages()[2]
         self.assertEqual((page["state"], page["episode"]), ("firing", 2))
         self.assertGreater(page["baseline"], 0.3, "the accepted level judges")
 
