@@ -187,7 +187,7 @@ class Resources(FaultTest):
         setup, expected, feed = self.load("f69", seconds=3)
         setup.start("one", ready=False, prefix=prefix)
         feed.start()
-        # Its start alone takes two seconds of a core, and other tests run beside this one.
+        # Its start alone takes more than a second of a core, and other tests run beside this one.
         self.wait_for_pages(expected, setup, silent_for=300)
         self.assert_as_replay_says(expected, setup, "f69")
         for process in setup.processes:

@@ -16,7 +16,7 @@ namespace {
 using Kind = Expression::Kind;
 using Operator = Expression::Operator;
 
-// False where there are no such bounds.
+// False where there are no such bounds: then `test` is as before.
 bool join_bounds(Operator comparison, std::int64_t number, PlainTest& test) {
   switch (comparison) {
     case Operator::equal:
@@ -503,10 +503,8 @@ bool Predicate::join(PlainTest& test) const {
     case Op::has_number:
     case Op::number_compare: {
       if (test.number != PlainTest::none) return false;
-      PlainTest with = test;
-      with.number = node.field;
-      if (node.op == Op::number_compare && !join_bounds(node.comparison, node.number, with)) return false;
-      test = with;
+      if (node.op == Op::number_compare && !join_bounds(node.comparison, node.number, test)) return false;
+      test.number = node.field;
       return true;
     }
     default:

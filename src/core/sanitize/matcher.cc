@@ -114,8 +114,8 @@ bool is_ordinary_word(std::string_view text) {
       "string",    "optional",  "unchanged",  "changed",  "undefined", "secret",   "invalid",
       "forgotten", "hidden",    "incorrect.", "missing",  "expired",   "boolean",  "integer",
       "number",    "object",    "credential", "username", "default",   "unknown"};
-  constexpr std::size_t shortest = 6, longest = 10;
-  if (text.size() < shortest || text.size() > longest) return false;
+  constexpr auto sizes = std::ranges::minmax(words, {}, &std::string_view::size);
+  if (text.size() < sizes.min.size() || text.size() > sizes.max.size()) return false;
   return std::any_of(std::begin(words), std::end(words),
                      [text](std::string_view word) { return equals_ignoring_case(text, word); });
 }
