@@ -342,11 +342,14 @@ std::optional<TextRange> Matcher::value_behind(std::string_view buffer, TextRang
   constexpr std::size_t longest_rest = 24;     // of the name: "_id_value" behind "key"
   constexpr std::size_t most_separators = 32;  // aligned columns
   constexpr std::size_t longest_word = 8;
+  constexpr int most_words = 2;
+  constexpr std::size_t most_between = 4;  // ` = "`
   constexpr std::size_t shortest_value = 12;
   constexpr std::size_t longest_value = 1024;
   const auto is_value = [](char c) {
     return has_class(c, base64_class | word_punctuation_class) || c == '.' || c == '=' || c == '~';
   };
+  const auto is_separator = [&](char c) { return !is_value(c) || c == '='; };
   const auto end_of = [buffer](std::size_t at, std::size_t most, auto belongs) {
     const std::size_t limit = std::min(buffer.size(), at + most);
     while (at < limit && belongs(buffer[at])) ++at;
@@ -362,17 +365,20 @@ std::optional<TextRange> Matcher::value_behind(std::string_view buffer, TextRang
   } else {
     const std::size_t name_end = begin;
     bool crossed = false;
-    begin = end_of(begin, most_separators, [&](char c) {
-      return (!is_value(c) || c == '=') && !(c == '\0' && std::exchange(crossed, true));
-    });
+    begin = end_of(begin, most_separators,
+                   [&](char c) { return is_separator(c) && !(c == '\0' && std::exchange(crossed, true)); });
     if (begin == name_end || begin == buffer.size() || !is_value(buffer[begin])) return std::nullopt;
-    // A word between: "access code VALUE", "the secret is VALUE".
-    constexpr std::array<std::string_view, 6> words{"code", "is", "key", "token", "value", "was"};
-    const std::size_t word_end = end_of(begin, longest_word, [](char c) { return has_class(c, lower_class); });
-    const bool is_between =
-        std::find(words.begin(), words.end(), buffer.substr(begin, word_end - begin)) != words.end();
-    if (is_between && word_end + 1 < buffer.size() && buffer[word_end] == ' ' && is_value(buffer[word_end + 1])) {
-      begin = word_end + 1;
+    // Words between: "access code VALUE", "the secret is VALUE", a type as in `key: &'static str = "VALUE"`.
+    constexpr std::array<std::string_view, 10> words{"code", "is",  "key",    "token",  "value",
+                                                     "was",  "str", "string", "String", "static"};
+    for (int i = 0; i < most_words; ++i) {
+      const std::size_t word_end =
+          end_of(begin, longest_word, [](char c) { return has_class(c, lower_class | upper_class); });
+      const bool is_between =
+          std::find(words.begin(), words.end(), buffer.substr(begin, word_end - begin)) != words.end();
+      const std::size_t next = end_of(word_end, most_between, [&](char c) { return c != '\0' && is_separator(c); });
+      if (!is_between || next == word_end || next == buffer.size() || !is_value(buffer[next])) break;
+      begin = next;
     }
   }
   std::size_t end = end_of(begin, longest_value, is_value);

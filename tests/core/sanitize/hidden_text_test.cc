@@ -102,6 +102,11 @@ TEST(NamedSecret, IsKnownByItsVendorsNameBeforeIt) {
   EXPECT_EQ(ids_in(std::string("apilayer_access_key") + '\0' + value), Ids{"apilayer.key"}) << "name and value apart";
   EXPECT_EQ(ids_in("apilayer_api_key=" + value.substr(1)), Ids{"generic.secret"}) << "not the vendor's length";
   EXPECT_EQ(ids_in("apilayer key code " + value), Ids{"apilayer.key"});
+  for (const char* type :
+       {"apilayerKey string = \"", "apilayer_key: &'static str = \"", "apilayerKey: String = \""}) {
+    EXPECT_EQ(ids_in(type + value + '"'), Ids{"apilayer.key"}) << type;
+  }
+  EXPECT_EQ(ids_in("<add key=\"ApilayerKey\" value=\"" + value + "\" />"), Ids{"apilayer.key"});
   EXPECT_EQ(ids_in("apilayer build " + value), Ids{}) << "nothing says that it is a key";
 }
 
