@@ -161,6 +161,12 @@ std::optional<YamlNode> parse_yaml(const NamedText& source, Diagnostics& diagnos
   return root;
 }
 
+std::vector<YamlFile> parse_yaml(std::span<const NamedText> sources, Diagnostics& diagnostics) {
+  std::vector<YamlFile> files;
+  for (const NamedText& source : sources) files.push_back({&source, parse_yaml(source, diagnostics)});
+  return files;
+}
+
 YamlReader::YamlReader(const YamlNode& node, std::string_view file, std::string_view what, Diagnostics& diagnostics)
     : node_(node), file_(file), what_(what), diagnostics_(diagnostics), is_map_(node.is_map()) {
   if (!is_map_) error_here("wrong-type", what_ + " must be a map of keys and values");

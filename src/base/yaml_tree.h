@@ -7,6 +7,7 @@
 
 #include <initializer_list>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -38,6 +39,16 @@ struct YamlNode {
 // The document of `source`; reports a syntax error or an exceeded limit and returns nothing. Repeated keys are
 // reported as well, and the first one stays.
 std::optional<YamlNode> parse_yaml(const NamedText& source, Diagnostics& diagnostics);
+
+// A file with its document, for all who read it: parsing takes longer than reading does.
+struct YamlFile {
+  const NamedText* source = nullptr;
+  std::optional<YamlNode> root;  // nothing where it could not be parsed, which has been reported
+
+  const YamlNode* find(std::string_view key) const { return root ? root->find(key) : nullptr; }
+};
+// Requires: `sources` outlive what is returned.
+std::vector<YamlFile> parse_yaml(std::span<const NamedText> sources, Diagnostics& diagnostics);
 
 // Reads the members of one map, and in the end names the keys that nobody asked for.
 class YamlReader {

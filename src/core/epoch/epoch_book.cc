@@ -7,16 +7,14 @@
 namespace tocsin {
 
 RulesAndPatterns load_rules_and_patterns(std::span<const NamedText> files, Diagnostics& diagnostics) {
-  std::vector<NamedText> patterns;
-  for (const NamedText& file : files) {
-    Diagnostics ignored;
-    const auto root = parse_yaml(file, ignored);
-    if (root && root->find("sanitize") != nullptr) patterns.push_back(file);
-  }
+  const std::size_t errors_before = diagnostics.error_count();
+  std::vector<YamlFile> parsed = parse_yaml(files, diagnostics);
+  const bool are_parsed = diagnostics.error_count() == errors_before;
   RulesAndPatterns loaded;
-  loaded.rules = load_rules(files, diagnostics);
-  loaded.patterns = load_patterns(patterns, diagnostics);
-  if (!loaded.rules || !loaded.patterns) return {};
+  loaded.rules = load_rules(parsed, diagnostics);
+  std::erase_if(parsed, [](const YamlFile& file) { return file.find("sanitize") == nullptr; });
+  loaded.patterns = load_patterns(parsed, diagnostics);
+  if (!are_parsed || !loaded.rules || !loaded.patterns) return {};
   return loaded;
 }
 

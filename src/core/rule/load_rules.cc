@@ -126,17 +126,15 @@ void check_inhibitions(const RuleSet& set, Diagnostics& diagnostics) {
 }
 
 // By what telemetry is read; null where no file says anything of that.
-std::shared_ptr<const DialectIndex> load_index(std::span<const NamedText> files,
-                                               const std::vector<std::optional<YamlNode>>& roots,
-                                               Diagnostics& diagnostics) {
+std::shared_ptr<const DialectIndex> load_index(std::span<const YamlFile> files, Diagnostics& diagnostics) {
   OwnNames names;
   AttributeBook attributes;
-  for (std::size_t i = 0; i < files.size(); ++i) {
-    if (!roots[i] || roots[i]->find("sanitize") != nullptr) continue;
-    const YamlNode* const own_names = roots[i]->find("names");
-    const YamlNode* const own_attributes = roots[i]->find("attributes");
-    if (own_names != nullptr) load_names(*own_names, files[i].file, names, diagnostics);
-    if (own_attributes != nullptr) load_attributes(*own_attributes, files[i].file, attributes, diagnostics);
+  for (const YamlFile& file : files) {
+    if (file.find("sanitize") != nullptr) continue;
+    const YamlNode* const own_names = file.find("names");
+    const YamlNode* const own_attributes = file.find("attributes");
+    if (own_names != nullptr) load_names(*own_names, file.source->file, names, diagnostics);
+    if (own_attributes != nullptr) load_attributes(*own_attributes, file.source->file, attributes, diagnostics);
   }
   if (names.fields.empty() && names.hand_over_tools.empty() && attributes.all.empty()) return nullptr;
   std::shared_ptr<const OwnAttributes> own;
@@ -145,9 +143,9 @@ std::shared_ptr<const DialectIndex> load_index(std::span<const NamedText> files,
 }
 
 // What the identity of a rule set is made of: every text, whatever its file is called, in order.
-std::string hash_of(std::span<const NamedText> files) {
+std::string hash_of(std::span<const YamlFile> files) {
   std::string all;
-  for (const NamedText& file : files) all += std::to_string(file.text.size()) + ":" + file.text;
+  for (const YamlFile& file : files) all += std::to_string(file.source->text.size()) + ":" + file.source->text;
   return to_hex(hash128(all)).substr(0, 16);
 }
 
@@ -173,16 +171,22 @@ std::uint32_t RuleSet::share(const Aggregate& aggregate) {
 }
 
 std::shared_ptr<const RuleSet> load_rules(std::span<const NamedText> files, Diagnostics& diagnostics) {
+  const std::size_t errors_before = diagnostics.error_count();
+  const std::vector<YamlFile> parsed = parse_yaml(files, diagnostics);
+  const bool are_parsed = diagnostics.error_count() == errors_before;
+  auto rules = load_rules(parsed, diagnostics);
+  return are_parsed ? rules : nullptr;
+}
+
+std::shared_ptr<const RuleSet> load_rules(std::span<const YamlFile> files, Diagnostics& diagnostics) {
   auto set = std::make_shared<RuleSet>();
   const std::size_t errors_before = diagnostics.error_count();
   auto book = std::make_shared<PriceBook>();
   std::map<std::string, std::pair<std::string, SourcePosition>> names;
-  std::vector<std::optional<YamlNode>> roots;
-  for (const NamedText& file : files) roots.push_back(parse_yaml(file, diagnostics));
-  set->names = load_index(files, roots, diagnostics);  // first: rules may name attributes of any file
-  for (std::size_t i = 0; i < files.size(); ++i) {
-    const NamedText& file = files[i];
-    const auto& root = roots[i];
+  set->names = load_index(files, diagnostics);  // first: rules may name attributes of any file
+  for (const YamlFile& each : files) {
+    const NamedText& file = *each.source;
+    const auto& root = each.root;
     if (!root || root->find("sanitize") != nullptr) continue;
     if (root->kind == YamlNode::Kind::null) {
       diagnostics.error(file.file, root->at, "empty-file",
@@ -220,8 +224,10 @@ std::shared_ptr<const RuleSet> load_rules(std::span<const NamedText> files, Diag
       }
     }
   }
-  if (diagnostics.error_count() == errors_before) check_inhibitions(*set, diagnostics);
-  if (diagnostics.error_count() > errors_before) return nullptr;
+  const bool are_parsed =
+      std::all_of(files.begin(), files.end(), [](const YamlFile& file) { return file.root.has_value(); });
+  if (are_parsed && diagnostics.error_count() == errors_before) check_inhibitions(*set, diagnostics);
+  if (!are_parsed || diagnostics.error_count() > errors_before) return nullptr;
   if (book->size() > 0) set->prices = std::move(book);
   set->hash = hash_of(files);
   return set;

@@ -43,5 +43,7 @@ struct RuleSet {
 // `prices`, `names`, `attributes`); files with the key `sanitize` are not looked at. Reports every mistake of every
 // file; returns nothing where there was one.
 std::shared_ptr<const RuleSet> load_rules(std::span<const NamedText> files, Diagnostics& diagnostics);
+// Of files that have been parsed, or could not be: then nothing.
+std::shared_ptr<const RuleSet> load_rules(std::span<const YamlFile> files, Diagnostics& diagnostics);
 
 }  // namespace tocsin

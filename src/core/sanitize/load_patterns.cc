@@ -1,9 +1,9 @@
 // Reads pattern files: YAML to compiled patterns, with every mistake located, and the files' own examples tried.
 
 #include <re2/re2.h>
-#include <yaml-cpp/yaml.h>
 
 #include <algorithm>
+#include <charconv>
 #include <map>
 #include <optional>
 #include <tuple>
@@ -11,6 +11,7 @@
 
 #include "base/hash.h"
 #include "base/time_text.h"
+#include "base/yaml_tree.h"
 #include "core/sanitize/checks.h"
 #include "core/sanitize/fingerprint.h"
 #include "core/sanitize/matcher.h"
@@ -25,11 +26,6 @@ namespace {
 constexpr int supported_version = 1;
 constexpr std::size_t longest_id = 40;  // redaction labels hold it
 constexpr std::uint32_t longest_window = 16384;
-
-SourcePosition position_of(const YAML::Mark& mark) {
-  if (mark.is_null()) return {};
-  return {static_cast<std::uint32_t>(mark.line + 1), static_cast<std::uint32_t>(mark.column + 1)};
-}
 
 // A text that the pattern must hit, or must not, and where it was written.
 struct Sample {
@@ -89,66 +85,60 @@ class Loader {
  public:
   explicit Loader(Diagnostics& diagnostics) : diagnostics_(diagnostics) {}
 
-  void read(const NamedText& file) {
-    file_ = file.file;
-    YAML::Node root;
-    try {
-      root = YAML::Load(file.text);
-    } catch (const YAML::Exception& problem) {
-      diagnostics_.error(file_, position_of(problem.mark), "yaml", problem.msg);
-      return;
-    }
-    if (!root.IsMap()) {
+  void read(const YamlFile& file) {
+    file_ = file.source->file;
+    if (!file.root) return;  // reported by who parsed it
+    const YamlNode& root = *file.root;
+    if (!root.is_map()) {
       diagnostics_.error(file_, {1, 1}, "shape", "a pattern file is a map with the key sanitize");
       return;
     }
     check_keys(root, {"sanitize"});
-    const YAML::Node sanitize = root["sanitize"];
-    if (!sanitize) {
+    const YamlNode* const found = root.find("sanitize");
+    if (found == nullptr) {
       diagnostics_.error(file_, {1, 1}, "missing-key", "the key sanitize is missing");
       return;
     }
-    if (!sanitize.IsMap()) {
+    const YamlNode& sanitize = *found;
+    if (!sanitize.is_map()) {
       error(sanitize, "shape", "sanitize is a map with the keys version and patterns");
       return;
     }
     check_keys(sanitize, {"version", "inherit", "patterns", "fields", "references", "allow"});
-    if (const YAML::Node version = sanitize["version"]) {
-      if (whole_number(version, 1, 1000) != supported_version) error(version, "version", "the only version is 1");
+    if (const YamlNode* version = sanitize.find("version")) {
+      if (whole_number(*version, 1, 1000) != supported_version) error(*version, "version", "the only version is 1");
     } else {
       error(sanitize, "missing-key", "version is missing; write version: 1");
     }
-    truth(sanitize["inherit"]);  // which files are read is not decided here
-    const YAML::Node list = sanitize["patterns"];
-    const bool has_others = sanitize["fields"] || sanitize["references"] || sanitize["allow"];
-    if (list ? !list.IsSequence() : !has_others) {
-      error(list ? list : sanitize, "missing-key", "patterns is a list of patterns");
+    truth(sanitize.find("inherit"));  // which files are read is not decided here
+    const YamlNode* const list = sanitize.find("patterns");
+    const YamlNode* const references = sanitize.find("references");
+    const bool has_others =
+        references != nullptr || sanitize.find("fields") != nullptr || sanitize.find("allow") != nullptr;
+    if (list != nullptr ? !list->is_list() : !has_others) {
+      error(list != nullptr ? *list : sanitize, "missing-key", "patterns is a list of patterns");
       return;
     }
-    for (const YAML::Node& node : list) read_pattern(node);
-    for (const YAML::Node& node : entries(sanitize["fields"], "fields")) read_field_rule(node);
-    if (const YAML::Node references = sanitize["references"]) read_references(references);
-    for (const YAML::Node& node : entries(sanitize["allow"], "allow")) read_allowance(node);
-    text_ += file.text;
+    if (list != nullptr) {
+      for (const YamlNode& node : list->items) read_pattern(node);
+    }
+    for (const YamlNode* node : entries(sanitize.find("fields"), "fields")) read_field_rule(*node);
+    if (references != nullptr) read_references(*references);
+    for (const YamlNode* node : entries(sanitize.find("allow"), "allow")) read_allowance(*node);
+    text_ += file.source->text;
   }
 
   std::shared_ptr<const PatternLibrary> finish() {
-    for (const auto& [index, reference] : pair_references_) {
-      const auto known = by_id_.find(reference.Scalar());
-      if (known == by_id_.end()) {
-        std::vector<std::string_view> names;
-        for (const auto& [id, unused] : by_id_) names.push_back(id);
-        error(reference, "unknown-pattern",
-              "no pattern is named " + reference.Scalar() + did_you_mean(reference.Scalar(), names));
-      } else {
-        compiled_[index].paired_with = known->second;
+    for (const Reference& reference : references_to_patterns_) {
+      const auto known = by_id_.find(reference.id);
+      if (known != by_id_.end()) {
+        if (reference.pair) compiled_[*reference.pair].paired_with = known->second;
+        continue;
       }
-    }
-    for (const auto& [id, node] : allowed_patterns_) {
-      if (by_id_.find(id) != by_id_.end()) continue;
       std::vector<std::string_view> names;
-      for (const auto& [known, unused] : by_id_) names.push_back(known);
-      error(node, "unknown-pattern", "no pattern is named " + id + did_you_mean(id, names));
+      for (const auto& [id, unused] : by_id_) names.push_back(id);
+      diagnostics_.error(reference.file, reference.at, "unknown-pattern",
+                         "no pattern is named " + reference.id + did_you_mean(reference.id, names));
     }
     if (patterns_.empty() && !diagnostics_.has_errors()) {
       diagnostics_.error(file_, {}, "no-patterns", "no file holds a pattern: nothing would be sanitized");
@@ -165,27 +155,22 @@ class Loader {
   }
 
  private:
-  void error(const YAML::Node& node, std::string_view code, std::string message) {
-    diagnostics_.error(file_, position_of(node.Mark()), code, std::move(message));
+  void error(const YamlNode& node, std::string_view code, std::string message) {
+    diagnostics_.error(file_, node.at, code, std::move(message));
   }
 
-  void check_keys(const YAML::Node& map, const std::vector<std::string_view>& known) {
-    std::vector<std::string> seen;
-    for (const auto& entry : map) {
-      const std::string key = entry.first.IsScalar() ? entry.first.Scalar() : std::string();
-      if (std::find(known.begin(), known.end(), key) == known.end()) {
-        error(entry.first, "unknown-key", "unknown key " + key + did_you_mean(key, known));
-      } else if (std::find(seen.begin(), seen.end(), key) != seen.end()) {
-        error(entry.first, "duplicate-key", "the key " + key + " stands here twice");
+  void check_keys(const YamlNode& map, const std::vector<std::string_view>& known) {
+    for (const YamlNode& key : map.keys) {
+      if (std::find(known.begin(), known.end(), key.scalar) == known.end()) {
+        error(key, "unknown-key", "unknown key " + key.scalar + did_you_mean(key.scalar, known));
       }
-      seen.push_back(key);
     }
   }
 
   template <class T, std::size_t N>
-  T choice(const YAML::Node& node, std::string_view what, const Named<T> (&names)[N], T otherwise,
+  T choice(const YamlNode* node, std::string_view what, const Named<T> (&names)[N], T otherwise,
            std::span<const TokenStructure> others = {}) {
-    if (!node) return otherwise;
+    if (node == nullptr) return otherwise;
     std::vector<std::string_view> candidates;
     std::string all;
     for (const TokenStructure& other : others) {
@@ -194,78 +179,85 @@ class Loader {
     }
     const std::size_t before = all.size();
     for (const Named<T>& named : names) {
-      if (node.IsScalar() && node.Scalar() == named.name) return named.value;
+      if (node->is_scalar() && node->scalar == named.name) return named.value;
       candidates.push_back(named.name);
       all += (all.size() == before ? "" : ", ") + std::string(named.name);
     }
-    const std::string written = node.IsScalar() ? node.Scalar() : "this";
-    error(node, "unknown-value",
+    const std::string written = node->is_scalar() ? node->scalar : "this";
+    error(*node, "unknown-value",
           written + " is no " + std::string(what) + "; there are " + all + did_you_mean(written, candidates));
     return otherwise;
   }
 
-  int whole_number(const YAML::Node& node, int least, int most) {
+  template <class T>
+  static bool reads_as(const YamlNode& node, T& value) {
+    const char* const end = node.scalar.data() + node.scalar.size();
+    const auto [stop, problem] = std::from_chars(node.scalar.data(), end, value);
+    return node.is_scalar() && problem == std::errc() && stop == end;
+  }
+
+  int whole_number(const YamlNode& node, int least, int most) {
     int value = 0;
-    if (!node.IsScalar() || !YAML::convert<int>::decode(node, value) || value < least || value > most) {
+    if (!reads_as(node, value) || value < least || value > most) {
       error(node, "number", "write a whole number from " + std::to_string(least) + " to " + std::to_string(most));
       return least;
     }
     return value;
   }
 
-  bool truth(const YAML::Node& node) {
-    bool value = false;
-    if (node && (!node.IsScalar() || !YAML::convert<bool>::decode(node, value))) {
-      error(node, "truth-value", "write true or false");
-    }
+  // Nothing where it is not there: false.
+  bool truth(const YamlNode* node) {
+    if (node == nullptr) return false;
+    const bool value = node->scalar == "true";
+    if (!node->is_scalar() || (!value && node->scalar != "false")) error(*node, "truth-value", "write true or false");
     return value;
   }
 
-  std::vector<std::string> texts(const YAML::Node& node, std::string_view what) {
+  std::vector<std::string> texts(const YamlNode* node, std::string_view what) {
     std::vector<std::string> list;
-    if (!node) return list;
-    if (!node.IsSequence()) {
-      error(node, "shape", std::string(what) + " is a list");
+    if (node == nullptr) return list;
+    if (!node->is_list()) {
+      error(*node, "shape", std::string(what) + " is a list");
       return list;
     }
-    for (const YAML::Node& entry : node) {
-      if (!entry.IsScalar() || entry.Scalar().empty()) {
+    for (const YamlNode& entry : node->items) {
+      if (!entry.is_scalar() || entry.scalar.empty()) {
         error(entry, "shape", std::string(what) + " holds texts that are not empty");
       } else {
-        list.push_back(entry.Scalar());
+        list.push_back(entry.scalar);
       }
     }
     return list;
   }
 
-  void read_samples(const YAML::Node& node, std::string_view what, Sample::Kind kind, std::uint16_t pattern) {
-    if (!node) return;
-    if (!node.IsSequence()) {
-      error(node, "shape", std::string(what) + " is a list of texts, or of lists of parts");
+  void read_samples(const YamlNode* node, std::string_view what, Sample::Kind kind, std::uint16_t pattern) {
+    if (node == nullptr) return;
+    if (!node->is_list()) {
+      error(*node, "shape", std::string(what) + " is a list of texts, or of lists of parts");
       return;
     }
-    for (const YAML::Node& entry : node) {
-      Sample sample{pattern, kind, {}, file_, position_of(entry.Mark())};
-      if (entry.IsScalar()) {
-        sample.text = entry.Scalar();
+    for (const YamlNode& entry : node->items) {
+      Sample sample{pattern, kind, {}, file_, entry.at};
+      if (entry.is_scalar()) {
+        sample.text = entry.scalar;
       } else {
-        for (const std::string& part : texts(entry, what)) sample.text += part;
+        for (const std::string& part : texts(&entry, what)) sample.text += part;
       }
       samples_.push_back(std::move(sample));
     }
   }
 
   // The maps of a list that may be left out.
-  std::vector<YAML::Node> entries(const YAML::Node& list, std::string_view what) {
-    std::vector<YAML::Node> maps;
-    if (!list) return maps;
-    if (!list.IsSequence()) {
-      error(list, "shape", std::string(what) + " is a list");
+  std::vector<const YamlNode*> entries(const YamlNode* list, std::string_view what) {
+    std::vector<const YamlNode*> maps;
+    if (list == nullptr) return maps;
+    if (!list->is_list()) {
+      error(*list, "shape", std::string(what) + " is a list");
       return maps;
     }
-    for (const YAML::Node& node : list) {
-      if (node.IsMap())
-        maps.push_back(node);
+    for (const YamlNode& node : list->items) {
+      if (node.is_map())
+        maps.push_back(&node);
       else
         error(node, "shape", std::string(what) + " holds maps");
     }
@@ -273,43 +265,49 @@ class Loader {
   }
 
   // The text under `key`; empty where there is none.
-  std::string text_of(const YAML::Node& map, std::string_view key) {
-    const YAML::Node node = map[std::string(key)];
-    if (!node) return {};
-    if (!node.IsScalar() || node.Scalar().empty()) {
-      error(node, "shape", std::string(key) + " is a text");
+  std::string text_of(const YamlNode& map, std::string_view key) {
+    const YamlNode* const node = map.find(key);
+    if (node == nullptr) return {};
+    if (!node->is_scalar() || node->scalar.empty()) {
+      error(*node, "shape", std::string(key) + " is a text");
       return {};
     }
-    return node.Scalar();
+    return node->scalar;
   }
 
-  void read_field_rule(const YAML::Node& node) {
+  // What stands under `key`, or the map itself: where a message points.
+  static const YamlNode& at_key(const YamlNode& map, std::string_view key) {
+    const YamlNode* const node = map.find(key);
+    return node != nullptr ? *node : map;
+  }
+
+  void read_field_rule(const YamlNode& node) {
     check_keys(node, {"field", "do"});
     const std::string name = text_of(node, "field");
-    if (name.empty() || !node["do"]) {
+    if (name.empty() || node.find("do") == nullptr) {
       error(node, "missing-key", "write field: NAME and do: hash, drop or keep");
       return;
     }
     FieldRule rule;
-    rule.action = choice(node["do"], "thing to do", field_actions, FieldAction::hash);
+    rule.action = choice(node.find("do"), "thing to do", field_actions, FieldAction::hash);
     const auto field = string_field_named(name);
     if (!field) {
-      error(node["field"], "field",
+      error(at_key(node, "field"), "field",
             "'" + name + "' is no field of an event" + did_you_mean(name, string_field_names()));
       return;
     }
     const bool is_identity = *field == StringField::correlation_id || *field == StringField::event_id ||
                              *field == StringField::span_id || *field == StringField::parent_span_id;
     if (is_identity && rule.action != FieldAction::keep) {
-      error(node["field"], "field", name + " is what events and tasks are known by: it can't be changed");
+      error(at_key(node, "field"), "field", name + " is what events and tasks are known by: it can't be changed");
       return;
     }
     rule.field = *field;
     field_rules_.push_back(rule);
   }
 
-  void read_references(const YAML::Node& node) {
-    if (!node.IsMap()) {
+  void read_references(const YamlNode& node) {
+    if (!node.is_map()) {
       error(node, "shape", "references is a map with the keys retention, content, arguments and results");
       return;
     }
@@ -319,45 +317,45 @@ class Loader {
     }
     references_in_ = file_;
     check_keys(node, {"retention", "content", "arguments", "results"});
-    if (node["retention"]) {
-      const std::string retention = read_retention(node["retention"]);
+    if (const YamlNode* written = node.find("retention")) {
+      const std::string retention = read_retention(*written);
       for (ReferenceRule& rule : reference_rules_) rule.retention = retention;
     }
     for (const Named<ContentField>& field : content_fields) {
-      const YAML::Node one = node[std::string(field.name)];
-      if (one) read_reference_rule(one, reference_rules_[static_cast<std::size_t>(field.value)]);
+      const YamlNode* const one = node.find(field.name);
+      if (one != nullptr) read_reference_rule(*one, reference_rules_[static_cast<std::size_t>(field.value)]);
     }
   }
 
-  void read_reference_rule(const YAML::Node& node, ReferenceRule& rule) {
+  void read_reference_rule(const YamlNode& node, ReferenceRule& rule) {
     constexpr int least_text = 16, most_text = 65'536;
-    if (!node.IsMap()) {
+    if (!node.is_map()) {
       error(node, "shape", "this is a map with the keys retention, keep and max_bytes, as {retention: 7d}");
       return;
     }
     check_keys(node, {"retention", "keep", "max_bytes"});
-    if (node["retention"]) rule.retention = read_retention(node["retention"]);
-    rule.keeps_text = choice(node["keep"], "way to keep a text", ways_to_keep, false);
-    if (!node["max_bytes"]) return;
-    rule.most_bytes = static_cast<std::uint32_t>(whole_number(node["max_bytes"], least_text, most_text));
+    if (const YamlNode* retention = node.find("retention")) rule.retention = read_retention(*retention);
+    rule.keeps_text = choice(node.find("keep"), "way to keep a text", ways_to_keep, false);
+    const YamlNode* const max_bytes = node.find("max_bytes");
+    if (max_bytes == nullptr) return;
+    rule.most_bytes = static_cast<std::uint32_t>(whole_number(*max_bytes, least_text, most_text));
     if (!rule.keeps_text) {
-      error(node["max_bytes"], "missing-key",
-            "max_bytes is of the text that is kept; write keep: redacted beside it");
+      error(*max_bytes, "missing-key", "max_bytes is of the text that is kept; write keep: redacted beside it");
     }
   }
 
-  std::string read_retention(const YAML::Node& node) {
-    if (!node.IsScalar() || !is_retention(node.Scalar())) {
+  std::string read_retention(const YamlNode& node) {
+    if (!node.is_scalar() || !is_retention(node.scalar)) {
       error(node, "retention",
             "a retention is a duration or a name, as 30d, none or legal_hold: 1 to 20 of a-z, 0-9, _ and -, and no "
             "bare "
             "number");
       return {};
     }
-    return node.Scalar();
+    return node.scalar;
   }
 
-  void read_allowance(const YAML::Node& node) {
+  void read_allowance(const YamlNode& node) {
     check_keys(node, {"fingerprint", "pattern", "place", "until", "reason"});
     Allowance allowance;
     allowance.fingerprint = text_of(node, "fingerprint");
@@ -365,12 +363,13 @@ class Loader {
     allowance.place = text_of(node, "place");
     allowance.reason = text_of(node, "reason");
     if (!allowance.fingerprint.empty() && !is_fingerprint(allowance.fingerprint)) {
-      error(node["fingerprint"], "fingerprint", "a fingerprint has 16 digits of 0-9 and a-f, as the page says it");
+      error(at_key(node, "fingerprint"), "fingerprint",
+            "a fingerprint has 16 digits of 0-9 and a-f, as the page says it");
     }
     if (allowance.fingerprint.empty() && allowance.pattern.empty() && allowance.place.empty()) {
       error(node, "missing-key", "say what is allowed: a fingerprint, a pattern or a place");
     }
-    if (!allowance.pattern.empty()) allowed_patterns_.emplace_back(allowance.pattern, node["pattern"]);
+    if (!allowance.pattern.empty()) refer_to(at_key(node, "pattern"), std::nullopt);
     if (allowance.reason.empty()) error(node, "missing-key", "reason is missing: why is it no leak?");
     std::string until = text_of(node, "until");
     constexpr std::size_t date_length = 10;
@@ -379,13 +378,13 @@ class Loader {
     if (time)
       allowance.until = as_record_time(*time);
     else
-      error(node["until"] ? node["until"] : node, "until",
+      error(at_key(node, "until"), "until",
             "until is a day, as 2026-12-31, or a time in UTC; it is required, so that nothing is allowed for good");
     allowances_.push_back(std::move(allowance));
   }
 
-  void read_pattern(const YAML::Node& node) {
-    if (!node.IsMap()) {
+  void read_pattern(const YamlNode& node) {
+    if (!node.is_map()) {
       error(node, "shape", "a pattern is a map that begins with id");
       return;
     }
@@ -400,117 +399,124 @@ class Loader {
     compiled.index = index;
 
     read_id(node, index, pattern);
-    if (node["tier"])
-      pattern.tier = choice(node["tier"], "tier", tiers, Tier::count);
+    if (const YamlNode* tier = node.find("tier"))
+      pattern.tier = choice(tier, "tier", tiers, Tier::count);
     else
       error(node, "missing-key", "tier is missing: halt, page, count or pii");
-    pattern.is_shadow = truth(node["shadow"]);
+    pattern.is_shadow = truth(node.find("shadow"));
     compiled.tier = pattern.is_shadow && pattern.tier != Tier::pii ? Tier::count : pattern.tier;
-    if (node["rotate"]) {
-      if (!node["rotate"].IsScalar())
-        error(node["rotate"], "shape", "rotate is a text: where the holder revokes it");
+    if (const YamlNode* rotate = node.find("rotate")) {
+      if (!rotate->is_scalar())
+        error(*rotate, "shape", "rotate is a text: where the holder revokes it");
       else
-        pattern.rotate = node["rotate"].Scalar();
+        pattern.rotate = rotate->scalar;
     }
-    if (node["description"] && node["description"].IsScalar())
-      pattern.description = node["description"].Scalar();
+    const YamlNode* const description = node.find("description");
+    if (description != nullptr && description->is_scalar())
+      pattern.description = description->scalar;
     else
       error(node, "missing-key", "description is missing: a few words, for the people who are paged");
 
-    compiled.shape = choice(node["shape"], "shape", shapes, Shape::regex);
-    read_check(node["check"], pattern, compiled);
-    compiled.boundary = choice(node["boundary"], "boundary", boundaries, Boundary::alnum);
-    compiled.spaces = truth(node["spaces"]);
-    compiled.next_string = truth(node["next_string"]);
-    compiled.only_public = choice(node["addresses"], "kind of addresses", kinds_of_addresses, true);
+    compiled.shape = choice(node.find("shape"), "shape", shapes, Shape::regex);
+    read_check(node.find("check"), pattern, compiled);
+    compiled.boundary = choice(node.find("boundary"), "boundary", boundaries, Boundary::alnum);
+    compiled.spaces = truth(node.find("spaces"));
+    compiled.next_string = truth(node.find("next_string"));
+    compiled.only_public = choice(node.find("addresses"), "kind of addresses", kinds_of_addresses, true);
     const int window = static_cast<int>(longest_window);
-    if (node["before"]) compiled.before = static_cast<std::uint32_t>(whole_number(node["before"], 0, window));
-    if (node["window"]) compiled.window = static_cast<std::uint32_t>(whole_number(node["window"], 4, window));
-    if (node["min_length"])
-      compiled.min_length = static_cast<std::uint32_t>(whole_number(node["min_length"], 1, window));
-    if (node["min_entropy"] && (!node["min_entropy"].IsScalar() ||
-                                !YAML::convert<double>::decode(node["min_entropy"], compiled.min_entropy))) {
-      error(node["min_entropy"], "number", "write bits a character, as 3.5");
+    const auto take_number = [&](std::string_view key, int least, std::uint32_t& to) {
+      const YamlNode* const number = node.find(key);
+      if (number != nullptr) to = static_cast<std::uint32_t>(whole_number(*number, least, window));
+      return number != nullptr;
+    };
+    take_number("before", 0, compiled.before);
+    const bool has_window = take_number("window", 4, compiled.window);
+    take_number("min_length", 1, compiled.min_length);
+    const YamlNode* const min_entropy = node.find("min_entropy");
+    if (min_entropy != nullptr && !reads_as(*min_entropy, compiled.min_entropy)) {
+      error(*min_entropy, "number", "write bits a character, as 3.5");
     }
-    if (node["classes"]) {
-      for (const YAML::Node& name : node["classes"]) {
-        compiled.required_classes |= choice(name, "class of characters", classes, 0);
+    if (const YamlNode* names = node.find("classes")) {
+      for (const YamlNode& name : names->items) {
+        compiled.required_classes |= choice(&name, "class of characters", classes, 0);
       }
     }
-    std::vector<std::string> not_names = texts(node["not_names"], "not_names");
+    std::vector<std::string> not_names = texts(node.find("not_names"), "not_names");
     std::erase(not_names, "");
     std::transform(not_names.begin(), not_names.end(), not_names.begin(), lower);
     compiled.not_names = WordSet(std::move(not_names));
-    for (const std::string& name : texts(node["names"], "names")) {
+    for (const std::string& name : texts(node.find("names"), "names")) {
       if (name.size() < VendorNames::shortest || lower(name) != name) {
-        error(node["names"], "name", name + " is no name: at least 3 characters, letters in lower case");
+        error(at_key(node, "names"), "name", name + " is no name: at least 3 characters, letters in lower case");
       }
       compiled.names.push_back(name);
     }
-    if (compiled.shape == Shape::named && !node["min_entropy"]) compiled.min_entropy = 2.5;
-    if (compiled.shape == Shape::named && !node["window"]) compiled.window = 1024;
-    if (compiled.shape == Shape::named && (compiled.names.empty() || !node["regex"])) {
+    if (compiled.shape == Shape::named && min_entropy == nullptr) compiled.min_entropy = 2.5;
+    if (compiled.shape == Shape::named && !has_window) compiled.window = 1024;
+    if (compiled.shape == Shape::named && (compiled.names.empty() || node.find("regex") == nullptr)) {
       error(node, "missing-key", "what is known by its vendor's name has names and a regex");
     }
-    for (const std::string& text : texts(node["published"], "published")) read_published(node, text, compiled);
-    if (node["paired_with"]) pair_references_.emplace_back(index, node["paired_with"]);
+    for (const std::string& text : texts(node.find("published"), "published")) read_published(node, text, compiled);
+    if (const YamlNode* pair = node.find("paired_with")) refer_to(*pair, index);
     read_regex(node, compiled);
     read_keywords(node, compiled);
-    if (!node["examples"])
+    if (node.find("examples") == nullptr)
       error(node, "missing-key", "examples are missing: at least one text that the pattern hits");
-    if (node["unchecked"] && !compiled.pages_unchecked) {
-      error(node["unchecked"], "shape", "only what halts, and has a check of its structure, pages where that fails");
+    if (node.find("unchecked") != nullptr && !compiled.pages_unchecked) {
+      error(at_key(node, "unchecked"), "shape",
+            "only what halts, and has a check of its structure, pages where that fails");
     }
-    read_samples(node["examples"], "examples", Sample::Kind::hit, index);
-    read_samples(node["unchecked"], "unchecked", Sample::Kind::unchecked, index);
-    read_samples(node["near_misses"], "near_misses", Sample::Kind::miss, index);
+    read_samples(node.find("examples"), "examples", Sample::Kind::hit, index);
+    read_samples(node.find("unchecked"), "unchecked", Sample::Kind::unchecked, index);
+    read_samples(node.find("near_misses"), "near_misses", Sample::Kind::miss, index);
 
     patterns_.push_back(std::move(pattern));
     compiled_.push_back(std::move(compiled));
   }
 
-  void read_check(const YAML::Node& node, const Pattern& pattern, CompiledPattern& compiled) {
-    if (node && node.IsScalar()) compiled.structure = token_structure_named(node.Scalar());
+  void read_check(const YamlNode* node, const Pattern& pattern, CompiledPattern& compiled) {
+    if (node != nullptr && node->is_scalar()) compiled.structure = token_structure_named(node->scalar);
     compiled.pages_unchecked = compiled.structure != nullptr && pattern.tier == Tier::halt;
     if (compiled.structure == nullptr) {
       compiled.check = choice(node, "check", checks, Check::none, token_structures());
     }
   }
 
-  void read_id(const YAML::Node& node, std::uint16_t index, Pattern& pattern) {
-    if (!node["id"] || !node["id"].IsScalar()) {
+  void read_id(const YamlNode& node, std::uint16_t index, Pattern& pattern) {
+    const YamlNode* const id_node = node.find("id");
+    if (id_node == nullptr || !id_node->is_scalar()) {
       error(node, "missing-key", "id is missing");
       return;
     }
-    pattern.id = node["id"].Scalar();
+    pattern.id = id_node->scalar;
     const bool plain = std::all_of(pattern.id.begin(), pattern.id.end(), [](char c) {
       return has_class(c, lower_class | digit_class) || c == '_' || c == '.';
     });
     if (pattern.id.empty() || pattern.id.size() > longest_id || !plain) {
-      error(node["id"], "id", "an id is at most 40 lower-case letters, digits, _ and .");
+      error(*id_node, "id", "an id is at most 40 lower-case letters, digits, _ and .");
     }
     constexpr std::string_view personal = "pii.";
     const bool is_personal = pattern.id.rfind(personal, 0) == 0;
     pattern.short_name = is_personal ? pattern.id.substr(personal.size()) : pattern.id;
-    const bool replaces = truth(node["replaces"]);
+    const bool replaces = truth(node.find("replaces"));
     const auto [known, is_new] = by_id_.emplace(pattern.id, index);
     if (replaces && is_new) {
       std::vector<std::string_view> names;
       for (const auto& [id, unused] : by_id_) {
         if (id != pattern.id) names.push_back(id);
       }
-      error(node["replaces"], "unknown-pattern",
+      error(at_key(node, "replaces"), "unknown-pattern",
             "no pattern before it is named " + pattern.id + did_you_mean(pattern.id, names));
     } else if (replaces) {
       replaced_.push_back(known->second);
       known->second = index;
     } else if (!is_new) {
-      error(node["id"], "duplicate-id",
+      error(*id_node, "duplicate-id",
             "another pattern is named " + pattern.id + " as well; to take its place write replaces: true");
     }
   }
 
-  void read_published(const YAML::Node& node, const std::string& text, CompiledPattern& compiled) {
+  void read_published(const YamlNode& node, const std::string& text, CompiledPattern& compiled) {
     Hash128 hash;
     bool well_formed = text.size() == 32;
     for (std::size_t i = 0; i < text.size() && well_formed; ++i) {
@@ -520,54 +526,55 @@ class Loader {
       std::uint64_t& half = i < 16 ? hash.high : hash.low;
       half = (half << 4) | digit;
     }
-    if (!well_formed) error(node["published"], "hash", text + " is no XXH3-128 hash: write 32 hexadecimal digits");
+    if (!well_formed)
+      error(at_key(node, "published"), "hash", text + " is no XXH3-128 hash: write 32 hexadecimal digits");
     compiled.published.push_back(hash);
   }
 
-  void read_regex(const YAML::Node& node, CompiledPattern& compiled) {
-    const YAML::Node text = node["regex"];
+  void read_regex(const YamlNode& node, CompiledPattern& compiled) {
+    const YamlNode* const text = node.find("regex");
     const bool by_code =
         compiled.shape != Shape::regex && compiled.shape != Shape::assignment && compiled.shape != Shape::named;
-    if (!text) {
+    if (text == nullptr) {
       if (compiled.shape == Shape::regex) error(node, "missing-key", "write a regex, or a shape");
       return;
     }
-    if (by_code || !text.IsScalar()) {
-      error(text, "shape", by_code ? "this shape has no regex" : "a regex is a text");
+    if (by_code || !text->is_scalar()) {
+      error(*text, "shape", by_code ? "this shape has no regex" : "a regex is a text");
       return;
     }
     re2::RE2::Options options;
     options.set_log_errors(false);
     options.set_encoding(re2::RE2::Options::EncodingLatin1);  // bytes: telemetry need not be UTF-8
-    auto regex = std::make_unique<const re2::RE2>(text.Scalar(), options);
+    auto regex = std::make_unique<const re2::RE2>(text->scalar, options);
     if (!regex->ok()) {
-      error(text, "regex", "RE2 does not take this: " + regex->error());
+      error(*text, "regex", "RE2 does not take this: " + regex->error());
       return;
     }
     if (regex->NumberOfCapturingGroups() > 1) {
-      error(text, "regex", "at most one group, the secret; write (?:...) for the others");
+      error(*text, "regex", "at most one group, the secret; write (?:...) for the others");
     }
     // Matching is linear in the window, at worst with a step for each instruction at each byte.
     constexpr std::int64_t most_steps = 100'000'000;
     if (static_cast<std::int64_t>(regex->ProgramSize()) * compiled.window > most_steps) {
-      error(text, "too-slow",
+      error(*text, "too-slow",
             "at worst this takes " + std::to_string(regex->ProgramSize()) + " steps for each byte of a window of " +
                 std::to_string(compiled.window) + ": write smaller repetitions than {1000}, or a smaller window");
     }
     // What the keyword's token must have at least; the file may ask for more.
-    const std::size_t shortest = std::min<std::size_t>(shortest_match(text.Scalar()), compiled.window);
+    const std::size_t shortest = std::min<std::size_t>(shortest_match(text->scalar), compiled.window);
     compiled.min_length = std::max(compiled.min_length, static_cast<std::uint32_t>(shortest));
     compiled.has_group = regex->NumberOfCapturingGroups() == 1;
     compiled.regex = std::move(regex);
   }
 
-  void read_keywords(const YAML::Node& node, CompiledPattern& compiled) {
+  void read_keywords(const YamlNode& node, CompiledPattern& compiled) {
     const bool ignore_case =
-        truth(node["ignore_case"]) || compiled.shape == Shape::assignment || compiled.shape == Shape::named;
-    std::vector<std::string> words = texts(node["keywords"], "keywords");
+        truth(node.find("ignore_case")) || compiled.shape == Shape::assignment || compiled.shape == Shape::named;
+    std::vector<std::string> words = texts(node.find("keywords"), "keywords");
     if (compiled.shape == Shape::named) {
       // One look at a value serves all vendors: only the first of these patterns has the words.
-      if (!words.empty()) error(node["keywords"], "keyword", "a pattern of names needs no keywords");
+      if (!words.empty()) error(at_key(node, "keywords"), "keyword", "a pattern of names needs no keywords");
       if (std::exchange(has_named_, true)) return;
       words = {"key", "token", "secret", "access", "private", "passw", "credential", "auth", "api", "_pat"};
     }
@@ -577,7 +584,8 @@ class Loader {
     if (words.empty()) error(node, "missing-key", "keywords are missing: without a literal every byte is tried");
     for (std::string& word : words) {
       if (word.size() < 3) {
-        error(node["keywords"], "keyword", word + " is too short: it would stand everywhere; at least 3 characters");
+        error(at_key(node, "keywords"), "keyword",
+              word + " is too short: it would stand everywhere; at least 3 characters");
       }
       if (ignore_case) word = lower(word);
       const Keyword::Where where = where_it_counts(compiled, word);
@@ -628,6 +636,16 @@ class Loader {
     return text;
   }
 
+  struct Reference {
+    std::string id;
+    std::optional<std::uint16_t> pair;  // of the pattern that goes with it, by its index
+    std::string file;
+    SourcePosition at;
+  };
+  void refer_to(const YamlNode& node, std::optional<std::uint16_t> pair) {
+    references_to_patterns_.push_back({node.scalar, pair, file_, node.at});
+  }
+
   Diagnostics& diagnostics_;
   std::string file_;
   std::string text_;  // of all files: the version hangs on it
@@ -636,7 +654,6 @@ class Loader {
   ReferenceRules reference_rules_;
   std::string references_in_;  // the file that has them
   std::vector<Allowance> allowances_;
-  std::vector<std::pair<std::string, YAML::Node>> allowed_patterns_;
   std::vector<CompiledPattern> compiled_;
   std::vector<Keyword> keywords_;
   std::map<std::tuple<std::string, bool, Keyword::Where>, std::size_t> keyword_places_;
@@ -644,15 +661,19 @@ class Loader {
   std::vector<Sample> samples_;
   bool has_named_ = false;
   std::map<std::string, std::uint16_t, std::less<>> by_id_;
-  std::vector<std::pair<std::uint16_t, YAML::Node>> pair_references_;
+  std::vector<Reference> references_to_patterns_;
 };
 
 }  // namespace
 
-std::shared_ptr<const PatternLibrary> load_patterns(std::span<const NamedText> files, Diagnostics& diagnostics) {
+std::shared_ptr<const PatternLibrary> load_patterns(std::span<const YamlFile> files, Diagnostics& diagnostics) {
   Loader loader(diagnostics);
-  for (const NamedText& file : files) loader.read(file);
+  for (const YamlFile& file : files) loader.read(file);
   return loader.finish();
+}
+
+std::shared_ptr<const PatternLibrary> load_patterns(std::span<const NamedText> files, Diagnostics& diagnostics) {
+  return load_patterns(parse_yaml(files, diagnostics), diagnostics);
 }
 
 }  // namespace tocsin

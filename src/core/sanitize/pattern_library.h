@@ -16,6 +16,7 @@
 #include "base/diagnostic.h"
 #include "base/named_text.h"
 #include "base/units.h"
+#include "base/yaml_tree.h"
 #include "core/event/event_fields.h"
 
 namespace tocsin {
@@ -155,5 +156,7 @@ class PatternLibrary {
 //   three,
 //                 a day (2026-12-31) or time until when, and why
 std::shared_ptr<const PatternLibrary> load_patterns(std::span<const NamedText> files, Diagnostics& diagnostics);
+// Of files that have been parsed.
+std::shared_ptr<const PatternLibrary> load_patterns(std::span<const YamlFile> files, Diagnostics& diagnostics);
 
 }  // namespace tocsin

@@ -86,7 +86,7 @@ TEST(PatternLibrary, ReportsBrokenYamlWithItsPlace) {
   const NamedText file{"rules.yaml", "sanitize:\n  patterns: [\n"};
   Diagnostics diagnostics;
   EXPECT_EQ(load_patterns({&file, 1}, diagnostics), nullptr);
-  EXPECT_EQ(diagnostics.all().at(0).code, "yaml");
+  EXPECT_EQ(diagnostics.all().at(0).code, "syntax");
   EXPECT_GT(diagnostics.all().at(0).at.line, 0U);
 }
 
