@@ -850,7 +850,7 @@ class RuleLoader {
       Aggregate& shared = set_.aggregates[index];
       shared.max_series = std::max(shared.max_series, rule_.max_series);
       shared.reach = std::max(shared.reach, reach);
-      if (longest > few_minutes) shared.minutes = many_minutes;
+      shared.minutes = std::max(shared.minutes, minutes_for(longest));
       measured.value.aggregate = index;
     }
     for (Measured& measured : measured_) {

@@ -2,7 +2,8 @@
 // for three hours, then quarter by quarter, and beyond those two hours by two hours. Cells in which nothing was added
 // take no room.
 //
-// The edges of ranges are those of History, beside which it lies.
+// The edges of ranges are those of History, beside which it lies, but for a window beyond three hours, which begins
+// at a quarter of an hour here.
 
 #pragma once
 
@@ -42,8 +43,9 @@ class CellHistory {
   // Requires: everything before `now`, and nothing after it, has been added; quarters are kept for a window beyond 1
   // h.
   Cell window(RecordTime now, Duration length) const {
-    const Grain& grain = length <= many_minutes ? minutes_ : quarters_;
-    return grain.between(window_start(now, length), now);
+    const RecordTime start = window_start(now, length);
+    if (length <= many_minutes) return minutes_.between(start, now);
+    return quarters_.between(floor_to(start, quarter_length), now);
   }
 
   // All of [from, to). Requires: both are quarters of an hour.

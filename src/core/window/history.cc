@@ -11,6 +11,17 @@ constexpr int count_bits = 24;
 constexpr std::int64_t most_count = (std::int64_t{1} << count_bits) - 1;
 constexpr std::int64_t most_sum = (std::int64_t{1} << 39) - 1;
 
+constexpr int small_bits = 8;
+constexpr std::int64_t most_small = (std::int64_t{1} << small_bits) - 1;
+
+bool fits_small(Totals totals) {
+  return totals.count >= 0 && totals.count <= most_small && totals.sum >= 0 && totals.sum <= most_small;
+}
+
+Totals unpack_small(std::uint16_t cell) {
+  return {cell >> small_bits, cell & most_small};
+}
+
 bool fits(Totals totals) {
   return totals.count >= 0 && totals.count <= most_count && totals.sum >= -most_sum && totals.sum <= most_sum;
 }
@@ -41,25 +52,39 @@ std::size_t slot_of(std::int64_t number, std::size_t cells) {
 
 RecordTime window_start(RecordTime now, Duration length) {
   const RecordTime start = floor_to(now, minute_length) - length;
-  if (length <= many_minutes) return start;
+  if (length <= day_of_minutes) return start;
   return floor_to(start, quarter_length);
 }
 
+Duration minutes_for(Duration longest) {
+  if (longest <= few_minutes) return few_minutes;
+  return longest <= many_minutes ? many_minutes : day_of_minutes;
+}
+
 Totals History::Ring::cell(std::size_t slot) const {
-  return packed_.empty() ? wide_[slot] : unpack(packed_[slot]);
+  if (!packed_.empty()) return unpack(packed_[slot]);
+  return small_.empty() ? wide_[slot] : unpack_small(small_[slot]);
+}
+
+void History::Ring::make_room_for(Totals totals) {
+  const auto widen = [](auto& from, auto& to, auto convert) {
+    to.reserve(from.size());
+    for (const auto cell : from) to.push_back(convert(cell));
+    from = {};
+  };
+  if (!small_.empty() && !fits_small(totals))
+    widen(small_, packed_, [](std::uint16_t cell) { return pack(unpack_small(cell)); });
+  if (!packed_.empty() && !fits(totals)) widen(packed_, wide_, unpack);
 }
 
 void History::Ring::put(std::size_t slot, Totals totals) {
-  if (!packed_.empty() && !fits(totals)) {
-    wide_.resize(packed_.size());
-    for (std::size_t i = 0; i < packed_.size(); ++i) wide_[i] = unpack(packed_[i]);
-    packed_.clear();
-    packed_.shrink_to_fit();
-  }
-  if (packed_.empty()) {
-    wide_[slot] = totals;
-  } else {
+  make_room_for(totals);
+  if (!small_.empty()) {
+    small_[slot] = static_cast<std::uint16_t>(totals.sum << small_bits | totals.count);
+  } else if (!packed_.empty()) {
     packed_[slot] = pack(totals);
+  } else {
+    wide_[slot] = totals;
   }
 }
 
@@ -148,7 +173,10 @@ Duration two_hours_kept_for(HistoryReach reach) {
 }
 
 History::History(HistoryReach reach, Duration minutes)
-    : minutes_(minutes > few_minutes ? many_minute_cells : minute_cells, minute_length),
+    : minutes_(minutes <= few_minutes    ? minute_cells
+               : minutes <= many_minutes ? many_minute_cells
+                                         : day_minute_cells,
+               minute_length, minutes > many_minutes),
       quarters_(reach == HistoryReach::two_days ? two_day_quarter_cells : quarter_cells, quarter_length),
       two_hours_(reach == HistoryReach::week ? two_hour_cells : 0, two_hour_length) {}
 
@@ -168,16 +196,28 @@ void History::merge(const History& other) {
 
 Totals History::window(RecordTime now, Duration length) const {
   const RecordTime start = window_start(now, length);
-  if (has_minutes_of(length)) return minutes_.sum(start, now);
-  if (start >= oldest_quarter() || two_hours_.empty()) return quarters_.sum(start, now);
   Totals totals;
+  if (has_minutes_of(length)) {
+    for_each_part(start, now,
+                  [&](const Ring& ring, RecordTime from, RecordTime to) { totals += ring.sum(from, to); });
+    return totals;
+  }
+  if (start >= oldest_quarter() || two_hours_.empty()) return quarters_.sum(start, now);
   visit(start, ceil_to(now, quarter_length), [&](RecordTime, Duration, Totals cell) { totals += cell; });
   return totals;
 }
 
 std::optional<RecordTime> History::first_in(RecordTime now, Duration length) const {
-  const Ring& ring = has_minutes_of(length) ? minutes_ : quarters_;
-  return ring.first(window_start(now, length), now);
+  const RecordTime start = window_start(now, length);
+  if (!has_minutes_of(length)) return quarters_.first(start, now);
+  std::optional<RecordTime> found;
+  for_each_part(start, now, [&](const Ring& ring, RecordTime from, RecordTime to) {
+    if (found) return;
+    found = ring.first(from, to);
+    if (!found || &ring != &quarters_) return;
+    if (const auto minute = minutes_.first(*found, *found + quarter_length)) found = minute;
+  });
+  return found;
 }
 
 RecordTime History::oldest_quarter() const {

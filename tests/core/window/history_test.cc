@@ -32,13 +32,13 @@ class Model {
   std::map<RecordTime, Totals> slices_;
 };
 
-TEST(History, AWindowBeginsAtAWholeMinuteAndBeyondThreeHoursAtAQuarter) {
+TEST(History, AWindowBeginsAtAWholeMinuteAndBeyondADayAtAQuarter) {
   EXPECT_EQ(window_start(at(10min + 50s), 5min), at(5min));
   EXPECT_EQ(window_start(at(10min), 5min), at(5min));
   EXPECT_EQ(window_start(at(2h + 10s), 1h), at(1h));
   EXPECT_EQ(window_start(at(10h + 7min + 10s), 3h), at(7h + 7min));
-  EXPECT_EQ(window_start(at(10h + 7min), 6h), at(4h));
-  EXPECT_EQ(window_start(at(10h + 16min), 6h), at(4h + 15min));
+  EXPECT_EQ(window_start(at(30h + 7min + 10s), 24h), at(6h + 7min));
+  EXPECT_EQ(window_start(at(50h + 16min), 48h), at(2h + 15min));
 }
 
 TEST(History, HoldsWhatAPlainMapHoldsOverRandomSequences) {
@@ -46,7 +46,8 @@ TEST(History, HoldsWhatAPlainMapHoldsOverRandomSequences) {
     for (const std::uint64_t seed : test::seeds(6)) {
       SCOPED_TRACE("TOCSIN_SEED=" + std::to_string(seed));
       test::Random random(seed);
-      History history(reach, many_minutes);
+      History history(reach, day_of_minutes);
+      const bool is_of_counts = random.below(2) == 0;  // a minute holds few enough to stay small
       Model model;
       Duration now = 10s * random.below(100'000);
       for (int step = 0; step < 4'000; ++step) {
@@ -54,11 +55,12 @@ TEST(History, HoldsWhatAPlainMapHoldsOverRandomSequences) {
         now += 10s * (1 + random.below(leap[random.below(6)]));
         Totals totals{random.below(2'000'000) - 1'000'000, random.below(50)};
         if (random.below(400) == 0) totals.sum *= 10'000'000;  // outgrows 40 bits
+        if (is_of_counts) totals = {random.below(8), random.below(20)};
         history.add(at(now), totals);
         model.add(at(now), totals);
         const RecordTime end = at(now + 10s + 10s * random.below(30));
-        for (const Duration window :
-             {Duration{1min}, Duration{5min}, Duration{60min}, Duration{165min}, Duration{3h}, Duration{24h}}) {
+        for (const Duration window : {Duration{1min}, Duration{5min}, Duration{20min}, Duration{60min},
+                                      Duration{165min}, Duration{3h}, Duration{6h}, Duration{24h}}) {
           ASSERT_EQ(history.window(end, window), model.sum(window_start(end, window), end))
               << to_text(window) << " at step " << step;
         }
@@ -105,6 +107,7 @@ TEST(History, TakesAsMuchMemoryAsItSays) {
   EXPECT_EQ(History(HistoryReach::week).bytes(), 2'104u);
   EXPECT_EQ(History(HistoryReach::day, many_minutes).bytes(), 2'264u);
   EXPECT_EQ(History(HistoryReach::two_days, many_minutes).bytes(), 3'008u);
+  EXPECT_EQ(History(HistoryReach::two_days, day_of_minutes).bytes(), 4'442u);
 }
 
 // As after an upgrade, or where a rule with longer windows came: nothing is lost, and of the quarters whose minutes
@@ -148,6 +151,30 @@ TEST(History, ACellThatOutgrowsItsBitsWidensTheSeriesAndLosesNothing) {
     EXPECT_LE(history.bytes(), 2 * 1'304u);
     EXPECT_EQ(history.window(at(16min + 10s), 1h), (Totals{5 + edge.sum + (edge.sum > 0 ? 1 : -1), edge.count + 2}));
   }
+}
+
+TEST(History, MinutesOfADayBeginSmallAndWidenWithoutALoss) {
+  for (const Totals more : {Totals{0, 256}, Totals{256, 1}, Totals{-1, 1}, Totals{1, std::int64_t{1} << 24}}) {
+    History history(HistoryReach::day, day_of_minutes);
+    history.add(at(0s), {255, 255});
+    history.add(at(7min), {1, 1});
+    EXPECT_EQ(history.bytes(), 3'698u);
+    history.add(at(8min), more);
+    EXPECT_GT(history.bytes(), 12'000u);
+    EXPECT_EQ(history.window(at(8min + 10s), 24h), (Totals{256 + more.sum, 256 + more.count}));
+    EXPECT_EQ(history.window(at(6h + 8min), 6h), more) << "without the seventh minute";
+  }
+}
+
+TEST(History, KnowsTheFirstMinuteOfAWindowThatHoldsAnything) {
+  History history(HistoryReach::day, day_of_minutes);
+  history.add(at(2h + 7min), {1, 1});
+  history.add(at(3h + 50min), {1, 1});
+  history.add(at(9h), {1, 1});
+  EXPECT_EQ(history.first_in(at(9h + 10s), 24h), at(2h + 7min));
+  EXPECT_EQ(history.first_in(at(9h + 10s), 6h), at(3h + 50min)) << "within a quarter";
+  EXPECT_EQ(history.first_in(at(9h + 51min), 6h), at(9h));
+  EXPECT_EQ(history.first_in(at(9h + 51min), 30min), std::nullopt);
 }
 
 // What no event can say, a damaged record can.
