@@ -6,7 +6,7 @@
 //   tocsin_bench_restore --kafka FILE ...        writes such states, blocks and positions as a service with this
 //                                                configuration would have left them (restore_kafka.py)
 //
-// Every history is full: a cell in each minute of the last hour and in each quarter of the last day.
+// Of every history a cell is full in each minute of the last hour, and in each quarter of the day before it.
 
 #include <fmt/core.h>
 

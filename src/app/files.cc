@@ -113,7 +113,7 @@ OwnRules load_own_rules(const std::vector<std::string>& paths, Diagnostics& diag
     has_groups = has_groups || (root && root->find("groups") != nullptr);
     const auto* sanitize = root ? root->find("sanitize") : nullptr;
     const auto* inherit = sanitize != nullptr && sanitize->is_map() ? sanitize->find("inherit") : nullptr;
-    inherits_patterns = inherits_patterns && (inherit == nullptr || inherit->scalar != "false");
+    inherits_patterns = inherits_patterns && (inherit == nullptr || truth_in(inherit->scalar) != false);
     has_prices = has_prices || (root && root->find("prices") != nullptr);
   }
   const auto add = [&](const auto& shipped) { own.files.insert(own.files.begin(), shipped.begin(), shipped.end()); };

@@ -14,6 +14,7 @@
 #include <sstream>
 #include <utility>
 
+#include "base/ascii.h"
 #include "base/time_text.h"
 
 namespace tocsin {
@@ -132,6 +133,18 @@ void YamlNode::erase(std::string_view key) {
   if (found == keys.end()) return;
   items.erase(items.begin() + (found - keys.begin()));
   keys.erase(found);
+}
+
+std::optional<bool> truth_in(std::string_view text) {
+  const auto is_any_of = [text](const std::initializer_list<std::string_view>& words) {
+    return std::any_of(words.begin(), words.end(), [text](std::string_view word) {
+      return std::equal(text.begin(), text.end(), word.begin(), word.end(),
+                        [](char a, char b) { return to_lower(a) == b; });
+    });
+  };
+  if (is_any_of({"true", "yes", "on", "y"})) return true;
+  if (is_any_of({"false", "no", "off", "n"})) return false;
+  return std::nullopt;
 }
 
 std::optional<YamlNode> parse_yaml(const NamedText& source, Diagnostics& diagnostics) {

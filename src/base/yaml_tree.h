@@ -36,6 +36,9 @@ struct YamlNode {
   bool is_scalar() const { return kind == Kind::scalar; }
 };
 
+// What YAML 1.1 takes for a truth: true, yes, on, y and their opposites, in small letters or capitals.
+std::optional<bool> truth_in(std::string_view text);
+
 // The document of `source`; reports a syntax error or an exceeded limit and returns nothing. Repeated keys are
 // reported as well, and the first one stays.
 std::optional<YamlNode> parse_yaml(const NamedText& source, Diagnostics& diagnostics);

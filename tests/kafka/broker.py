@@ -201,7 +201,7 @@ class Broker:
         self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
         self.guard.stdin.close()
-        self.guard.wait(10)
+        self.guard.wait(60)
 
     def _java(self, node, *arguments):
         with open(node.folder / "out.log", "ab") as out:

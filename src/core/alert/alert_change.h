@@ -44,8 +44,8 @@ struct AlertChange {
   std::string dedup_key;   // alert id : episode, by which receivers join a resolution to its trigger
   std::string value_unit;  // "usd", "seconds" or empty
   std::string condition;   // as the rule has it
-  // The same with numbers in the places of names, and in which minute (of longer windows, quarter) the window's first
-  // event lies and by when its last one came. Not stored: alerts that fired before a restart are listed without.
+  // The same with numbers in the places of names, and in which minute the window's first event lies and by when its
+  // last one came. Not stored: alerts that fired before a restart are listed without.
   std::string evaluated;
   std::optional<RecordTime> first_event, last_event;
   Duration window{};

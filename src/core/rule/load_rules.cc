@@ -226,7 +226,7 @@ std::shared_ptr<const RuleSet> load_rules(std::span<const YamlFile> files, Diagn
   }
   const bool are_parsed =
       std::all_of(files.begin(), files.end(), [](const YamlFile& file) { return file.root.has_value(); });
-  if (are_parsed && diagnostics.error_count() == errors_before) check_inhibitions(*set, diagnostics);
+  if (are_parsed && !diagnostics.has_errors()) check_inhibitions(*set, diagnostics);
   if (!are_parsed || diagnostics.error_count() > errors_before) return nullptr;
   if (book->size() > 0) set->prices = std::move(book);
   set->hash = hash_of(files);

@@ -91,6 +91,9 @@ RuleCost cost_of(const RuleSet& rules) {
   for (const Aggregate& aggregate : rules.aggregates) {
     cost.series += aggregate.max_series;
     std::size_t bytes = History(aggregate.reach, aggregate.minutes).bytes();
+    const bool is_of_amounts =
+        aggregate.kind == Aggregate::Kind::sum || aggregate.kind == Aggregate::Kind::distribution;
+    if (is_of_amounts && aggregate.minutes > many_minutes) bytes += History::wider_minutes;
     // As they are with a hundred different values in each cell: sets and distributions grow with what is in them.
     constexpr std::size_t set_bytes = 800, distribution_bytes = 800, minutes = 62;
     const auto quarters = static_cast<std::size_t>(quarters_kept_for(aggregate.reach) / quarter_length);

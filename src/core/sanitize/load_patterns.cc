@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <map>
 #include <optional>
 #include <tuple>
@@ -208,9 +209,9 @@ class Loader {
   // Nothing where it is not there: false.
   bool truth(const YamlNode* node) {
     if (node == nullptr) return false;
-    const bool value = node->scalar == "true";
-    if (!node->is_scalar() || (!value && node->scalar != "false")) error(*node, "truth-value", "write true or false");
-    return value;
+    const std::optional<bool> value = node->is_scalar() ? truth_in(node->scalar) : std::nullopt;
+    if (!value) error(*node, "truth-value", "write true or false");
+    return value.value_or(false);
   }
 
   std::vector<std::string> texts(const YamlNode* node, std::string_view what) {
@@ -433,10 +434,12 @@ class Loader {
     const bool has_window = take_number("window", 4, compiled.window);
     take_number("min_length", 1, compiled.min_length);
     const YamlNode* const min_entropy = node.find("min_entropy");
-    if (min_entropy != nullptr && !reads_as(*min_entropy, compiled.min_entropy)) {
+    if (min_entropy != nullptr &&
+        !(reads_as(*min_entropy, compiled.min_entropy) && std::isfinite(compiled.min_entropy))) {
       error(*min_entropy, "number", "write bits a character, as 3.5");
     }
     if (const YamlNode* names = node.find("classes")) {
+      if (!names->is_list()) error(*names, "shape", "classes is a list, as [upper, digit]");
       for (const YamlNode& name : names->items) {
         compiled.required_classes |= choice(&name, "class of characters", classes, 0);
       }

@@ -244,13 +244,22 @@ const AcceptedLevel* WindowRule::accepted_level(const Group& group, RecordTime w
   return baseline_range(*rule_.baseline, window_begin, window).from < *accepted->since ? accepted : nullptr;
 }
 
+RecordTime WindowRule::oldest_in(RecordTime now, Duration window) const {
+  const bool has_cells = std::any_of(rule_.values.begin(), rule_.values.end(), [&](const NamedValue& value) {
+    const Aggregate::Kind kind = rules_.aggregates[value.aggregate].kind;
+    return kind == Aggregate::Kind::distinct || kind == Aggregate::Kind::distribution;
+  });
+  const RecordTime start = window_start(now, window);
+  return has_cells && window > many_minutes ? floor_to(start, quarter_length) : start;
+}
+
 void WindowRule::choose_window(const Group& group, RecordTime now, Measured& measured) const {
   const Series* first = group.series.front();
   for (const Duration window : rule_.windows) {
     // A window does not grow over an incident that is over: when the hour after it has too few tasks, three hours
     // would find it again and page a second time.
     const bool is_least = window == rule_.windows.front();
-    if (!is_least && group.resolved && window_start(now, window) < *group.resolved) break;
+    if (!is_least && group.resolved && oldest_in(now, window) < *group.resolved) break;
     measured.window = window;
     measured.totals[0] = first != nullptr ? first->history.window(now, window) : Totals{};
     if (measured.totals[0].count >= rule_.min_samples) break;
@@ -699,7 +708,7 @@ Truth WindowRule::judge_any(const GroupKey& key, Group& group, RecordTime now, R
   std::int64_t samples = measured.totals[0].count;
   for (const Duration window : rule_.windows) {
     if (window <= measured.window) continue;
-    if (window > longest || (group.resolved && window_start(now, window) < *group.resolved)) break;
+    if (window > longest || (group.resolved && oldest_in(now, window) < *group.resolved)) break;
     if (!is_enough_in(window, samples + 1)) continue;  // nothing that the shorter one has not
     const Truth longer = judge_window(key, group, now, known_since, window, enough, other);
     if (longer == Truth::yes) {

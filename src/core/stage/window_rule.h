@@ -154,6 +154,8 @@ class WindowRule {
   Truth judge_window(const GroupKey& key, Group& group, RecordTime now, RecordTime known_since,
                      std::optional<Duration> window, std::int64_t samples, Measured& measured);
   Truth judge_any(const GroupKey& key, Group& group, RecordTime now, RecordTime known_since, Measured& measured);
+  // Where what the window holds may begin: of sets and distributions, where it is long, at a quarter of an hour.
+  RecordTime oldest_in(RecordTime now, Duration window) const;
   void choose_window(const Group& group, RecordTime now, Measured& measured) const;
   BaselineFigures baseline(const GroupKey& key, Group& group, std::size_t value, Measured& measured,
                            RecordTime known_since) const;

@@ -129,7 +129,9 @@ BaselineRange baseline_range(const Baseline& baseline, RecordTime window_begin, 
   switch (baseline.same_time) {
     case Baseline::SameTime::yesterday: {
       const RecordTime from = floor_to(window_begin - 24h, quarter_length);
-      return {from, ceil_to(window_begin - 24h + window, quarter_length)};
+      // No later than the window begins: one of a day would be compared with itself.
+      return {from,
+              std::min(ceil_to(window_begin - 24h + window, quarter_length), floor_to(window_begin, quarter_length))};
     }
     case Baseline::SameTime::last_week: {
       const RecordTime from = floor_to(window_begin - 168h, two_hour_length);

@@ -1,6 +1,7 @@
 #include "core/window/history.h"
 
 #include <algorithm>
+#include <type_traits>
 #include <utility>
 
 namespace tocsin {
@@ -70,7 +71,7 @@ void History::Ring::make_room_for(Totals totals) {
   const auto widen = [](auto& from, auto& to, auto convert) {
     to.reserve(from.size());
     for (const auto cell : from) to.push_back(convert(cell));
-    from = {};
+    from = std::remove_reference_t<decltype(from)>();  // {} would keep its room
   };
   if (!small_.empty() && !fits_small(totals))
     widen(small_, packed_, [](std::uint16_t cell) { return pack(unpack_small(cell)); });

@@ -78,6 +78,8 @@ class History {
   static constexpr std::size_t minute_cells = 61;
   static constexpr std::size_t many_minute_cells = 181;
   static constexpr std::size_t day_minute_cells = 1441;
+  // What these take more, in bytes, once a minute holds more than the least cell does.
+  static constexpr std::size_t wider_minutes = day_minute_cells * (sizeof(std::uint64_t) - sizeof(std::uint16_t));
   static constexpr std::size_t quarter_cells = 102;
   static constexpr std::size_t two_day_quarter_cells = 195;
   static constexpr std::size_t two_hour_cells = 100;

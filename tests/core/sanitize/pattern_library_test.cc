@@ -40,6 +40,18 @@ TEST(PatternLibrary, ReportsEveryMistakeWithItsPlace) {
             (Mistakes{"4:5 missing-key", "4:41 unknown-key"}));
 }
 
+TEST(PatternLibrary, TakesTruthsAsYamlDoesAndNumbersThatAreSome) {
+  const std::string pattern =
+      "  - {id: a, tier: halt, description: d, keywords: [abc_], regex: 'abc_[0-9]{4}', examples: [abc_1234], ";
+  for (const char* truth : {"true", "Yes", "on", "FALSE", "no", "off"}) {
+    EXPECT_EQ(mistakes(pattern + "shadow: " + truth + "}\n"), Mistakes{}) << truth;
+  }
+  EXPECT_EQ(mistakes(pattern + "shadow: maybe}\n"), Mistakes{"4:112 truth-value"});
+  EXPECT_EQ(mistakes(pattern + "min_entropy: nan}\n"), Mistakes{"4:117 number"});
+  EXPECT_EQ(mistakes(pattern + "window: 0x10}\n"), Mistakes{"4:112 number"});
+  EXPECT_EQ(mistakes(pattern + "classes: digit}\n"), Mistakes{"4:113 shape"});
+}
+
 TEST(PatternLibrary, SuggestsTheKeyThatWasMeant) {
   const NamedText file{"rules.yaml", "sanitise: {}\n"};
   Diagnostics diagnostics;
