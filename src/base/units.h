@@ -26,6 +26,11 @@ constexpr std::int64_t saturating_add(std::int64_t a, std::int64_t b) {
   if (!__builtin_add_overflow(a, b, &sum)) return sum;
   return b < 0 ? INT64_MIN : INT64_MAX;
 }
+constexpr std::int64_t saturating_subtract(std::int64_t a, std::int64_t b) {
+  std::int64_t rest = 0;
+  if (!__builtin_sub_overflow(a, b, &rest)) return rest;
+  return b < 0 ? INT64_MAX : INT64_MIN;
+}
 
 // Durations of the domain: milliseconds, as Kafka's record timestamps are.
 using Duration = std::chrono::milliseconds;
@@ -33,15 +38,22 @@ using Duration = std::chrono::milliseconds;
 // Two times that must not be mixed: neither is ever read from a clock inside core/.
 //
 // EventTime is what the event reports: deadlines, durations, what people read.
-// RecordTime is the log's: the running maximum of a partition's record timestamps, by which slices are cut.
+// RecordTime is the log's: the running maximum of a partition's record timestamps, by which slices are cut. A damaged
+// record may hold any: what is reckoned from them stays within their range.
 using EventTime = std::chrono::sys_time<Duration>;
 
 struct RecordTime {
   Duration since_epoch{};
   friend constexpr auto operator<=>(const RecordTime&, const RecordTime&) = default;
-  friend constexpr RecordTime operator+(RecordTime time, Duration d) { return {time.since_epoch + d}; }
-  friend constexpr RecordTime operator-(RecordTime time, Duration d) { return {time.since_epoch - d}; }
-  friend constexpr Duration operator-(RecordTime a, RecordTime b) { return a.since_epoch - b.since_epoch; }
+  friend constexpr RecordTime operator+(RecordTime time, Duration d) {
+    return {Duration{saturating_add(time.since_epoch.count(), d.count())}};
+  }
+  friend constexpr RecordTime operator-(RecordTime time, Duration d) {
+    return {Duration{saturating_subtract(time.since_epoch.count(), d.count())}};
+  }
+  friend constexpr Duration operator-(RecordTime a, RecordTime b) {
+    return Duration{saturating_subtract(a.since_epoch.count(), b.since_epoch.count())};
+  }
 };
 
 // The latest multiple of `grain` that is not after `time`; negative times round down as well.
@@ -50,7 +62,7 @@ constexpr RecordTime floor_to(RecordTime time, Duration grain) {
   const std::int64_t g = grain.count();
   std::int64_t remainder = t % g;
   if (remainder < 0) remainder += g;
-  return {Duration{t - remainder}};
+  return {Duration{saturating_subtract(t, remainder)}};
 }
 
 constexpr RecordTime ceil_to(RecordTime time, Duration grain) {
