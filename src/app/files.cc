@@ -107,14 +107,13 @@ OwnRules load_own_rules(const std::vector<std::string>& paths, Diagnostics& diag
   OwnRules own;
   own.files = read_yaml_files(paths, diagnostics);
   bool has_groups = false, has_prices = false, inherits_patterns = true;
-  for (const NamedText& file : own.files) {
-    Diagnostics ignored;
-    const auto root = parse_yaml(file, ignored);
-    has_groups = has_groups || (root && root->find("groups") != nullptr);
-    const auto* sanitize = root ? root->find("sanitize") : nullptr;
+  Diagnostics ignored;
+  for (const YamlFile& file : parse_yaml(own.files, ignored)) {
+    has_groups = has_groups || file.find("groups") != nullptr;
+    const auto* sanitize = file.find("sanitize");
     const auto* inherit = sanitize != nullptr && sanitize->is_map() ? sanitize->find("inherit") : nullptr;
     inherits_patterns = inherits_patterns && (inherit == nullptr || truth_in(inherit->scalar) != false);
-    has_prices = has_prices || (root && root->find("prices") != nullptr);
+    has_prices = has_prices || file.find("prices") != nullptr;
   }
   const auto add = [&](const auto& shipped) { own.files.insert(own.files.begin(), shipped.begin(), shipped.end()); };
   if (!has_groups && !diagnostics.has_errors()) add(shipped_rules());

@@ -136,15 +136,35 @@ void YamlNode::erase(std::string_view key) {
 }
 
 std::optional<bool> truth_in(std::string_view text) {
-  const auto is_any_of = [text](const std::initializer_list<std::string_view>& words) {
-    return std::any_of(words.begin(), words.end(), [text](std::string_view word) {
-      return std::equal(text.begin(), text.end(), word.begin(), word.end(),
-                        [](char a, char b) { return to_lower(a) == b; });
-    });
+  const auto is_any_of = [text](std::initializer_list<std::string_view> words) {
+    return std::any_of(words.begin(), words.end(),
+                       [text](std::string_view word) { return same_ignoring_case(text, word); });
   };
   if (is_any_of({"true", "yes", "on", "y"})) return true;
   if (is_any_of({"false", "no", "off", "n"})) return false;
   return std::nullopt;
+}
+
+namespace {
+
+template <class T>
+std::optional<T> read_whole(const YamlNode& node) {
+  T value = 0;
+  const char* const end = node.scalar.data() + node.scalar.size();
+  const auto [stop, problem] = std::from_chars(node.scalar.data(), end, value);
+  if (!node.is_scalar() || problem != std::errc{} || stop != end) return std::nullopt;
+  return value;
+}
+
+}  // namespace
+
+std::optional<double> number_in(const YamlNode& node) {
+  const auto value = read_whole<double>(node);
+  return value && std::isfinite(*value) ? value : std::nullopt;
+}
+
+std::optional<std::int64_t> whole_number_in(const YamlNode& node) {
+  return read_whole<std::int64_t>(node);
 }
 
 std::optional<YamlNode> parse_yaml(const NamedText& source, Diagnostics& diagnostics) {
@@ -239,14 +259,12 @@ std::optional<std::string> YamlReader::text(std::string_view key) {
 std::optional<double> YamlReader::number(std::string_view key, double least, double most) {
   const YamlNode* node = find(key);
   if (node == nullptr) return std::nullopt;
-  double value = 0;
-  const char* end = node->scalar.data() + node->scalar.size();
-  const auto [stop, code] = std::from_chars(node->scalar.data(), end, value);
-  if (!node->is_scalar() || code != std::errc{} || stop != end || !std::isfinite(value)) {
+  const auto value = number_in(*node);
+  if (!value) {
     error(*node, "wrong-type", "'" + std::string(key) + "' must be a number");
     return std::nullopt;
   }
-  if (value < least || value > most) {
+  if (*value < least || *value > most) {
     std::ostringstream range;
     range << "'" << key << "' must lie between " << least << " and " << most;
     error(*node, "out-of-range", range.str());
@@ -258,14 +276,12 @@ std::optional<double> YamlReader::number(std::string_view key, double least, dou
 std::optional<std::int64_t> YamlReader::integer(std::string_view key, std::int64_t least, std::int64_t most) {
   const YamlNode* node = find(key);
   if (node == nullptr) return std::nullopt;
-  std::int64_t value = 0;
-  const char* end = node->scalar.data() + node->scalar.size();
-  const auto [stop, code] = std::from_chars(node->scalar.data(), end, value);
-  if (!node->is_scalar() || code != std::errc{} || stop != end) {
+  const auto value = whole_number_in(*node);
+  if (!value) {
     error(*node, "wrong-type", "'" + std::string(key) + "' must be a whole number");
     return std::nullopt;
   }
-  if (value < least || value > most) {
+  if (*value < least || *value > most) {
     error(*node, "out-of-range",
           "'" + std::string(key) + "' must lie between " + std::to_string(least) + " and " + std::to_string(most));
     return std::nullopt;

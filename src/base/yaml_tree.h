@@ -39,6 +39,10 @@ struct YamlNode {
 // What YAML 1.1 takes for a truth: true, yes, on, y and their opposites, in small letters or capitals.
 std::optional<bool> truth_in(std::string_view text);
 
+// The whole scalar as a number, decimal and finite; nothing where it is none.
+std::optional<double> number_in(const YamlNode& node);
+std::optional<std::int64_t> whole_number_in(const YamlNode& node);
+
 // The document of `source`; reports a syntax error or an exceeded limit and returns nothing. Repeated keys are
 // reported as well, and the first one stays.
 std::optional<YamlNode> parse_yaml(const NamedText& source, Diagnostics& diagnostics);

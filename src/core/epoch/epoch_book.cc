@@ -9,12 +9,11 @@ namespace tocsin {
 RulesAndPatterns load_rules_and_patterns(std::span<const NamedText> files, Diagnostics& diagnostics) {
   const std::size_t errors_before = diagnostics.error_count();
   std::vector<YamlFile> parsed = parse_yaml(files, diagnostics);
-  const bool are_parsed = diagnostics.error_count() == errors_before;
   RulesAndPatterns loaded;
   loaded.rules = load_rules(parsed, diagnostics);
   std::erase_if(parsed, [](const YamlFile& file) { return file.find("sanitize") == nullptr; });
   loaded.patterns = load_patterns(parsed, diagnostics);
-  if (!are_parsed || !loaded.rules || !loaded.patterns) return {};
+  if (diagnostics.error_count() > errors_before || !loaded.rules || !loaded.patterns) return {};
   return loaded;
 }
 

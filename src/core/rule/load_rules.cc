@@ -172,10 +172,8 @@ std::uint32_t RuleSet::share(const Aggregate& aggregate) {
 
 std::shared_ptr<const RuleSet> load_rules(std::span<const NamedText> files, Diagnostics& diagnostics) {
   const std::size_t errors_before = diagnostics.error_count();
-  const std::vector<YamlFile> parsed = parse_yaml(files, diagnostics);
-  const bool are_parsed = diagnostics.error_count() == errors_before;
-  auto rules = load_rules(parsed, diagnostics);
-  return are_parsed ? rules : nullptr;
+  auto rules = load_rules(parse_yaml(files, diagnostics), diagnostics);
+  return diagnostics.error_count() == errors_before ? rules : nullptr;
 }
 
 std::shared_ptr<const RuleSet> load_rules(std::span<const YamlFile> files, Diagnostics& diagnostics) {

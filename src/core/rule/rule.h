@@ -74,6 +74,7 @@ struct Aggregate {
   HistoryReach reach = HistoryReach::day;
   Duration minutes = few_minutes;  // for how long these are told apart
 
+  bool is_of_cells() const { return kind == Kind::distinct || kind == Kind::distribution; }  // of more than sums
   std::string canonical() const;  // the identity: equal for aggregates that add up the same
 };
 

@@ -3,8 +3,6 @@
 #include <re2/re2.h>
 
 #include <algorithm>
-#include <charconv>
-#include <cmath>
 #include <map>
 #include <optional>
 #include <tuple>
@@ -190,20 +188,13 @@ class Loader {
     return otherwise;
   }
 
-  template <class T>
-  static bool reads_as(const YamlNode& node, T& value) {
-    const char* const end = node.scalar.data() + node.scalar.size();
-    const auto [stop, problem] = std::from_chars(node.scalar.data(), end, value);
-    return node.is_scalar() && problem == std::errc() && stop == end;
-  }
-
   int whole_number(const YamlNode& node, int least, int most) {
-    int value = 0;
-    if (!reads_as(node, value) || value < least || value > most) {
+    const auto value = whole_number_in(node);
+    if (!value || *value < least || *value > most) {
       error(node, "number", "write a whole number from " + std::to_string(least) + " to " + std::to_string(most));
       return least;
     }
-    return value;
+    return static_cast<int>(*value);
   }
 
   // Nothing where it is not there: false.
@@ -434,9 +425,10 @@ class Loader {
     const bool has_window = take_number("window", 4, compiled.window);
     take_number("min_length", 1, compiled.min_length);
     const YamlNode* const min_entropy = node.find("min_entropy");
-    if (min_entropy != nullptr &&
-        !(reads_as(*min_entropy, compiled.min_entropy) && std::isfinite(compiled.min_entropy))) {
-      error(*min_entropy, "number", "write bits a character, as 3.5");
+    if (min_entropy != nullptr) {
+      const auto bits = number_in(*min_entropy);
+      if (!bits) error(*min_entropy, "number", "write bits a character, as 3.5");
+      compiled.min_entropy = bits.value_or(0);
     }
     if (const YamlNode* names = node.find("classes")) {
       if (!names->is_list()) error(*names, "shape", "classes is a list, as [upper, digit]");
@@ -465,12 +457,12 @@ class Loader {
     read_keywords(node, compiled);
     if (node.find("examples") == nullptr)
       error(node, "missing-key", "examples are missing: at least one text that the pattern hits");
-    if (node.find("unchecked") != nullptr && !compiled.pages_unchecked) {
-      error(at_key(node, "unchecked"), "shape",
-            "only what halts, and has a check of its structure, pages where that fails");
+    const YamlNode* const unchecked = node.find("unchecked");
+    if (unchecked != nullptr && !compiled.pages_unchecked) {
+      error(*unchecked, "shape", "only what halts, and has a check of its structure, pages where that fails");
     }
     read_samples(node.find("examples"), "examples", Sample::Kind::hit, index);
-    read_samples(node.find("unchecked"), "unchecked", Sample::Kind::unchecked, index);
+    read_samples(unchecked, "unchecked", Sample::Kind::unchecked, index);
     read_samples(node.find("near_misses"), "near_misses", Sample::Kind::miss, index);
 
     patterns_.push_back(std::move(pattern));

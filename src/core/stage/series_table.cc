@@ -73,9 +73,7 @@ bool decode(std::string_view bytes, Series& series) {
 }  // namespace
 
 Series::Series(const Aggregate& aggregate) : history(aggregate.reach, aggregate.minutes) {
-  const bool needs_cells = aggregate.kind == Aggregate::Kind::distinct ||
-                           aggregate.kind == Aggregate::Kind::distribution || aggregate.calendar;
-  if (needs_cells) cells = std::make_unique<SeriesCells>(aggregate);
+  if (aggregate.is_of_cells() || aggregate.calendar) cells = std::make_unique<SeriesCells>(aggregate);
 }
 
 std::vector<std::string> Series::examples_since(RecordTime from) const {

@@ -92,7 +92,10 @@ WindowRule::WindowRule(const RuleSet& rules, const Rule& rule, const std::string
       series_(series),
       versions_(versions),
       timing_{rule.hold_for, rule.keep_firing_for, rule.learn_after},
-      looks_further_back_(looks_further_back(rule.when) || (rule.keep && looks_further_back(*rule.keep))) {}
+      looks_further_back_(looks_further_back(rule.when) || (rule.keep && looks_further_back(*rule.keep))),
+      has_cells_(std::any_of(rule.values.begin(), rule.values.end(), [&](const NamedValue& value) {
+        return rules.aggregates[value.aggregate].is_of_cells();
+      })) {}
 
 void WindowRule::find_new_groups() {
   std::size_t known = 0;
@@ -245,12 +248,7 @@ const AcceptedLevel* WindowRule::accepted_level(const Group& group, RecordTime w
 }
 
 RecordTime WindowRule::oldest_in(RecordTime now, Duration window) const {
-  const bool has_cells = std::any_of(rule_.values.begin(), rule_.values.end(), [&](const NamedValue& value) {
-    const Aggregate::Kind kind = rules_.aggregates[value.aggregate].kind;
-    return kind == Aggregate::Kind::distinct || kind == Aggregate::Kind::distribution;
-  });
-  const RecordTime start = window_start(now, window);
-  return has_cells && window > many_minutes ? floor_to(start, quarter_length) : start;
+  return has_cells_ ? cells_start(now, window) : window_start(now, window);
 }
 
 void WindowRule::choose_window(const Group& group, RecordTime now, Measured& measured) const {

@@ -197,6 +197,7 @@ class WindowRule {
   const AgentVersions& versions_;
   AlertTiming timing_;
   bool looks_further_back_;                       // the condition asks for the baseline's peak or age
+  bool has_cells_;                                // of its values one is of sets or distributions
   mutable std::vector<KnownInterval> intervals_;  // exact ones; at a place what was reckoned last
   std::map<GroupKey, Group> groups_;
   std::set<GroupKey> changed_;

@@ -18,6 +18,12 @@
 
 namespace tocsin {
 
+// Where what such a window of `length` that ends at grid time `now` holds may begin.
+inline RecordTime cells_start(RecordTime now, Duration length) {
+  const RecordTime start = window_start(now, length);
+  return length <= many_minutes ? start : floor_to(start, quarter_length);
+}
+
 // Cell: empty(), merge(const Cell&), and wire::pass().
 template <class Cell>
 class CellHistory {
@@ -43,9 +49,7 @@ class CellHistory {
   // Requires: everything before `now`, and nothing after it, has been added; quarters are kept for a window beyond 1
   // h.
   Cell window(RecordTime now, Duration length) const {
-    const RecordTime start = window_start(now, length);
-    if (length <= many_minutes) return minutes_.between(start, now);
-    return quarters_.between(floor_to(start, quarter_length), now);
+    return (length <= many_minutes ? minutes_ : quarters_).between(cells_start(now, length), now);
   }
 
   // All of [from, to). Requires: both are quarters of an hour.

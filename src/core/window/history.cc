@@ -174,10 +174,7 @@ Duration two_hours_kept_for(HistoryReach reach) {
 }
 
 History::History(HistoryReach reach, Duration minutes)
-    : minutes_(minutes <= few_minutes    ? minute_cells
-               : minutes <= many_minutes ? many_minute_cells
-                                         : day_minute_cells,
-               minute_length, minutes > many_minutes),
+    : minutes_(minute_cells(minutes), minute_length, minutes > many_minutes),
       quarters_(reach == HistoryReach::two_days ? two_day_quarter_cells : quarter_cells, quarter_length),
       two_hours_(reach == HistoryReach::week ? two_hour_cells : 0, two_hour_length) {}
 

@@ -57,6 +57,10 @@ inline constexpr Duration many_minutes = std::chrono::hours{3};
 inline constexpr Duration day_of_minutes = std::chrono::hours{24};
 // Which of these serves windows up to `longest`.
 Duration minutes_for(Duration longest);
+// So many, and the filling one.
+constexpr std::size_t minute_cells(Duration minutes) {
+  return static_cast<std::size_t>(minutes / minute_length) + 1;
+}
 
 // Where a window of `length` that ends at grid time `now` begins.
 RecordTime window_start(RecordTime now, Duration length);
@@ -75,11 +79,9 @@ Duration two_hours_kept_for(HistoryReach reach);
 
 class History {
  public:
-  static constexpr std::size_t minute_cells = 61;
-  static constexpr std::size_t many_minute_cells = 181;
-  static constexpr std::size_t day_minute_cells = 1441;
-  // What these take more, in bytes, once a minute holds more than the least cell does.
-  static constexpr std::size_t wider_minutes = day_minute_cells * (sizeof(std::uint64_t) - sizeof(std::uint16_t));
+  // What a day of minutes takes more, in bytes, once one holds more than the least cell does.
+  static constexpr std::size_t wider_minutes =
+      minute_cells(day_of_minutes) * (sizeof(std::uint64_t) - sizeof(std::uint16_t));
   static constexpr std::size_t quarter_cells = 102;
   static constexpr std::size_t two_day_quarter_cells = 195;
   static constexpr std::size_t two_hour_cells = 100;
