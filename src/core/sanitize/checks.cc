@@ -124,6 +124,16 @@ bool luhn_holds(std::string_view digits) {
   return sum % 10 == 0;
 }
 
+namespace {
+
+// Maestro and Dankort.
+bool is_maestro(int first_four) {
+  constexpr std::array<int, 10> begins{5018, 5019, 5020, 5038, 5893, 6304, 6759, 6761, 6762, 6763};
+  return std::find(begins.begin(), begins.end(), first_four) != begins.end();
+}
+
+}  // namespace
+
 bool is_card_number(std::string_view digits) {
   const std::size_t n = digits.size();
   if (n < 13 || n > 19) return false;
@@ -145,6 +155,11 @@ bool is_card_number(std::string_view digits) {
     issued = n == 16;  // JCB
   } else if (two == 62) {
     issued = n >= 16;  // UnionPay
+  } else if (is_maestro(four)) {
+    issued = n == 16 || n == 18 || n == 19;
+  } else if ((four >= 2200 && four <= 2204) || four == 9792 || three == 508 || three == 607 || four == 6062 ||
+             four == 6362 || four == 6363 || four == 5041) {
+    issued = n == 16;  // Mir, Troy, RuPay, Hipercard, Elo
   }
   // One digit repeated passes Luhn at times and is never a card.
   return issued && digits.find_first_not_of(digits[0]) != std::string_view::npos && luhn_holds(digits);

@@ -230,7 +230,8 @@ std::optional<TextRange> card_from(std::string_view buffer, TextRange digits) {
 
 namespace {
 
-// Nine digits, printed ddd-dd-dddd, or named by one of `names` where nothing separates them.
+// Nine digits, printed ddd-dd-dddd, or named: by one of `words` where blanks or dots separate them, by one of `names`
+// where nothing does.
 template <class IsIssued>
 std::optional<TextRange> nine_digits_ending_with(std::string_view buffer, TextRange digits,
                                                  std::initializer_list<std::string_view> names,
@@ -249,14 +250,16 @@ std::optional<TextRange> nine_digits_ending_with(std::string_view buffer, TextRa
     if (size != 4 || digits.end < printed_length) return std::nullopt;
     begin = digits.end - printed_length;
     const char separator = buffer[begin + 3];
-    if ((separator != '-' && separator != ' ') || buffer[begin + 6] != separator) return std::nullopt;
+    if ((separator != '-' && separator != ' ' && separator != '.') || buffer[begin + 6] != separator) {
+      return std::nullopt;
+    }
     std::size_t count = 0;
     for (std::size_t i = 0; i < printed_length; ++i) {
       if (i == 3 || i == 6) continue;
       if (!is_digit(buffer[begin + i])) return std::nullopt;
       number[count++] = buffer[begin + i];
     }
-    if (separator == ' ' && !context_says(context_before(buffer, begin), words)) return std::nullopt;
+    if (separator != '-' && !context_says(context_before(buffer, begin), words)) return std::nullopt;
   }
   if (part_of_longer_before(buffer, begin) || part_of_longer_after(buffer, digits.end)) return std::nullopt;
   if (!is_issued(std::string_view(number.data(), number.size()))) return std::nullopt;
@@ -419,9 +422,12 @@ std::optional<TextRange> international_phone_at(std::string_view buffer, std::si
     const std::size_t group_end = digits_end(buffer, end);
     const std::size_t size = group_end - end;
     if (size == 0 || count + size > most_digits) break;
-    // A lone digit belongs to a number only as country code, as an area right behind it (Paris, Tokyo), or as the
-    // trunk prefix in "(0)".
-    if (size == 1 && groups > 1 && byte_before(buffer, end) != '(') break;
+    // A lone digit belongs to a number only as country code, as an area right behind it (Paris, Tokyo), as the trunk
+    // prefix in "(0)", or before a long rest ("21 0 1234567", Athens).
+    if (size == 1 && groups > 1 && byte_before(buffer, end) != '(') {
+      constexpr std::size_t long_rest = 5;
+      if (byte_at(buffer, group_end) != ' ' || digits_end(buffer, group_end + 1) < group_end + 1 + long_rest) break;
+    }
     std::copy_n(buffer.data() + end, size, number.data() + count);
     count += size;
     ++groups;
@@ -453,10 +459,11 @@ std::optional<TextRange> iban_at(std::string_view buffer, std::size_t at) {
   std::array<char, 34> text{};
   std::size_t count = 0;
   std::size_t end = at;
-  const bool printed = buffer[at + 4] == ' ';  // in groups of four
+  const char separator = buffer[at + 4];
+  const bool printed = separator == ' ' || separator == '-';  // in groups of four
   while (count < length && end < buffer.size()) {
     if (printed && count > 0 && count % 4 == 0) {
-      if (buffer[end] != ' ') return std::nullopt;
+      if (buffer[end] != separator) return std::nullopt;
       if (++end == buffer.size()) return std::nullopt;
     }
     if (!has_class(buffer[end], digit_class | upper_class)) return std::nullopt;
