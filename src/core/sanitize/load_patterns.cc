@@ -571,7 +571,8 @@ class Loader {
       // One look at a value serves all vendors: only the first of these patterns has the words.
       if (!words.empty()) error(at_key(node, "keywords"), "keyword", "a pattern of names needs no keywords");
       if (std::exchange(has_named_, true)) return;
-      words = {"key", "token", "secret", "access", "private", "passw", "credential", "auth", "api", "_pat"};
+      words = {"key",        "token", "secret", "access", "private", "passw", "_pass",
+               "credential", "auth",  "api",    "_pat",   "pwd",     "_pw",   "-pw"};
     }
     const bool by_digits = compiled.shape != Shape::regex && compiled.shape != Shape::assignment &&
                            compiled.shape != Shape::named;  // or another single character
