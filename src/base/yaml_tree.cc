@@ -30,6 +30,24 @@ SourcePosition position_of(const YAML::Mark& mark) {
   return {static_cast<std::uint32_t>(mark.line + 1), static_cast<std::uint32_t>(mark.column + 1)};
 }
 
+// Stand for brackets that are part of a text.
+constexpr char opened = '\x01', closed = '\x02';
+
+// Within { } and [ ] YAML takes no text such as resource["tenant.id"] without quotes round it, and people write it
+// so. In the result its brackets are hidden; the columns stay. Empty where there is nothing of that kind.
+std::string with_subscripts_as_text(std::string_view text) {
+  std::string changed;
+  for (std::size_t at = text.find("[\""); at != std::string_view::npos; at = text.find("[\"", at + 1)) {
+    const std::size_t end = text.find_first_of("\"\n", at + 2);
+    const bool follows_a_word = at > 0 && ((text[at - 1] >= 'a' && text[at - 1] <= 'z') || text[at - 1] == '_');
+    if (!follows_a_word || end == std::string_view::npos || text.substr(end, 2) != "\"]") continue;
+    if (changed.empty()) changed = text;
+    changed[at] = opened;
+    changed[end + 1] = closed;
+  }
+  return changed;
+}
+
 // Thrown through yaml-cpp's parser, which has no other way of stopping; caught in parse_yaml().
 struct Refused {
   SourcePosition at;
@@ -49,20 +67,26 @@ class TreeBuilder : public YAML::EventHandler {
   }
 
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t, const std::string& value) override {
+    check_tag(mark, tag);
     YamlNode node = node_at(mark, YamlNode::Kind::scalar);
     node.quoted = tag == "!";
     node.scalar = value;
+    std::replace(node.scalar.begin(), node.scalar.end(), opened, '[');
+    std::replace(node.scalar.begin(), node.scalar.end(), closed, ']');
     if (!node.quoted && (value == "~" || value == "null")) node.kind = YamlNode::Kind::null;
     add(std::move(node));
   }
 
-  void OnSequenceStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t,
+  void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t,
                        YAML::EmitterStyle::value) override {
+    check_tag(mark, tag);
     open(node_at(mark, YamlNode::Kind::list));
   }
   void OnSequenceEnd() override { close(); }
 
-  void OnMapStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {
+  void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t,
+                  YAML::EmitterStyle::value) override {
+    check_tag(mark, tag);
     open(node_at(mark, YamlNode::Kind::map));
   }
   void OnMapEnd() override { close(); }
@@ -70,6 +94,12 @@ class TreeBuilder : public YAML::EventHandler {
   YamlNode take_root() { return std::move(root_); }
 
  private:
+  // "?" is what has none, "!" is a text in quotes. `where: !has(tool)` would be nothing, of the type "has(tool)".
+  static void check_tag(const YAML::Mark& mark, std::string_view tag) {
+    if (tag.empty() || tag == "?" || tag == "!" || tag.starts_with("tag:yaml.org,2002:")) return;
+    throw Refused{position_of(mark), "'!' begins a tag of YAML here; put a text that begins with it in quotes"};
+  }
+
   YamlNode node_at(const YAML::Mark& mark, YamlNode::Kind kind) {
     if (++nodes_ > most_nodes) throw Refused{position_of(mark), "the file holds too many values"};
     YamlNode node;
@@ -96,7 +126,8 @@ class TreeBuilder : public YAML::EventHandler {
     }
     YamlNode& parent = open_.back();
     const bool is_key = parent.kind == YamlNode::Kind::map && parent.keys.size() == parent.items.size();
-    if (is_key && node.kind != YamlNode::Kind::scalar) throw Refused{node.at, "a key must be a plain word"};
+    if (is_key && node.kind != YamlNode::Kind::scalar)
+      throw Refused{node.at, "a key must be a plain word; put a text that begins with '{' or '[' in quotes"};
     (is_key ? parent.keys : parent.items).push_back(std::move(node));
   }
 
@@ -167,26 +198,71 @@ std::optional<std::int64_t> whole_number_in(const YamlNode& node) {
   return read_whole<std::int64_t>(node);
 }
 
+namespace {
+
+// What to do about it, for the parser's own words for what people get wrong most.
+std::string advice(const std::string& message) {
+  constexpr std::pair<std::string_view, std::string_view> known[] = {
+      {"end of map flow not found",
+       "a '}' is missing, or a text in this { } needs quotes: one that holds any of [ ] { } or a comma"},
+      {"end of sequence flow not found",
+       "a ']' is missing, or a text in this [ ] needs quotes: one that holds any of [ ] { } or a comma"},
+      {"illegal map value",
+       "this ':' makes no key here; check how far the line is indented, or put a text that holds ': ' in quotes"},
+      {"illegal map key", "a key cannot stand here; check how far this line is indented"},
+      {"illegal block entry", "a list's '-' cannot stand here; give it a line of its own, indented with blanks"},
+      {"illegal tab when looking for indentation", "indent with blanks; YAML allows no tab here"},
+      {"illegal EOF in scalar", "this text has no closing quote"},
+      {"illegal flow end", "this closes what was not opened; put a text that holds [ ] { } in quotes"},
+      {"end of map not found",
+       "this line fits none above it; check how far it is indented, and that each key has its ':'"},
+      {"end of sequence not found", "this line is no item of the list above it; check how far it is indented"},
+      {"unknown token", "no value begins with this character; put the text in quotes"},
+      {"alias not found after *", "no value begins with '*'; put the text in quotes"},
+      {"anchor not found after &", "no value begins with '&'; put the text in quotes"},
+      {"the referenced anchor is not defined", "no value begins with '*'; put the text in quotes"},
+  };
+  for (const auto& [words, meaning] : known) {
+    if (message == words) return std::string(meaning);
+  }
+  if (message.starts_with("unknown escape character")) return message + "; between '...' a backslash is a backslash";
+  return message;
+}
+
+}  // namespace
+
 std::optional<YamlNode> parse_yaml(const NamedText& source, Diagnostics& diagnostics) {
   if (source.text.size() > most_bytes) {
     diagnostics.error(source.file, {}, "too-large", "the file has more than 4 MiB; split it");
     return std::nullopt;
   }
-  std::istringstream stream(source.text);
   TreeBuilder builder;
-  try {
+  const auto build = [&](const std::string& text) {
+    builder = {};
+    std::istringstream stream(text);
     YAML::Parser parser(stream);
     parser.HandleNextDocument(builder);
     TreeBuilder second;
-    if (parser.HandleNextDocument(second)) {
-      diagnostics.error(source.file, {}, "many-documents", "one YAML document a file; split this at '---'");
-      return std::nullopt;
+    return !parser.HandleNextDocument(second);
+  };
+  bool is_one = true;
+  try {
+    try {
+      is_one = build(source.text);
+    } catch (const YAML::Exception&) {
+      const std::string changed = with_subscripts_as_text(source.text);
+      if (changed.empty()) throw;
+      is_one = build(changed);
     }
   } catch (const Refused& refused) {
     diagnostics.error(source.file, refused.at, "syntax", refused.message);
     return std::nullopt;
   } catch (const YAML::Exception& exception) {
-    diagnostics.error(source.file, position_of(exception.mark), "syntax", exception.msg);
+    diagnostics.error(source.file, position_of(exception.mark), "syntax", advice(exception.msg));
+    return std::nullopt;
+  }
+  if (!is_one) {
+    diagnostics.error(source.file, {}, "many-documents", "one YAML document a file; split this at '---'");
     return std::nullopt;
   }
   YamlNode root = builder.take_root();

@@ -32,6 +32,25 @@ TEST(YamlTree, RemembersWhereEverythingStands) {
   EXPECT_EQ(root->find("other"), nullptr);
 }
 
+TEST(YamlTree, TakesASubscriptWithinBracesForText) {
+  Diagnostics diagnostics;
+  const auto root = parse_yaml({"f", "a: {b: resource[\"x.y\"], c: [json[\"z\"], \"d[\\\"e\"]}\n"}, diagnostics);
+  ASSERT_TRUE(root);
+  EXPECT_EQ(root->items[0].find("b")->scalar, "resource[\"x.y\"]");
+  const YamlNode& list = *root->items[0].find("c");
+  EXPECT_EQ(list.items[0].scalar, "json[\"z\"]");
+  EXPECT_EQ(list.items[0].at, (SourcePosition{1, 29}));
+  EXPECT_EQ(list.items[1].scalar, "d[\"e");
+  EXPECT_EQ(complaints("a: {b: resource[\"x\"], c: ]\n"), "1:26 syntax ");
+}
+
+TEST(YamlTree, RefusesTagsButThoseOfYamlItself) {
+  EXPECT_EQ(complaints("a: !has(x)\n"), "1:4 syntax ");
+  EXPECT_EQ(complaints("a: !mine [x]\n"), "1:4 syntax ");
+  EXPECT_EQ(complaints("a: !mine {x: y}\n"), "1:4 syntax ");
+  EXPECT_EQ(complaints("a: !!str 1\nb: ! x\nc: \"!x\"\n"), "");
+}
+
 TEST(YamlTree, RefusesWhatAnAttackerLikes) {
   EXPECT_EQ(complaints("a: &x 1\nb: *x\n"), "2:4 syntax ");
   EXPECT_EQ(complaints("a: 1\n---\nb: 2\n"), "0:0 many-documents ");

@@ -1,7 +1,10 @@
 #include "core/rule/expression.h"
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
+#include <string_view>
 #include <utility>
 
 #include "base/time_text.h"
@@ -114,7 +117,9 @@ class Lexer {
       }
     }
     const char c = source_[at_];
+    if (source_.substr(at_).starts_with("!~")) return bad(token, "write !matches(FIELD, \"...\") for '!~'");
     if (std::string_view("+-*/<>!()[],:").find(c) == std::string_view::npos) {
+      if (source_.substr(at_).starts_with("=~")) return bad(token, "write matches(FIELD, \"...\") for '=~'");
       if (c == '=') return bad(token, "write '==' to compare");
       if (c == '%') return bad(token, "'%' has no meaning here; write 0.25 for 25 %");
       for (const auto& [sign, meant] :
@@ -245,7 +250,47 @@ class Parser {
       if (!right) return std::nullopt;
       return binary(op, offset, std::move(*left), std::move(*right));
     }
-    return left;
+    if (left->kind != Kind::name) return left;
+    if (take("!")) return not_behind(std::move(*left), offset);
+    return is_text_test() ? text_test(std::move(*left)) : left;
+  }
+
+  bool is_text_test() const {
+    constexpr std::array<std::string_view, 4> tests{"starts_with", "ends_with", "contains", "matches"};
+    return token_.kind == Token::Kind::name && std::find(tests.begin(), tests.end(), token_.text) != tests.end();
+  }
+
+  // tool starts_with "db.": the same as starts_with(tool, "db.").
+  Maybe text_test(Expression field) {
+    Expression node;
+    node.kind = Kind::call;
+    node.offset = token_.offset;
+    node.text = token_.text;
+    advance();
+    Maybe text = sum();
+    if (!text) return std::nullopt;
+    node.children.push_back(std::move(field));
+    node.children.push_back(std::move(*text));
+    return node;
+  }
+
+  // tool not in ["a", "b"], tool not contains "x".
+  Maybe not_behind(Expression field, std::uint32_t offset) {
+    Maybe test;
+    if (take("in")) {
+      Maybe items = list("'not in' needs a list such as [\"errored\", \"timed_out\"]");
+      if (items) test = binary(Operator::in, offset, std::move(field), std::move(*items));
+    } else if (is_text_test()) {
+      test = text_test(std::move(field));
+    } else {
+      return fail("an operator is missing before this");
+    }
+    if (!test) return std::nullopt;
+    Expression node;
+    node.kind = Kind::not_;
+    node.offset = offset;
+    node.children.push_back(std::move(*test));
+    return node;
   }
 
   Maybe sum() {

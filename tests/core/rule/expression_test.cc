@@ -54,6 +54,11 @@ TEST(Expression, OperatorsBindAsInCel) {
   EXPECT_EQ(parsed("a / b / c"), "((a / b) / c)");
   EXPECT_EQ(parsed("-a * b"), "(-a * b)");
   EXPECT_EQ(parsed("(a + b) * c"), "((a + b) * c)");
+  EXPECT_EQ(parsed("a starts_with \"x\" && b not in [\"y\"] || not c contains \"z\""),
+            "((starts_with(a, \"x\") && !(b in [\"y\"])) || !contains(c, \"z\"))");
+  EXPECT_EQ(parsed("a not matches \"x\""), "!matches(a, \"x\")");
+  EXPECT_EQ(parsed("a not b"), "6: an operator is missing before this");
+  EXPECT_EQ(parsed("a not in b"), "9: 'not in' needs a list such as [\"errored\", \"timed_out\"]");
   EXPECT_EQ(parsed("value > 2 * baseline && hits >= 4"), "((value > (2.00 * baseline)) && (hits >= 4.00))");
 }
 

@@ -49,7 +49,9 @@ TEST(Predicate, LooksIntoTexts) {
   for (const char* text : {R"(starts_with(tool, "db."))", R"(tool.startsWith("db."))", R"(ends_with(tool, "orders"))",
                            R"(tool.endsWith("orders"))", R"(contains(tool, "query"))", R"(tool.contains("query"))",
                            R"(matches(tool, "^db\\.[a-z_]+$"))", R"(tool.matches("query"))",
-                           R"(!starts_with(tool, "x") && has(tool))"}) {
+                           R"(!starts_with(tool, "x") && has(tool))", R"(tool starts_with "db." and has(tool))",
+                           R"(tool matches "^db" && tool contains "query" && tool ends_with "orders")",
+                           R"(tool not in ["sh", "sql"] and tool not contains "shell")"}) {
     EXPECT_TRUE(holds(text, event)) << text;
   }
   EXPECT_FALSE(holds(R"(starts_with(tool, "query"))", event));
