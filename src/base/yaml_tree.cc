@@ -57,6 +57,9 @@ struct Refused {
 // Builds the tree from the parser's events. A map's children arrive as key, value, key, value.
 class TreeBuilder : public YAML::EventHandler {
  public:
+  // `hides_brackets`: the text is one of with_subscripts_as_text().
+  explicit TreeBuilder(bool hides_brackets) : hides_brackets_(hides_brackets) {}
+
   void OnDocumentStart(const YAML::Mark&) override {}
   void OnDocumentEnd() override {}
 
@@ -71,8 +74,10 @@ class TreeBuilder : public YAML::EventHandler {
     YamlNode node = node_at(mark, YamlNode::Kind::scalar);
     node.quoted = tag == "!";
     node.scalar = value;
-    std::replace(node.scalar.begin(), node.scalar.end(), opened, '[');
-    std::replace(node.scalar.begin(), node.scalar.end(), closed, ']');
+    if (hides_brackets_) {
+      std::replace(node.scalar.begin(), node.scalar.end(), opened, '[');
+      std::replace(node.scalar.begin(), node.scalar.end(), closed, ']');
+    }
     if (!node.quoted && (value == "~" || value == "null")) node.kind = YamlNode::Kind::null;
     add(std::move(node));
   }
@@ -131,6 +136,7 @@ class TreeBuilder : public YAML::EventHandler {
     (is_key ? parent.keys : parent.items).push_back(std::move(node));
   }
 
+  bool hides_brackets_;
   std::vector<YamlNode> open_;
   YamlNode root_;
   std::size_t nodes_ = 0;
@@ -229,6 +235,26 @@ std::string advice(const std::string& message) {
   return message;
 }
 
+// Nothing where there is more than one document. Throws what yaml-cpp throws, and Refused.
+std::optional<YamlNode> tree_of(const std::string& text, bool hides_brackets) {
+  std::istringstream stream(text);
+  YAML::Parser parser(stream);
+  TreeBuilder first(hides_brackets), second(hides_brackets);
+  parser.HandleNextDocument(first);
+  if (parser.HandleNextDocument(second)) return std::nullopt;
+  return first.take_root();
+}
+
+std::optional<YamlNode> tree_of(const std::string& text) {
+  try {
+    return tree_of(text, false);
+  } catch (const YAML::Exception&) {
+    const std::string changed = with_subscripts_as_text(text);
+    if (changed.empty()) throw;
+    return tree_of(changed, true);
+  }
+}
+
 }  // namespace
 
 std::optional<YamlNode> parse_yaml(const NamedText& source, Diagnostics& diagnostics) {
@@ -236,24 +262,9 @@ std::optional<YamlNode> parse_yaml(const NamedText& source, Diagnostics& diagnos
     diagnostics.error(source.file, {}, "too-large", "the file has more than 4 MiB; split it");
     return std::nullopt;
   }
-  TreeBuilder builder;
-  const auto build = [&](const std::string& text) {
-    builder = {};
-    std::istringstream stream(text);
-    YAML::Parser parser(stream);
-    parser.HandleNextDocument(builder);
-    TreeBuilder second;
-    return !parser.HandleNextDocument(second);
-  };
-  bool is_one = true;
+  std::optional<YamlNode> root;
   try {
-    try {
-      is_one = build(source.text);
-    } catch (const YAML::Exception&) {
-      const std::string changed = with_subscripts_as_text(source.text);
-      if (changed.empty()) throw;
-      is_one = build(changed);
-    }
+    root = tree_of(source.text);
   } catch (const Refused& refused) {
     diagnostics.error(source.file, refused.at, "syntax", refused.message);
     return std::nullopt;
@@ -261,12 +272,11 @@ std::optional<YamlNode> parse_yaml(const NamedText& source, Diagnostics& diagnos
     diagnostics.error(source.file, position_of(exception.mark), "syntax", advice(exception.msg));
     return std::nullopt;
   }
-  if (!is_one) {
+  if (!root) {
     diagnostics.error(source.file, {}, "many-documents", "one YAML document a file; split this at '---'");
     return std::nullopt;
   }
-  YamlNode root = builder.take_root();
-  report_repeated_keys(root, source.file, diagnostics);
+  report_repeated_keys(*root, source.file, diagnostics);
   return root;
 }
 

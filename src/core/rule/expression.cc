@@ -1,10 +1,8 @@
 #include "core/rule/expression.h"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <cmath>
-#include <string_view>
 #include <utility>
 
 #include "base/time_text.h"
@@ -193,6 +191,15 @@ class Parser {
     return node;
   }
 
+  static Maybe around(Kind kind, std::uint32_t offset, Maybe inner) {
+    if (!inner) return std::nullopt;
+    Expression node;
+    node.kind = kind;
+    node.offset = offset;
+    node.children.push_back(std::move(*inner));
+    return node;
+  }
+
   // One level of left-associative operators.
   template <class Next>
   Maybe chain(Next next, std::initializer_list<std::pair<std::string_view, Operator>> operators) {
@@ -225,12 +232,7 @@ class Parser {
     if (++level_ > most_levels) return fail("this expression is nested too deeply");
     Maybe inner = not_();
     --level_;
-    if (!inner) return std::nullopt;
-    Expression node;
-    node.kind = Kind::not_;
-    node.offset = offset;
-    node.children.push_back(std::move(*inner));
-    return node;
+    return around(Kind::not_, offset, std::move(inner));
   }
 
   Maybe compare() {
@@ -256,8 +258,8 @@ class Parser {
   }
 
   bool is_text_test() const {
-    constexpr std::array<std::string_view, 4> tests{"starts_with", "ends_with", "contains", "matches"};
-    return token_.kind == Token::Kind::name && std::find(tests.begin(), tests.end(), token_.text) != tests.end();
+    return token_.kind == Token::Kind::name &&
+           std::find(text_tests.begin(), text_tests.end(), token_.text) != text_tests.end();
   }
 
   // tool starts_with "db.": the same as starts_with(tool, "db.").
@@ -285,12 +287,7 @@ class Parser {
     } else {
       return fail("an operator is missing before this");
     }
-    if (!test) return std::nullopt;
-    Expression node;
-    node.kind = Kind::not_;
-    node.offset = offset;
-    node.children.push_back(std::move(*test));
-    return node;
+    return around(Kind::not_, offset, std::move(test));
   }
 
   Maybe sum() {
@@ -306,12 +303,7 @@ class Parser {
     if (++level_ > most_levels) return fail("this expression is nested too deeply");
     Maybe inner = unary();
     --level_;
-    if (!inner) return std::nullopt;
-    Expression node;
-    node.kind = Kind::negate;
-    node.offset = offset;
-    node.children.push_back(std::move(*inner));
-    return node;
+    return around(Kind::negate, offset, std::move(inner));
   }
 
   Maybe list(std::string missing) {

@@ -2,6 +2,7 @@
 //
 //   or    := and (('||' | 'or') and)*          and  := not (('&&' | 'and') not)*
 //   not   := ('!' | 'not') not | compare       compare := sum (('=='|'!='|'<'|'<='|'>'|'>=') sum | 'in' list)?
+//                                                       | name 'not'? ('in' list | text test sum)
 //   sum   := term (('+' | '-') term)*          term := unary (('*' | '/') unary)*
 //   unary := '-' unary | primary               primary := number unit? | "text" | name | name '(' args ')' | '(' or
 //   ')'                                        args    := (or | name ':' list), ...
@@ -10,6 +11,7 @@
 
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -44,6 +46,9 @@ struct Expression {
   double number = 0;         // of numbers, and of durations in seconds
   std::vector<Expression> children;
 };
+
+// The functions that may stand between a field and a text as well: tool matches "^db".
+inline constexpr std::array<std::string_view, 4> text_tests{"starts_with", "ends_with", "contains", "matches"};
 
 struct ExpressionError {
   std::uint32_t offset = 0;

@@ -3,6 +3,7 @@
 #include <re2/re2.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <optional>
 #include <utility>
@@ -179,32 +180,26 @@ class Predicate::Compiler {
 
   // starts_with(tool, "db."), or as CEL spells it: tool.startsWith("db.").
   std::optional<std::uint16_t> text_test(const Expression& e) {
-    struct Spelling {
-      std::string_view function, method;
-      TextTest test;
-    };
-    constexpr Spelling spellings[] = {{"starts_with", ".startsWith", TextTest::starts_with},
-                                      {"ends_with", ".endsWith", TextTest::ends_with},
-                                      {"contains", ".contains", TextTest::contains},
-                                      {"matches", ".matches", TextTest::matches}};
-    for (const Spelling& spelling : spellings) {
-      const bool is_method = e.text.ends_with(spelling.method);
-      if (!is_method && e.text != spelling.function) continue;
-      const std::string function(spelling.function);
+    // Both in the order of TextTest.
+    constexpr std::array<std::string_view, text_tests.size()> methods{".startsWith", ".endsWith", ".contains",
+                                                                      ".matches"};
+    for (std::size_t i = 0; i < methods.size(); ++i) {
+      const bool is_method = e.text.ends_with(methods[i]);
+      if (!is_method && e.text != text_tests[i]) continue;
+      const std::string function(text_tests[i]);
       if (e.children.size() != (is_method ? 1 : 2)) {
         return fail(e, function + "() takes a field and a text, such as " + function + "(tool, \"db.\")");
       }
-      std::string field_name =
-          is_method ? e.text.substr(0, e.text.size() - spelling.method.size()) : e.children[0].text;
+      std::string field_name = is_method ? e.text.substr(0, e.text.size() - methods[i].size()) : e.children[0].text;
       const auto field = text_field_named(field_name);
       if (!field || (!is_method && e.children[0].kind != Kind::name)) {
         return fail(is_method ? e : e.children[0], function + "() takes the name of a text field" +
                                                        did_you_mean(field_name, string_field_names(out_.own_.get())));
       }
-      return text_test(*field, spelling.test, e.children.back());
+      return text_test(*field, static_cast<TextTest>(i), e.children.back());
     }
     std::vector<std::string_view> known{"has"};
-    for (const Spelling& spelling : spellings) known.push_back(spelling.function);
+    known.insert(known.end(), text_tests.begin(), text_tests.end());
     return fail(e, "'" + e.text +
                        "' is no function of a condition on events; has(field), starts_with, ends_with, contains and "
                        "matches are" +
