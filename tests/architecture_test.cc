@@ -31,6 +31,7 @@ const std::map<std::string, std::set<std::string>> may_include = {
 const std::map<std::string, std::string> allowed_in_header = {
     {"base/result.h", "boost/outcome"},
     {"core/sanitize/clean_texts.h", "immintrin.h"},  // the processor's, not a library's
+    {"base/json.h", "nlohmann"},
     {"core/event/vendors/tree.h", "nlohmann"},
 };
 

@@ -1,7 +1,6 @@
 #include "app/check_command.h"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <iostream>
@@ -12,6 +11,7 @@
 #include "app/rule_test/rule_test.h"
 #include "app/shipped_files.h"
 #include "base/ascii.h"
+#include "base/json.h"
 #include "base/yaml_tree.h"
 #include "core/rule/rule_warnings.h"
 
@@ -94,7 +94,7 @@ int run_check(const CheckOptions& options) {
 
   const bool failed = diagnostics.has_errors() || (options.strict && diagnostics.warning_count() > 0);
   if (options.output == "json") {
-    nlohmann::ordered_json list = nlohmann::ordered_json::array();
+    Json list = Json::array();
     for (const Diagnostic& one : diagnostics.sorted()) {
       list.push_back({{"file", one.file},
                       {"line", one.at.line},
@@ -103,15 +103,15 @@ int run_check(const CheckOptions& options) {
                       {"code", one.code},
                       {"message", one.message}});
     }
-    const nlohmann::ordered_json all{{"diagnostics", list},
-                                     {"files", files},
-                                     {"rules", set ? set->rules.size() : 0},
-                                     {"specs", set ? set->specs.size() : 0},
-                                     {"errors", diagnostics.error_count()},
-                                     {"warnings", diagnostics.warning_count()},
-                                     {"most_series", cost.series},
-                                     {"most_bytes", cost.bytes}};
-    std::cout << all.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << '\n';
+    const Json all{{"diagnostics", list},
+                   {"files", files},
+                   {"rules", set ? set->rules.size() : 0},
+                   {"specs", set ? set->specs.size() : 0},
+                   {"errors", diagnostics.error_count()},
+                   {"warnings", diagnostics.warning_count()},
+                   {"most_series", cost.series},
+                   {"most_bytes", cost.bytes}};
+    std::cout << dump(all, 2) << '\n';
     return failed ? 1 : 0;
   }
   for (const Diagnostic& diagnostic : diagnostics.sorted()) {

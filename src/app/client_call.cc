@@ -1,11 +1,10 @@
 #include "app/client_call.h"
 
-#include <nlohmann/json.hpp>
-
 #include <cstdlib>
 #include <iostream>
 
 #include "app/kafka_desk.h"
+#include "base/json.h"
 #include "edge/http/client.h"
 #include "edge/http/url.h"
 
@@ -54,7 +53,7 @@ std::optional<std::string> call(const ClientOptions& options, const DeskRequest&
     answer = ask_service(options, request);
     if (!answer) return std::nullopt;
   }
-  const auto json = nlohmann::json::parse(answer->body, nullptr, false);
+  const auto json = parse_json(answer->body);
   if (answer->status / 100 != 2) {
     const std::string why = json.is_object() ? json.value("error", std::string{}) : std::string{};
     std::cerr << "tocsin: ";

@@ -1,7 +1,6 @@
 #include "app/client_commands.h"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <iostream>
 #include <optional>
@@ -9,30 +8,25 @@
 #include <utility>
 #include <vector>
 
+#include "base/json.h"
+
 namespace tocsin {
 
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 // The service's answer; nothing, after saying why, where it can't be had.
 std::optional<Json> ask(const ClientOptions& options, const std::string& method, std::vector<std::string> path,
                         const Json& body = nullptr) {
   // What stands on a command line need not be UTF-8.
-  const std::string text = body.is_null() ? "" : body.dump(-1, ' ', false, Json::error_handler_t::replace);
+  const std::string text = body.is_null() ? "" : dump(body);
   const auto answer = call(options, {method, std::move(path), text});
   if (!answer) return std::nullopt;
-  return Json::parse(*answer);
+  return parse_json(*answer);
 }
 
 int give_json(const Json& json) {
-  std::cout << json.dump(2) << '\n';
+  std::cout << dump(json, 2) << '\n';
   return 0;
-}
-
-std::string text_of(const Json& json, const char* key) {
-  const auto found = json.find(key);
-  return found != json.end() && found->is_string() ? found->get<std::string>() : std::string{};
 }
 
 void print_halts(const Json& halts) {

@@ -1,7 +1,6 @@
 #include "app/demo_command.h"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <atomic>
@@ -19,6 +18,7 @@
 #include "app/report.h"
 #include "app/run_command.h"
 #include "app/shipped_files.h"
+#include "base/json.h"
 #include "base/time_text.h"
 #include "edge/http/client.h"
 
@@ -27,7 +27,6 @@ namespace tocsin {
 namespace {
 
 using namespace std::chrono_literals;
-using Json = nlohmann::ordered_json;
 
 // Enough events a request to be fast, few enough to see pages arrive while the days go by.
 constexpr std::size_t batch_events = 400;
@@ -35,11 +34,6 @@ constexpr std::size_t batch_events = 400;
 // While the leaking task speaks, its events go out one by one at this pace, so that its agent has the time to obey
 // that it has in life.
 constexpr auto pace_of_leaking_task = 150ms;
-
-std::string text_of(const Json& json, const char* key) {
-  const auto found = json.find(key);
-  return found != json.end() && found->is_string() ? found->get<std::string>() : std::string{};
-}
 
 double number_of(const Json& json, const char* key) {
   const auto found = json.find(key);
@@ -88,7 +82,7 @@ class PageReceiver {
 
  private:
   void take(const HttpRequest& request) {
-    const Json json = Json::parse(request.body, nullptr, false);
+    const Json json = parse_json(request.body);
     if (!json.is_object() || !json.contains("data")) return;
     const Json& data = json["data"];
     Page page;
@@ -111,7 +105,7 @@ class PageReceiver {
     if (page.firing && !shown_whole_) {
       shown_whole_ = true;
       std::cout << "\n--- this page as the receiver got it (webhook-id " << page.id << ", signed) ---\n"
-                << json.dump(2) << "\n---\n\n"
+                << dump(json, 2) << "\n---\n\n"
                 << std::flush;
     }
   }
@@ -158,7 +152,7 @@ class Feeder {
 
   // What an agent that obeyed sends last: its task is handed back to a person.
   static std::string halted_end(const GeneratedEvent& event) {
-    const Json stopped = Json::parse(event.json);
+    const Json stopped = parse_json(event.json);
     Json end{{"type", "task.finished"},
              {"time", to_rfc3339(event.time)},
              {"outcome", "surfaced"},
@@ -166,7 +160,7 @@ class Feeder {
     for (const char* field : {"env", "agent", "agent_version", "spec", "spec_version", "correlation_id"}) {
       if (stopped.contains(field)) end[field] = stopped[field];
     }
-    return end.dump();
+    return dump(end);
   }
 
   std::size_t sent() const { return sent_; }

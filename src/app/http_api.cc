@@ -1,6 +1,5 @@
 #include "app/http_api.h"
 
-#include <nlohmann/json.hpp>
 #include <openssl/crypto.h>
 
 #include <algorithm>
@@ -11,6 +10,7 @@
 #include "app/metrics.h"
 #include "app/record_reader.h"
 #include "base/hash.h"
+#include "base/json.h"
 #include "base/time_text.h"
 
 namespace tocsin {
@@ -18,11 +18,6 @@ namespace tocsin {
 namespace {
 
 using namespace std::chrono_literals;
-using Json = nlohmann::ordered_json;
-
-std::string dump(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
 
 HttpResponse json_response(int status, const Json& json) {
   HttpResponse response;
@@ -206,19 +201,18 @@ HttpResponse HttpApi::reload_rules() {
 }
 
 HttpResponse HttpApi::get_rules() const {
-  nlohmann::ordered_json json;
+  Json json;
   if (options_.rule_control != nullptr) {
     const RuleStatus status = options_.rule_control->status();
     json["epoch"] = status.epoch;
     json["hash"] = status.hash;
-    json["from"] =
-        status.epoch == 0 ? nlohmann::ordered_json() : nlohmann::ordered_json(to_rfc3339(as_event_time(status.from)));
+    json["from"] = status.epoch == 0 ? Json() : Json(to_rfc3339(as_event_time(status.from)));
     json["own_hash"] = status.own_hash;
     json["own_are_in_force"] = !status.files_differ && !status.is_waiting;
     json["proposed"] = status.is_waiting;
     if (!status.trouble.empty()) json["trouble"] = status.trouble;
   }
-  nlohmann::ordered_json alerts = nlohmann::ordered_json::array();
+  Json alerts = Json::array();
   for (const Rule& rule : service_.rules()->rules) alerts.push_back(rule.name);
   json["alerts"] = std::move(alerts);
   return json_response(200, json);
@@ -316,7 +310,7 @@ HttpResponse HttpApi::get_alerts() {
   read_orders();
   Json firing = Json::array(), recent = Json::array();
   for (const ActiveAlert& alert : view->active) {
-    Json json = Json::parse(to_replay_json(alert.change));
+    Json json = parse_json(to_replay_json(alert.change));
     json["since"] = to_rfc3339(alert.change.since);
     json["times"] = alert.times;
     json["condition"] = alert.change.condition;
@@ -328,7 +322,7 @@ HttpResponse HttpApi::get_alerts() {
     firing.push_back(std::move(json));
   }
   for (auto change = view->recent.rbegin(); change != view->recent.rend(); ++change) {
-    recent.push_back(Json::parse(to_replay_json(*change)));
+    recent.push_back(parse_json(to_replay_json(*change)));
   }
   return json_response(200, {{"firing", firing}, {"recent", recent}});
 }

@@ -1,14 +1,13 @@
 #include "app/http_recording.h"
 
-#include <nlohmann/json.hpp>
-
 #include "base/ascii.h"
+#include "base/json.h"
 #include "edge/http/base64.h"
 
 namespace tocsin {
 
 std::optional<HttpRecording> HttpRecording::parse(std::string_view line) {
-  const auto json = nlohmann::json::parse(line, nullptr, false);
+  const auto json = parse_json(line);
   if (!json.is_object()) return std::nullopt;
   const auto text = [&](const char* name) {
     const auto found = json.find(name);

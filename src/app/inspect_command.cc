@@ -1,7 +1,6 @@
 #include "app/inspect_command.h"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <cstdio>
@@ -15,6 +14,7 @@
 #include "app/kafka_input.h"
 #include "app/record_reader.h"
 #include "app/rule_coverage.h"
+#include "base/json.h"
 #include "core/event/hand_over.h"
 #include "core/event/record_decoder.h"
 #include "core/sanitize/redaction.h"
@@ -26,8 +26,6 @@
 namespace tocsin {
 
 namespace {
-
-using Json = nlohmann::json;
 
 constexpr std::size_t longest_name = 100;
 
@@ -63,7 +61,7 @@ class Inspection {
     record.offset = offset_++;
     ingest_.apply(record, out_);
     for (const PublishedEvent& published : out_.published) {
-      const Json event = Json::parse(published.value, nullptr, false);
+      const Json event = parse_json(published.value);
       if (!event.is_object()) continue;
       seen_.add(event);
       if (number_ <= most_) fmt::print("  -> {}\n", published.value);

@@ -1,9 +1,8 @@
 #include "app/long_poll.h"
 
-#include <nlohmann/json.hpp>
-
 #include <utility>
 
+#include "base/json.h"
 #include "base/time_text.h"
 
 namespace tocsin {
@@ -11,13 +10,12 @@ namespace tocsin {
 namespace {
 
 using namespace std::chrono_literals;
-using Json = nlohmann::ordered_json;
 
 constexpr std::size_t most_waiting = 1'000;
 
 Json json_of(const LogRecord& record) {
   Json value = nullptr;
-  if (!record.value.empty()) value = Json::parse(record.value, nullptr, false);
+  if (!record.value.empty()) value = parse_json(record.value);
   if (value.is_discarded()) value = nullptr;
   return {{"offset", record.offset},
           {"key", record.key},
@@ -46,8 +44,7 @@ bool LongPoll::try_answer(const Waiting& waiting, bool give_up) {
   Json list = Json::array();
   for (const LogRecord& record : records) list.push_back(json_of(record));
   HttpResponse response;
-  response.body =
-      Json{{"next", next}, {"records", std::move(list)}}.dump(-1, ' ', false, Json::error_handler_t::replace);
+  response.body = dump({{"next", next}, {"records", std::move(list)}});
   waiting.responder.send(std::move(response));
   return true;
 }

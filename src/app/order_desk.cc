@@ -1,10 +1,9 @@
 #include "app/order_desk.h"
 
-#include <nlohmann/json.hpp>
-
 #include <algorithm>
 #include <utility>
 
+#include "base/json.h"
 #include "base/json_version.h"
 #include "base/time_text.h"
 #include "core/alert/acceptance.h"
@@ -14,11 +13,6 @@ namespace tocsin {
 namespace {
 
 using namespace std::chrono_literals;
-using Json = nlohmann::ordered_json;
-
-std::string dump(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
 
 DeskAnswer answer(int status, const Json& json, std::vector<NewRecord> records = {}) {
   return {status, dump(json), std::move(records), {}};
@@ -36,15 +30,13 @@ std::optional<Json> small_object(const std::string& body) {
   for (const char c : body) {
     if ((c == '{' || c == '[') && ++depth > 64) return std::nullopt;
   }
-  Json json = Json::parse(body, nullptr, false);
+  Json json = parse_json(body);
   if (!json.is_object()) return std::nullopt;
   return json;
 }
 
-std::string text_of(const Json& json, const char* key) {
-  const auto found = json.find(key);
-  if (found == json.end() || !found->is_string()) return {};
-  return found->get<std::string>().substr(0, 512);
+std::string shortened_text_of(const Json& json, const char* key) {
+  return text_of(json, key).substr(0, 512);
 }
 
 std::string_view state_of(const Silence& silence, EventTime now) {
@@ -52,7 +44,7 @@ std::string_view state_of(const Silence& silence, EventTime now) {
 }
 
 Json json_of(const Silence& silence, EventTime now) {
-  Json json = Json::parse(to_json(silence));
+  Json json = parse_json(to_json(silence));
   json["state"] = state_of(silence, now);
   return json;
 }
@@ -143,9 +135,9 @@ std::optional<DeskAnswer> OrderDesk::handle(const DeskRequest& request, EventTim
 DeskAnswer OrderDesk::list_halts(const std::string& scope, EventTime stream_now) const {
   Json list = Json::array();
   for (const HaltBook::Item& item : scope.empty() ? halts_.items() : halts_.of_scope(scope)) {
-    Json json = Json::parse(to_json(item.halt));
+    Json json = parse_json(to_json(item.halt));
     json["active"] = item.is_active(stream_now);
-    json["release"] = item.release ? Json::parse(to_json(*item.release)) : Json(nullptr);
+    json["release"] = item.release ? parse_json(to_json(*item.release)) : Json(nullptr);
     list.push_back(std::move(json));
   }
   Json body{{"halts", std::move(list)}};
@@ -159,11 +151,12 @@ DeskAnswer OrderDesk::list_halts(const std::string& scope, EventTime stream_now)
 DeskAnswer OrderDesk::release(const std::string& body, EventTime stream_now) const {
   const auto json = small_object(body);
   if (!json) return error(400, "a JSON object is needed: {\"scope\", \"by\", \"reason\"}");
-  const std::string scope = text_of(*json, "scope"), by = text_of(*json, "by"), reason = text_of(*json, "reason");
+  const std::string scope = shortened_text_of(*json, "scope"), by = shortened_text_of(*json, "by"),
+                    reason = shortened_text_of(*json, "reason");
   if (scope.empty() || by.empty() || reason.empty()) {
     return error(400, "'scope', 'by' and 'reason' are needed: a release has a name and a reason");
   }
-  const std::string only = text_of(*json, "halt_id");
+  const std::string only = shortened_text_of(*json, "halt_id");
   std::vector<NewRecord> records;
   Json released = Json::array();
   for (const HaltRecord& halt : halts_.unreleased(scope)) {
@@ -178,8 +171,8 @@ DeskAnswer OrderDesk::release(const std::string& body, EventTime stream_now) con
 
 DeskAnswer OrderDesk::drill(const std::string& body, EventTime now, EventTime stream_now) const {
   const auto json = small_object(body);
-  const std::string scope = json ? text_of(*json, "scope") : std::string{};
-  const std::string by = json ? text_of(*json, "by") : std::string{};
+  const std::string scope = json ? shortened_text_of(*json, "scope") : std::string{};
+  const std::string by = json ? shortened_text_of(*json, "by") : std::string{};
   const bool known = scope.starts_with("task:") || scope.starts_with("agent:");
   if (!known || scope.back() == ':' || by.empty()) {
     return error(400, "'scope' (task:ID or agent:NAME) and 'by' are needed");
@@ -192,16 +185,17 @@ DeskAnswer OrderDesk::drill(const std::string& body, EventTime now, EventTime st
   halt.state = options_.enforce ? HaltState::enforced : HaltState::dry_run;
   halt.first_at = halt.last_at = stream_now;
   halt.expires_at = halt.first_at + 10min;
-  return answer(200, Json::parse(to_json(halt)), {{Topic::halts, 0, halt.key(), to_json(halt)}});
+  return answer(200, parse_json(to_json(halt)), {{Topic::halts, 0, halt.key(), to_json(halt)}});
 }
 
 DeskAnswer OrderDesk::acknowledge(const std::string& body, EventTime now) {
   const auto json = small_object(body);
-  const std::string id = json ? text_of(*json, "halt_id") : std::string{};
-  const std::string scope = json ? text_of(*json, "scope") : std::string{};
+  const std::string id = json ? shortened_text_of(*json, "halt_id") : std::string{};
+  const std::string scope = json ? shortened_text_of(*json, "scope") : std::string{};
   if (id.empty() || scope.empty()) return error(400, "'halt_id' and 'scope' are needed");
-  const Json ack{{"kind", "halt_ack"},         {"halt_id", id},         {"scope", scope},
-                 {"by", text_of(*json, "by")}, {"at", to_rfc3339(now)}, {"version", json_version}};
+  const Json ack{{"kind", "halt_ack"},    {"halt_id", id},
+                 {"scope", scope},        {"by", shortened_text_of(*json, "by")},
+                 {"at", to_rfc3339(now)}, {"version", json_version}};
   return answer(202, {{"acknowledged", id}}, {{Topic::halt_acks, 0, id, dump(ack)}});
 }
 
@@ -217,19 +211,19 @@ DeskAnswer OrderDesk::add_silence(const std::string& body, EventTime stream_now)
   if (silences_.is_full()) return error(409, "there are as many silences as fit; expired ones go after five days");
   EventTime from = stream_now;
   if (json->contains("from")) {
-    const auto given = parse_rfc3339(text_of(*json, "from"));
+    const auto given = parse_rfc3339(shortened_text_of(*json, "from"));
     if (!given) return error(400, "'from' must be a time such as 2026-01-07T12:00:00Z");
     from = *given;
   }
-  const auto until = parse_rfc3339(text_of(*json, "until"));
-  const auto length = parse_duration(text_of(*json, "for"));
+  const auto until = parse_rfc3339(shortened_text_of(*json, "until"));
+  const auto length = parse_duration(shortened_text_of(*json, "for"));
   if (until.has_value() == length.has_value()) {
     return error(400, "either 'for' (such as 2h) or 'until' (such as 2026-01-07T12:00:00Z) is needed");
   }
   // Longer ones are refused anyway; as they are, they could leave the range of times.
   const EventTime end = until ? *until : from + std::min(*length, Duration{1'000 * 24h});
-  const auto silence =
-      make_silence(matchers_of(*json), from, end, text_of(*json, "by"), text_of(*json, "reason"), stream_now);
+  const auto silence = make_silence(matchers_of(*json), from, end, shortened_text_of(*json, "by"),
+                                    shortened_text_of(*json, "reason"), stream_now);
   if (!silence) return error(400, silence.error());
   return answer(200, json_of(silence.value(), stream_now),
                 {{Topic::silences, 0, silence.value().key(), to_json(silence.value())}});
@@ -237,8 +231,8 @@ DeskAnswer OrderDesk::add_silence(const std::string& body, EventTime stream_now)
 
 DeskAnswer OrderDesk::expire_silence(const std::string& body, EventTime stream_now) const {
   const auto json = small_object(body);
-  const std::string id = json ? text_of(*json, "id") : std::string{};
-  const std::string by = json ? text_of(*json, "by") : std::string{};
+  const std::string id = json ? shortened_text_of(*json, "id") : std::string{};
+  const std::string by = json ? shortened_text_of(*json, "by") : std::string{};
   if (id.empty() || by.empty()) return error(400, "'id' and 'by' are needed");
   const Silence* known = silences_.find(id);
   if (known == nullptr) return error(404, "there is no silence with this id");
@@ -253,8 +247,8 @@ DeskAnswer OrderDesk::accept_level(const std::string& body, EventTime stream_now
   const auto json = small_object(body);
   if (!json) return error(400, "a JSON object is needed: {\"alert\", \"labels\", \"by\", \"reason\"}");
   EventTime at = stream_now;
-  auto order =
-      make_acceptance(text_of(*json, "alert"), {}, text_of(*json, "by"), text_of(*json, "reason"), stream_now);
+  auto order = make_acceptance(shortened_text_of(*json, "alert"), {}, shortened_text_of(*json, "by"),
+                               shortened_text_of(*json, "reason"), stream_now);
   if (!order) return error(400, order.error());
   const Rule* const rule = alerts.rules->find(order.value().alert);
   if (rule == nullptr) {
@@ -298,7 +292,7 @@ DeskAnswer OrderDesk::accept_level(const std::string& body, EventTime stream_now
   order = make_acceptance(rule->name, std::move(labels), order.value().by, order.value().reason, at);
   if (!order) return error(400, order.error());
   const Acceptance& made = order.value();
-  Json told = Json::parse(to_json(made));
+  Json told = parse_json(to_json(made));
   told["fires_here"] = !groups.empty();
   DeskAnswer given = answer(groups.empty() ? 202 : 200, told, {{Topic::silences, 0, made.key(), to_json(made)}});
   given.log_line = "the level of " + made.alert + " for " + to_text(made.labels) + " was accepted by " + made.by +

@@ -1,7 +1,6 @@
 #include "app/replay_command.h"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <cstdio>
 #include <iostream>
@@ -17,6 +16,7 @@
 #include "app/record_reader.h"
 #include "app/replay_difference.h"
 #include "app/report.h"
+#include "base/json.h"
 #include "base/time_text.h"
 #include "core/stage/receive_stage.h"
 #include "runtime/joined_stages.h"
@@ -25,26 +25,23 @@ namespace tocsin {
 
 namespace {
 
-using Json = nlohmann::ordered_json;
-
 void print_line(const std::string& line) {
   std::fwrite(line.data(), 1, line.size(), stdout);
   std::fputc('\n', stdout);
 }
 
 std::string halt_line(const HaltRecord& halt) {
-  return Json{{"kind", "halt"},
-              {"time", to_rfc3339(halt.last_at)},
-              {"halt_id", halt.id},
-              {"scope", halt.scope},
-              {"state", name_of(halt.state)},
-              {"reason", halt.reason},
-              {"labels",
-               {{"env", halt.env},
-                {"agent", halt.agent},
-                {"correlation_id", halt.correlation_id},
-                {"secret_pattern", halt.pattern}}}}
-      .dump(-1, ' ', false, Json::error_handler_t::replace);
+  return dump({{"kind", "halt"},
+               {"time", to_rfc3339(halt.last_at)},
+               {"halt_id", halt.id},
+               {"scope", halt.scope},
+               {"state", name_of(halt.state)},
+               {"reason", halt.reason},
+               {"labels",
+                {{"env", halt.env},
+                 {"agent", halt.agent},
+                 {"correlation_id", halt.correlation_id},
+                 {"secret_pattern", halt.pattern}}}});
 }
 
 std::string dead_letter_line(const DeadLetter& letter, const std::optional<RecordPlace>& place) {
@@ -53,7 +50,7 @@ std::string dead_letter_line(const DeadLetter& letter, const std::optional<Recor
     line["partition"] = place->partition;
     line["offset"] = place->offset;
   }
-  return line.dump();
+  return dump(line);
 }
 
 // The stages number the records of one stream; a record of a topic is found by its place there.
@@ -66,21 +63,20 @@ AlertChange pointed_to(AlertChange change, const RecordPlace& place) {
 
 // `refused`: uploads, or events in them, that a door would have refused.
 std::string summary_line(const StreamTotals& totals, std::uint64_t refused) {
-  return Json{{"kind", "summary"},
-              {"records", totals.records},
-              {"events", totals.events},
-              {"dead_letters", totals.all_dead_letters() + refused},
-              {"tasks", totals.tasks},
-              {"model_calls", totals.model_calls},
-              {"tokens_in", totals.tokens_in},
-              {"tokens_cached", totals.tokens_cached},
-              {"tokens_out", totals.tokens_out},
-              {"tool_calls", totals.tool_calls},
-              {"tool_errors", totals.tool_errors},
-              {"cost_usd", totals.cost_known ? Json(static_cast<double>(totals.cost) / 1e6) : Json(nullptr)},
-              {"surfaces", totals.surfaces},
-              {"findings", totals.findings}}
-      .dump();
+  return dump({{"kind", "summary"},
+               {"records", totals.records},
+               {"events", totals.events},
+               {"dead_letters", totals.all_dead_letters() + refused},
+               {"tasks", totals.tasks},
+               {"model_calls", totals.model_calls},
+               {"tokens_in", totals.tokens_in},
+               {"tokens_cached", totals.tokens_cached},
+               {"tokens_out", totals.tokens_out},
+               {"tool_calls", totals.tool_calls},
+               {"tool_errors", totals.tool_errors},
+               {"cost_usd", totals.cost_known ? Json(static_cast<double>(totals.cost) / 1e6) : Json(nullptr)},
+               {"surfaces", totals.surfaces},
+               {"findings", totals.findings}});
 }
 
 void print_differences(const EpisodeLog& before, const EpisodeLog& after, bool as_json) {
@@ -92,13 +88,12 @@ void print_differences(const EpisodeLog& before, const EpisodeLog& after, bool a
     if (as_json) {
       Json labels = Json::object();
       for (const auto& [name, value] : named.labels) labels[name] = value;
-      print_line(Json{{"kind", "difference"},
-                      {"change", name_of(one.kind)},
-                      {"alert", named.alert},
-                      {"labels", labels},
-                      {"before", is_new ? Json(nullptr) : Json(to_rfc3339(one.before.fired))},
-                      {"after", is_gone ? Json(nullptr) : Json(to_rfc3339(one.after.fired))}}
-                     .dump(-1, ' ', false, Json::error_handler_t::replace));
+      print_line(dump({{"kind", "difference"},
+                       {"change", name_of(one.kind)},
+                       {"alert", named.alert},
+                       {"labels", labels},
+                       {"before", is_new ? Json(nullptr) : Json(to_rfc3339(one.before.fired))},
+                       {"after", is_gone ? Json(nullptr) : Json(to_rfc3339(one.after.fired))}}));
       continue;
     }
     std::string when = to_rfc3339(named.fired);

@@ -1,7 +1,6 @@
 #include "app/scan_command.h"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <filesystem>
@@ -16,6 +15,7 @@
 #include <utility>
 
 #include "app/progress.h"
+#include "base/json.h"
 #include "core/sanitize/checks.h"
 #include "core/sanitize/explanation.h"
 #include "core/sanitize/fingerprint.h"
@@ -132,7 +132,7 @@ class Unescaped {
 };
 
 std::string quoted(const std::string& text) {
-  return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  return dump(text);
 }
 
 // A private key begins in this line and goes on in the next.

@@ -1,7 +1,6 @@
 #include "app/test_command.h"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <filesystem>
 #include <iostream>
@@ -9,6 +8,7 @@
 
 #include "app/files.h"
 #include "app/rule_test/rule_test_run.h"
+#include "base/json.h"
 
 namespace tocsin {
 
@@ -41,7 +41,7 @@ int run_tests(const TestOptions& options) {
   int passed = 0;
   int failed = 0;
   std::int64_t events = 0;
-  nlohmann::ordered_json all = nlohmann::ordered_json::array();
+  Json all = Json::array();
   for (const NamedText& file : read_yaml_files(options.paths, diagnostics)) {
     Diagnostics ignored;
     const auto root = parse_yaml(file, ignored);
@@ -71,7 +71,7 @@ int run_tests(const TestOptions& options) {
       std::cout.flush();
     }
   }
-  if (options.output == "json") std::cout << all.dump(2) << '\n';
+  if (options.output == "json") std::cout << dump(all, 2) << '\n';
   if (print(diagnostics)) return 2;
   if (passed + failed == 0) {
     std::cerr << "no test ran: "

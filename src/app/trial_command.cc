@@ -1,7 +1,6 @@
 #include "app/trial_command.h"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -19,6 +18,7 @@
 #include "app/report.h"
 #include "app/rule_coverage.h"
 #include "app/shipped_files.h"
+#include "base/json.h"
 #include "base/time_text.h"
 #include "core/event/record_decoder.h"
 #include "runtime/joined_stages.h"
@@ -28,7 +28,6 @@ namespace tocsin {
 namespace {
 
 using namespace std::chrono_literals;
-using Json = nlohmann::ordered_json;
 
 constexpr std::size_t most_open_tasks = 1'000'000;
 constexpr std::size_t most_durations = 200'000;  // of an agent; a p99 needs no more
@@ -81,7 +80,7 @@ Duration rounded_up(double seconds) {
 
 class Coverage {
  public:
-  void add(const nlohmann::json& event) {
+  void add(const Json& event) {
     seen.add(event);
     const auto text = [&](const char* name) {
       const auto found = event.find(name);
@@ -178,8 +177,8 @@ Suggestion suggest(const std::vector<const AgentSeen*>& seen) {
   if (bounds.empty()) return suggestion;
   std::string list;
   for (const std::string& agent : agents) list += (list.empty() ? "" : ", ") + agent;
-  suggestion.yaml = fmt::format("- name: {}\n  version: {}\n  # Seen of {}.\n", Json(suggestion.name).dump(),
-                                Json(suggestion.version).dump(), list) +
+  suggestion.yaml = fmt::format("- name: {}\n  version: {}\n  # Seen of {}.\n", dump(suggestion.name),
+                                dump(suggestion.version), list) +
                     bounds;
   return suggestion;
 }
@@ -234,7 +233,7 @@ std::optional<std::string> read(const TrialOptions& options, const std::optional
     if (covers) {
       ++pass.forms[form_name(line->value)];
       for (const PublishedEvent& event : out.ingest.published) {
-        const auto json = nlohmann::json::parse(event.value, nullptr, false);
+        const auto json = parse_json(event.value);
         if (json.is_object()) pass.coverage.add(json);
       }
     }
@@ -485,12 +484,12 @@ std::optional<std::string> write(const TrialOptions& options, const std::string&
   const auto address = parse_topic_address(options.input);
   if (!address) return address.error();
   std::string own;
-  for (const std::string& path : options.rules) own += ", " + Json(std::filesystem::absolute(path).string()).dump();
+  for (const std::string& path : options.rules) own += ", " + dump(std::filesystem::absolute(path).string());
   return write_file(folder / "tocsin.yaml",
                     "# Written by `tocsin trial`. deploy/tocsin.yaml explains every key; add `receivers` for pages.\n"
                     "halts: {mode: dry_run}\nrules: [specs" +
-                        own + "]\nkafka:\n  brokers: " + Json(address.value().brokers).dump() + "\n  sources: [" +
-                        Json(address.value().topic).dump() + "]\n");
+                        own + "]\nkafka:\n  brokers: " + dump(address.value().brokers) + "\n  sources: [" +
+                        dump(address.value().topic) + "]\n");
 }
 
 }  // namespace
@@ -541,7 +540,7 @@ int run_trial(const TrialOptions& options) {
 
   const Report report(options, loaded, covered, specs.empty() ? covered : second, suggestions);
   if (options.output == "json") {
-    std::cout << report.json().dump(2, ' ', false, Json::error_handler_t::replace) << '\n';
+    std::cout << dump(report.json(), 2) << '\n';
   } else {
     report.print();
   }

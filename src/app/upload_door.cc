@@ -1,20 +1,18 @@
 #include "app/upload_door.h"
 
-#include <nlohmann/json.hpp>
 #include <openssl/crypto.h>
 
 #include <algorithm>
 #include <utility>
 
 #include "base/compression.h"
+#include "base/json.h"
 #include "core/event/vendors/tree.h"
 #include "edge/http/base64.h"
 
 namespace tocsin {
 
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 constexpr std::size_t most_forwarding = 256;
 constexpr std::size_t most_bytes_forwarding = std::size_t{128} << 20;
@@ -47,7 +45,7 @@ std::string name_of_door(Door door) {
 }
 
 HttpResponse json_of(int status, const Json& json) {
-  return {status, "application/json", json.dump(-1, ' ', false, Json::error_handler_t::replace), {}};
+  return {status, "application/json", dump(json), {}};
 }
 
 HttpResponse again_later(int status, const char* why) {

@@ -1,18 +1,19 @@
 #include "runtime/page_status.h"
 
-#include <nlohmann/json.hpp>
-
+#include "base/json.h"
 #include "base/json_version.h"
 #include "base/time_text.h"
 
 namespace tocsin {
 
 std::string to_json(const PageStatus& status, EventTime at) {
-  return nlohmann::ordered_json{{"receiver", status.receiver}, {"settled_by", status.lane},
-                                {"page_id", status.page_id},   {"state", status.delivered ? "delivered" : "parked"},
-                                {"offset", status.offset},     {"at", to_rfc3339(at)},
-                                {"version", json_version}}
-      .dump();
+  return dump({{"receiver", status.receiver},
+               {"settled_by", status.lane},
+               {"page_id", status.page_id},
+               {"state", status.delivered ? "delivered" : "parked"},
+               {"offset", status.offset},
+               {"at", to_rfc3339(at)},
+               {"version", json_version}});
 }
 
 std::optional<PageStatus> page_status_from(std::string_view key, std::string_view value) {
@@ -23,7 +24,7 @@ std::optional<PageStatus> page_status_from(std::string_view key, std::string_vie
   status.receiver = key.substr(0, first);
   status.lane = key.substr(first + 1, second - first - 1);
   status.page_id = key.substr(second + 1);
-  const auto json = nlohmann::json::parse(value, nullptr, false);
+  const auto json = parse_json(value);
   if (!json.is_object() || !has_readable_version(json)) return std::nullopt;
   const auto state = json.find("state"), offset = json.find("offset");
   status.delivered = state != json.end() && *state == "delivered";

@@ -1,7 +1,6 @@
 #include "app/demo/obeying_agent.h"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/wait.h>
@@ -9,6 +8,7 @@
 #include <chrono>
 #include <iostream>
 
+#include "base/json.h"
 #include "base/time_text.h"
 #include "edge/http/client.h"
 
@@ -19,7 +19,6 @@ namespace tocsin {
 namespace {
 
 using namespace std::chrono_literals;
-using Json = nlohmann::ordered_json;
 
 // The next records of a topic, waiting for them a while; an empty list where none came.
 Json next_records(const std::string& url, const std::string& topic, std::int64_t& from) {
@@ -29,7 +28,7 @@ Json next_records(const std::string& url, const std::string& topic, std::int64_t
     std::this_thread::sleep_for(50ms);
     return Json::array();
   }
-  const Json json = Json::parse(reply.value().body, nullptr, false);
+  const Json json = parse_json(reply.value().body);
   if (!json.is_object() || !json.contains("records")) return Json::array();
   from = json.value("next", from);
   return json["records"];
@@ -122,7 +121,7 @@ void ObeyingAgent::watch_halts() {
       const Json ack{
           {"halt_id", value.value("halt_id", "")}, {"scope", value.value("scope", "")}, {"by", "demo agent"}};
       const auto reply =
-          http_call("POST", url_ + "/v1/halt-acks", {{"content-type", "application/json"}}, ack.dump(), 10s);
+          http_call("POST", url_ + "/v1/halt-acks", {{"content-type", "application/json"}}, dump(ack), 10s);
       show_obeyed(reply ? "the demo's own agent" : "not acknowledged: " + reply.error());
     }
   }

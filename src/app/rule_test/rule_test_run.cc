@@ -1,7 +1,6 @@
 #include "app/rule_test/rule_test_run.h"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -10,6 +9,7 @@
 
 #include "app/record_reader.h"
 #include "app/report.h"
+#include "base/json.h"
 #include "base/time_text.h"
 #include "core/stage/evaluate_stage.h"
 #include "core/stage/ingest_stage.h"
@@ -19,7 +19,6 @@ namespace tocsin {
 namespace {
 
 using namespace std::chrono_literals;
-using Json = nlohmann::ordered_json;
 
 struct TimedRecord {
   RecordTime time;
@@ -33,8 +32,8 @@ Json json_of(const std::string& word) {
   const std::size_t star = word.rfind("\"*");
   if (word.starts_with('"') && star != std::string::npos && star > 0) {
     constexpr std::int64_t most_bytes = 1 << 20;
-    const Json text = Json::parse(word.substr(0, star + 1), nullptr, false);
-    const Json times = Json::parse(word.substr(star + 2), nullptr, false);
+    const Json text = parse_json(word.substr(0, star + 1));
+    const Json times = parse_json(word.substr(star + 2));
     if (text.is_string() && times.is_number_unsigned()) {
       std::string all;
       const auto piece = text.get<std::string>();
@@ -46,10 +45,10 @@ Json json_of(const std::string& word) {
     }
   }
   if (word.starts_with('"') || word == "true" || word == "false") {
-    Json value = Json::parse(word, nullptr, false);
+    Json value = parse_json(word);
     if (!value.is_discarded()) return value;
   }
-  Json number = Json::parse(word, nullptr, false);
+  Json number = parse_json(word);
   return number.is_number() ? number : Json(word);
 }
 
@@ -104,7 +103,7 @@ class Input {
     }
     records.push_back({start_ + at,
                        event["correlation_id"].is_string() ? event["correlation_id"].get<std::string>() : id,
-                       event.dump(), false});
+                       dump(event), false});
   }
 
   void add_task(const TestInput& line, Duration at, const std::string& id) {
@@ -120,7 +119,7 @@ class Input {
     auto reader = RecordReader::open(path);
     if (!reader) return reader.error();
     while (const auto line = reader.value()->next()) {
-      const Json event = Json::parse(line->value, nullptr, false);
+      const Json event = parse_json(line->value);
       const auto time = event.is_object() ? event.find("time") : event.end();
       const auto parsed = event.is_object() && time != event.end() && time->is_string()
                               ? parse_rfc3339(time->get_ref<const std::string&>())

@@ -1,11 +1,10 @@
 #include "core/alert/acceptance.h"
 
-#include <nlohmann/json.hpp>
-
 #include <algorithm>
 #include <utility>
 
 #include "base/hash.h"
+#include "base/json.h"
 #include "base/json_version.h"
 #include "base/time_text.h"
 
@@ -13,19 +12,12 @@ namespace tocsin {
 
 namespace {
 
-using Json = nlohmann::ordered_json;
-
 constexpr std::string_view prefix = "accept/";
 constexpr std::size_t most_text_bytes = 512;
 constexpr std::size_t most_record_bytes = 128 << 10;
 constexpr std::size_t most_acceptances = 10'000;
 // Longer than any process that has to read it is away; after that its group has forgotten its past anyway.
 constexpr Duration remembered = std::chrono::days{5};
-
-std::string text_of(const Json& json, const char* key) {
-  const auto found = json.find(key);
-  return found != json.end() && found->is_string() ? found->get<std::string>() : std::string{};
-}
 
 void make_one_line(std::string& text) {
   std::replace_if(
@@ -65,14 +57,13 @@ std::string to_json(const Acceptance& acceptance) {
                   {"reason", acceptance.reason},
                   {"at", to_rfc3339(acceptance.at)},
                   {"version", json_version}};
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return dump(json);
 }
 
 std::optional<Acceptance> acceptance_from_json(std::string_view text) {
   if (text.size() > most_record_bytes) return std::nullopt;
   // What lies deeper than an acceptance goes is left out: the parser itself has no bound.
-  const Json json = Json::parse(
-      text, [](int depth, Json::parse_event_t, const Json&) { return depth < 4; }, false);
+  const Json json = parse_json(text, 4);
   if (!json.is_object() || text_of(json, "kind") != "acceptance" || !has_readable_version(json)) return std::nullopt;
   Acceptance acceptance;
   acceptance.id = text_of(json, "acceptance_id");

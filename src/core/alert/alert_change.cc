@@ -1,19 +1,16 @@
 #include "core/alert/alert_change.h"
 
-#include <nlohmann/json.hpp>
-
 #include <algorithm>
 #include <cmath>
 
 #include "base/hash.h"
+#include "base/json.h"
 #include "base/json_version.h"
 #include "base/time_text.h"
 
 namespace tocsin {
 
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 Json object_of(const Labels& labels) {
   Json json = Json::object();
@@ -29,10 +26,6 @@ Json number_of(double number) {
 
 Json time_of(std::optional<RecordTime> time) {
   return time ? Json(to_rfc3339(*time)) : Json(nullptr);
-}
-
-std::string dump(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 std::string_view state_of(const AlertChange& change) {
@@ -122,7 +115,7 @@ std::string to_page_json(const AlertChange& change) {
 }
 
 std::string page_id_in(std::string_view page_json) {
-  const Json json = Json::parse(page_json, nullptr, false);
+  const Json json = parse_json(page_json);
   const auto data = json.is_object() ? json.find("data") : json.end();
   if (!json.is_object() || data == json.end() || !data->is_object()) return {};
   const auto id = data->find("page_id");

@@ -1,12 +1,11 @@
 #include "core/alert/silence.h"
 
-#include <nlohmann/json.hpp>
-
 #include <algorithm>
 #include <array>
 #include <utility>
 
 #include "base/hash.h"
+#include "base/json.h"
 #include "base/json_version.h"
 #include "base/time_text.h"
 
@@ -14,7 +13,6 @@ namespace tocsin {
 
 namespace {
 
-using Json = nlohmann::ordered_json;
 using namespace std::chrono_literals;
 
 constexpr std::size_t most_matchers = 32;
@@ -25,11 +23,6 @@ constexpr std::size_t most_unknown_bytes = 4 << 10;  // of each of the silences 
 constexpr std::array<std::string_view, 11> known_members{"kind",       "silence_id", "matchers", "from",
                                                          "until",      "by",         "reason",   "created_at",
                                                          "expired_at", "expired_by", "version"};
-
-std::string text_of(const Json& json, const char* key) {
-  const auto found = json.find(key);
-  return found != json.end() && found->is_string() ? found->get<std::string>() : std::string{};
-}
 
 std::string id_of(const Silence& silence) {
   std::string matchers;
@@ -105,15 +98,14 @@ std::string to_json(const Silence& silence) {
     json["expired_by"] = silence.expired_by;
   }
   json["version"] = json_version;
-  if (!silence.unknown.empty()) json.update(Json::parse(silence.unknown));
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  if (!silence.unknown.empty()) json.update(parse_json(silence.unknown));
+  return dump(json);
 }
 
 std::optional<Silence> silence_from_json(std::string_view text) {
   if (text.size() > most_record_bytes) return std::nullopt;
   // What lies deeper than a silence goes is left out: the parser itself has no bound.
-  const Json json = Json::parse(
-      text, [](int depth, Json::parse_event_t, const Json&) { return depth < 4; }, false);
+  const Json json = parse_json(text, 4);
   if (!json.is_object() || text_of(json, "kind") != "silence" || !has_readable_version(json)) return std::nullopt;
   Silence silence;
   silence.id = text_of(json, "silence_id");
@@ -138,7 +130,7 @@ std::optional<Silence> silence_from_json(std::string_view text) {
     if (std::find(known_members.begin(), known_members.end(), name) == known_members.end()) unknown[name] = value;
   }
   if (unknown.empty()) return silence;
-  silence.unknown = unknown.dump(-1, ' ', false, Json::error_handler_t::replace);
+  silence.unknown = dump(unknown);
   if (silence.unknown.size() > most_unknown_bytes) silence.unknown.clear();
   return silence;
 }

@@ -1,17 +1,14 @@
 #include "core/alert/withheld_pages.h"
 
-#include <nlohmann/json.hpp>
-
 #include <algorithm>
 #include <utility>
 
+#include "base/json.h"
 #include "base/time_text.h"
 
 namespace tocsin {
 
 namespace {
-
-using Json = nlohmann::json;
 
 // What comes on top is sent in spite of its silence: better a page too many than one that nobody keeps.
 constexpr std::size_t most_pages = 10'000;
@@ -23,11 +20,6 @@ std::string order_key_of(std::string_view dedup_key) {
 
 Page page_of(const AlertChange& change) {
   return {order_key_of(change.dedup_key), change.page_id.value_or(""), to_page_json(change)};
-}
-
-std::string text_of(const Json& json, const char* key) {
-  const auto found = json.find(key);
-  return found != json.end() && found->is_string() ? found->get<std::string>() : std::string{};
 }
 
 }  // namespace
@@ -99,7 +91,7 @@ bool WithheldPages::restore(std::string_view key, std::string_view value) {
   }
   if (value.empty()) return true;
   // A body that to_page_json() wrote: the bounds are its writer's.
-  const Json json = Json::parse(value, nullptr, false);
+  const Json json = parse_json(value);
   const auto data = json.is_object() ? json.find("data") : json.end();
   if (!json.is_object() || data == json.end() || !data->is_object() || text_of(*data, "dedup_key") != key) {
     return false;

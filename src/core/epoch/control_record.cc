@@ -1,24 +1,16 @@
 #include "core/epoch/control_record.h"
 
-#include <nlohmann/json.hpp>
-
 #include "base/hash.h"
+#include "base/json.h"
 #include "base/time_text.h"
 
 namespace tocsin {
 
 namespace {
 
-using Json = nlohmann::ordered_json;
-
 constexpr int format = 1;
 constexpr std::size_t most_record_bytes = 1 << 20;
 constexpr std::size_t most_files = 10'000;
-
-std::string text_of(const Json& json, const char* key) {
-  const auto found = json.find(key);
-  return found != json.end() && found->is_string() ? found->get<std::string>() : std::string{};
-}
 
 std::optional<std::int64_t> integer_of(const Json& json, const char* key) {
   const auto found = json.find(key);
@@ -30,14 +22,9 @@ std::optional<std::int64_t> integer_of(const Json& json, const char* key) {
 Json parse(std::string_view text, std::string_view kind) {
   if (text.size() > most_record_bytes) return {};
   // What lies deeper than a record of ours goes is left out: the parser itself has no bound.
-  Json json = Json::parse(
-      text, [](int depth, Json::parse_event_t, const Json&) { return depth < 4; }, false);
+  Json json = parse_json(text, 4);
   if (!json.is_object() || text_of(json, "kind") != kind || integer_of(json, "version") != format) return {};
   return json;
-}
-
-std::string dump(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 }  // namespace

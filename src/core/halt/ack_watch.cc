@@ -1,9 +1,8 @@
 #include "core/halt/ack_watch.h"
 
-#include <nlohmann/json.hpp>
-
 #include <utility>
 
+#include "base/json.h"
 #include "base/json_version.h"
 #include "core/halt/halt_record.h"
 
@@ -16,11 +15,6 @@ constexpr std::string_view release_prefix = "release/";
 // Acknowledgements are anybody's to write, so those of halts that never were must not pile up.
 constexpr std::size_t most_acknowledged = 100'000;
 constexpr std::size_t most_ack_bytes = 16 << 10;
-
-std::string text_of(const nlohmann::json& json, const char* key) {
-  const auto found = json.find(key);
-  return found != json.end() && found->is_string() ? found->get<std::string>() : std::string{};
-}
 
 }  // namespace
 
@@ -58,7 +52,7 @@ bool AckWatch::apply_halt(std::string_view key, std::string_view value, RecordTi
 
 bool AckWatch::apply_ack(std::string_view value) {
   if (value.size() > most_ack_bytes) return false;
-  const auto json = nlohmann::json::parse(value, nullptr, false);
+  const auto json = parse_json(value);
   if (!json.is_object() || text_of(json, "kind") != "halt_ack" || !has_readable_version(json)) return false;
   const std::string id = text_of(json, "halt_id"), scope = text_of(json, "scope");
   if (id.empty() || scope.empty()) return false;

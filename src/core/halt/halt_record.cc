@@ -1,8 +1,7 @@
 #include "core/halt/halt_record.h"
 
-#include <nlohmann/json.hpp>
-
 #include "base/hash.h"
+#include "base/json.h"
 #include "base/json_version.h"
 #include "base/time_text.h"
 
@@ -10,27 +9,15 @@ namespace tocsin {
 
 namespace {
 
-using Json = nlohmann::ordered_json;
-
-std::string text_of(const Json& json, const char* key) {
-  const auto found = json.find(key);
-  return found != json.end() && found->is_string() ? found->get<std::string>() : std::string{};
-}
-
 EventTime time_of(const Json& json, const char* key) {
   return parse_rfc3339(text_of(json, key)).value_or(EventTime{});
 }
 
 std::optional<Json> object_of(std::string_view text) {
-  Json json = Json::parse(text, nullptr, false);
+  Json json = parse_json(text);
   if (!json.is_object() || !has_readable_version(json)) return std::nullopt;
   if (text_of(json, "halt_id").empty() || text_of(json, "scope").empty()) return std::nullopt;
   return json;
-}
-
-// Texts are sanitized, and may still hold a broken byte sequence that a decoder let through.
-std::string dump(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 }  // namespace

@@ -1,18 +1,15 @@
 #include "edge/pagerduty/pagerduty_event.h"
 
-#include <nlohmann/json.hpp>
-
 #include <algorithm>
 #include <array>
 
 #include "base/hash.h"
+#include "base/json.h"
 #include "edge/http/url.h"
 
 namespace tocsin {
 
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 constexpr std::size_t most_links = 20;
 constexpr std::size_t most_field_characters = 255;
@@ -98,7 +95,7 @@ std::string cut_to_characters(std::string_view text, std::size_t most) {
 }
 
 std::optional<std::string> to_pagerduty_event(std::string_view page_json, std::string_view routing_key) {
-  const Json page = Json::parse(page_json, nullptr, false);
+  const Json page = parse_json(page_json);
   if (!page.is_object()) return std::nullopt;
   const Json& data = object_at(page, "data");
   const std::string state = text_at(data, "state"), dedup_key = dedup_key_of(data);
@@ -106,13 +103,13 @@ std::optional<std::string> to_pagerduty_event(std::string_view page_json, std::s
   Json event{{"routing_key", routing_key}, {"event_action", state == "firing" ? "trigger" : "resolve"},
              {"dedup_key", dedup_key},     {"client", "tocsin"},
              {"links", links_of(data)},    {"payload", payload_of(page, data)}};
-  std::string text = event.dump();
+  std::string text = dump(event);
   if (text.size() <= most_event_bytes) return text;
   event["payload"].erase("custom_details");
-  text = event.dump();
+  text = dump(event);
   if (text.size() <= most_event_bytes) return text;
   event.erase("links");
-  return event.dump();
+  return dump(event);
 }
 
 }  // namespace tocsin

@@ -69,7 +69,7 @@ void write_call(const Tree& request, const Tree& reply, SpanWriter& out) {
   out.put("response.model", at(reply, "model"));
   const Tree& usage = at(reply, "usage");
   if (usage.is_object()) {
-    out.put_text("response.usage", out.keep(usage.dump(-1, ' ', false, Tree::error_handler_t::replace)));
+    out.put_text("response.usage", out.keep(dump(usage)));
   }
   out.put("response.stop_reason", at(reply, "stop_reason"));
   for (const Tree& choice : at(reply, "choices")) out.put("response.finish_reason", at(choice, "finish_reason"));

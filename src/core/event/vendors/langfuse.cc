@@ -112,7 +112,7 @@ void write_observation(std::string_view trace_id, const Tree& one, const std::se
   }
   const Tree& details = at(one, "usageDetails");
   if (details.is_object() && !details.empty()) {
-    out.put_text("usageDetails", out.keep(details.dump(-1, ' ', false, Tree::error_handler_t::replace)));
+    out.put_text("usageDetails", out.keep(dump(details)));
   } else if (at(one, "usage").is_object()) {
     out.put_all("usage", at(one, "usage"));
   } else if (integer_of(at(one, "totalUsage")).value_or(0) > 0) {

@@ -59,7 +59,7 @@ class TreeVisitor : public msgpack::null_visitor {
   bool put(Tree value) {
     if (is_over_limit()) return false;
     if (is_key_) {
-      levels_.back().key = value.is_string() ? value.get<std::string>() : value.dump();
+      levels_.back().key = value.is_string() ? value.get<std::string>() : dump(value);
       return true;
     }
     place(std::move(value));
@@ -151,6 +151,10 @@ std::optional<Tree> parse_msgpack(std::string_view bytes) {
   std::size_t end = 0;
   if (!msgpack::parse(bytes.data(), bytes.size(), end, visitor) || end != bytes.size()) return std::nullopt;
   return visitor.take();
+}
+
+std::string dump(const Tree& tree) {
+  return tree.dump(-1, ' ', false, Tree::error_handler_t::replace);
 }
 
 const Tree& at(const Tree& tree, const char* name) {

@@ -21,6 +21,9 @@ std::optional<Tree> parse_json(std::string_view text);
 // Nothing where it is no MessagePack, something follows it, or it is nested too deeply. Extension types are null.
 std::optional<Tree> parse_msgpack(std::string_view bytes);
 
+// As JSON on one line; bytes that are no UTF-8 become U+FFFD.
+std::string dump(const Tree& tree);
+
 // A member, null where there is none or `tree` is no object.
 const Tree& at(const Tree& tree, const char* name);
 // A member of a member, and so on: "meta.span.kind".
