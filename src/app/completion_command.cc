@@ -10,7 +10,7 @@ namespace tocsin {
 namespace {
 
 // As one word of any of the three shells. None of them expands anything between single quotes.
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   std::string result = "'";
   for (const char c : text) result += c == '\'' ? std::string("'\\''") : std::string(1, c);
   return result + "'";
@@ -49,29 +49,29 @@ void for_each(const CommandShape& command, const std::string& path,
 // What comes to mind for a word in this place: names of files, or one of a few words.
 std::string bash_values(const OptionShape& option) {
   if (option.is_path) return "_tocsin_files";
-  return option.choices.empty() ? ":" : "_tocsin_words " + quoted(joined(option.choices, " "));
+  return option.choices.empty() ? ":" : "_tocsin_words " + in_quotes(joined(option.choices, " "));
 }
 
 std::string bash_script(const CommandShape& shape) {
   std::vector<std::string> known;
   std::string values, words;
   for_each(shape, shape.name, [&](const CommandShape& command, const std::string& path) {
-    if (path != shape.name) known.push_back(quoted(path));
+    if (path != shape.name) known.push_back(in_quotes(path));
     std::vector<std::string> options;
     for (const OptionShape& option : command.options) {
       options.insert(options.end(), option.names.begin(), option.names.end());
       if (!option.takes_value || option.names.empty()) continue;
       std::vector<std::string> patterns;
-      for (const std::string& name : option.names) patterns.push_back(quoted(path + " " + name));
+      for (const std::string& name : option.names) patterns.push_back(in_quotes(path + " " + name));
       values += fmt::format("    {}) {}; return ;;\n", joined(patterns, "|"), bash_values(option));
     }
     const auto positionals = positionals_of(command);
     const std::string others = !command.commands.empty()
-                                   ? "_tocsin_words " + quoted(joined(names_of(command.commands), " "))
+                                   ? "_tocsin_words " + in_quotes(joined(names_of(command.commands), " "))
                                : positionals.empty() ? ":"
                                                      : bash_values(*positionals.front());
-    words += fmt::format("    {}) if [[ $word == -* ]]; then _tocsin_words {}; else {}; fi ;;\n", quoted(path),
-                         quoted(joined(options, " ")), others);
+    words += fmt::format("    {}) if [[ $word == -* ]]; then _tocsin_words {}; else {}; fi ;;\n", in_quotes(path),
+                         in_quotes(joined(options, " ")), others);
   });
   return fmt::format(R"(# bash completion for {0}, made by `{0} completion bash`. Load it with
 #   source <({0} completion bash)
@@ -138,20 +138,20 @@ std::string zsh_script(const CommandShape& shape) {
       if (option.names.empty()) continue;
       const std::string excluded = "(" + joined(option.names, " ") + ")";
       for (const std::string& name : option.names) {
-        arguments.push_back(quoted((option.may_repeat ? "*" : excluded) + name + "[" + zsh_text(option.help) + "]" +
-                                   (option.takes_value ? zsh_values(option) : "")));
+        arguments.push_back(in_quotes((option.may_repeat ? "*" : excluded) + name + "[" + zsh_text(option.help) +
+                                      "]" + (option.takes_value ? zsh_values(option) : "")));
       }
     }
     if (command.commands.empty()) {
       for (const OptionShape* option : positionals_of(command)) {
-        arguments.push_back(quoted((option->may_repeat ? "*" : "") + zsh_values(*option)));
+        arguments.push_back(in_quotes((option->may_repeat ? "*" : "") + zsh_values(*option)));
       }
       functions += fmt::format("{}() {{\n  _arguments -s {}\n}}\n\n", function, joined(arguments, " \\\n    "));
       return;
     }
     std::vector<std::string> list, cases;
     for (const CommandShape& below : command.commands) {
-      list.push_back(quoted(below.name + ":" + zsh_text(below.help)));
+      list.push_back(in_quotes(below.name + ":" + zsh_text(below.help)));
       cases.push_back(fmt::format("        {0}) {1}_{0} ;;", below.name, function));
     }
     functions +=
@@ -197,7 +197,7 @@ std::string fish_script(const CommandShape& shape) {
     const std::string deepest = command.commands.empty() ? seen
                                                          : seen + "; and not __fish_seen_subcommand_from " +
                                                                joined(names_of(command.commands), " ");
-    const std::string start = fmt::format("complete -c {} -n {}", shape.name, quoted(deepest));
+    const std::string start = fmt::format("complete -c {} -n {}", shape.name, in_quotes(deepest));
     for (const OptionShape& option : command.options) {
       std::string line = start;
       for (const std::string& name : option.names) {
@@ -208,12 +208,12 @@ std::string fish_script(const CommandShape& shape) {
       } else if (option.takes_value && !option.names.empty()) {
         line += " -x";
       }
-      if (!option.choices.empty()) line += " -a " + quoted(joined(option.choices, " "));
+      if (!option.choices.empty()) line += " -a " + in_quotes(joined(option.choices, " "));
       if (option.names.empty() && !option.is_path && option.choices.empty()) continue;  // nothing comes to mind
-      lines += line + " -d " + quoted(option.help) + "\n";
+      lines += line + " -d " + in_quotes(option.help) + "\n";
     }
     for (const CommandShape& below : command.commands) {
-      lines += start + " -a " + quoted(below.name) + " -d " + quoted(below.help) + "\n";
+      lines += start + " -a " + in_quotes(below.name) + " -d " + in_quotes(below.help) + "\n";
     }
     for (const CommandShape& below : command.commands) {
       add(below, (command.name == shape.name ? "" : seen + "; and ") + "__fish_seen_subcommand_from " + below.name);

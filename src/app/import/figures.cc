@@ -18,7 +18,7 @@ bool is_comparison(std::string_view op) {
 }
 
 // As a text of the rule language.
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   std::string out = "\"";
   for (const char c : text) {
     if (c == '"' || c == '\\') out += '\\';
@@ -210,7 +210,7 @@ class FigureReader {
     if (is_pattern) {
       const auto plain = words_of_pattern(matcher.value);
       if (!plain) {
-        return refuse("the pattern " + quoted(matcher.value) + " of '" + label +
+        return refuse("the pattern " + in_quotes(matcher.value) + " of '" + label +
                       "' is more than words with | between them; list the values"),
                false;
       }
@@ -230,10 +230,10 @@ class FigureReader {
     Conjunct conjunct{label, {}};
     if (label != "env") conjunct.field = label == "agent" ? "agent" : "outcome";
     if (is_one) {
-      conjunct.text += (is_negative ? " != " : " == ") + quoted(words[0]);
+      conjunct.text += (is_negative ? " != " : " == ") + in_quotes(words[0]);
     } else {
       conjunct.text += " in [";
-      for (const std::string& word : words) conjunct.text += (word == words[0] ? "" : ", ") + quoted(word);
+      for (const std::string& word : words) conjunct.text += (word == words[0] ? "" : ", ") + in_quotes(word);
       conjunct.text += ']';
       if (is_negative) conjunct.text = "!(" + conjunct.text + ")";
     }
