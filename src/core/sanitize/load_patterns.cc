@@ -103,7 +103,7 @@ class Loader {
       error(sanitize, "shape", "sanitize is a map with the keys version and patterns");
       return;
     }
-    check_keys(sanitize, {"version", "inherit", "patterns", "fields", "references", "allow"});
+    check_keys(sanitize, {"version", "inherit", "parts", "patterns", "fields", "references", "allow"});
     if (const YamlNode* version = sanitize.find("version")) {
       if (whole_number(*version, 1, 1000) != supported_version) error(*version, "version", "the only version is 1");
     } else {
@@ -118,9 +118,11 @@ class Loader {
       error(list != nullptr ? *list : sanitize, "missing-key", "patterns is a list of patterns");
       return;
     }
+    read_parts(sanitize.find("parts"));
     if (list != nullptr) {
       for (const YamlNode& node : list->items) read_pattern(node);
     }
+    warn_of_unused_parts();
     for (const YamlNode* node : entries(sanitize.find("fields"), "fields")) read_field_rule(*node);
     if (references != nullptr) read_references(*references);
     for (const YamlNode* node : entries(sanitize.find("allow"), "allow")) read_allowance(*node);
@@ -526,6 +528,76 @@ class Loader {
     compiled.published.push_back(hash);
   }
 
+  struct Part {
+    std::string regex;
+    SourcePosition at;
+    bool is_wrong = false;  // which has been said
+    bool is_used = false;
+  };
+
+  // parts: {host: '[a-z.]+'}
+  void read_parts(const YamlNode* node) {
+    parts_.clear();
+    if (node == nullptr) return;
+    if (!node->is_map()) return error(*node, "shape", "parts is a map of names and what they stand for in a regex");
+    for (std::size_t i = 0; i < node->keys.size(); ++i) {
+      const YamlNode& text = node->items[i];
+      Part& part = parts_[node->keys[i].scalar];
+      part = {text.scalar, node->keys[i].at, true, false};
+      if (!text.is_scalar() || text.scalar.empty() || text.scalar.find("{{") != std::string::npos) {
+        error(text, "shape", "a part is a text that is not empty and holds no {{part}} itself");
+      } else if (const re2::RE2 regex(text.scalar, regex_options()); !regex.ok()) {
+        error(text, "regex", "RE2 does not take this: " + regex.error());
+      } else {
+        part.is_wrong = false;
+      }
+    }
+  }
+
+  void warn_of_unused_parts() {
+    if (diagnostics_.has_errors()) return;  // one of them may be about what would use it
+    for (const auto& [name, part] : parts_) {
+      if (!part.is_used) diagnostics_.warning(file_, part.at, "unused-part", "no regex has {{" + name + "}} in it");
+    }
+  }
+
+  // With each {{part}} as a group of its own; nothing, after saying why, where there is no such part.
+  std::optional<std::string> with_parts(const YamlNode& text) {
+    std::string regex;
+    std::string_view rest = text.scalar;
+    for (;;) {
+      const std::size_t begin = rest.find("{{");
+      regex += rest.substr(0, begin);
+      if (begin == std::string_view::npos) return regex;
+      rest.remove_prefix(begin + 2);
+      const std::size_t end = rest.find("}}");
+      if (end == std::string_view::npos) {
+        error(text, "unknown-part", "'{{' without '}}'; write \\{\\{ for the characters themselves");
+        return std::nullopt;
+      }
+      const std::string_view name = rest.substr(0, end);
+      const auto part = parts_.find(name);
+      if (part == parts_.end()) {
+        std::vector<std::string_view> names;
+        for (const auto& [known, unused] : parts_) names.push_back(known);
+        error(text, "unknown-part",
+              "'" + std::string(name) + "' is no part of this file's 'parts'" + did_you_mean(name, names));
+        return std::nullopt;
+      }
+      part->second.is_used = true;
+      if (part->second.is_wrong) return std::nullopt;
+      regex += "(?:" + part->second.regex + ")";
+      rest.remove_prefix(end + 2);
+    }
+  }
+
+  static re2::RE2::Options regex_options() {
+    re2::RE2::Options options;
+    options.set_log_errors(false);
+    options.set_encoding(re2::RE2::Options::EncodingLatin1);  // bytes: telemetry need not be UTF-8
+    return options;
+  }
+
   void read_regex(const YamlNode& node, CompiledPattern& compiled) {
     const YamlNode* const text = node.find("regex");
     const bool by_code =
@@ -538,10 +610,9 @@ class Loader {
       error(*text, "shape", by_code ? "this shape has no regex" : "a regex is a text");
       return;
     }
-    re2::RE2::Options options;
-    options.set_log_errors(false);
-    options.set_encoding(re2::RE2::Options::EncodingLatin1);  // bytes: telemetry need not be UTF-8
-    auto regex = std::make_unique<const re2::RE2>(text->scalar, options);
+    const std::optional<std::string> whole = with_parts(*text);
+    if (!whole) return;
+    auto regex = std::make_unique<const re2::RE2>(*whole, regex_options());
     if (!regex->ok()) {
       error(*text, "regex", "RE2 does not take this: " + regex->error());
       return;
@@ -557,7 +628,7 @@ class Loader {
                 std::to_string(compiled.window) + ": write smaller repetitions than {1000}, or a smaller window");
     }
     // What the keyword's token must have at least; the file may ask for more.
-    const std::size_t shortest = std::min<std::size_t>(shortest_match(text->scalar), compiled.window);
+    const std::size_t shortest = std::min<std::size_t>(shortest_match(*whole), compiled.window);
     compiled.min_length = std::max(compiled.min_length, static_cast<std::uint32_t>(shortest));
     compiled.has_group = regex->NumberOfCapturingGroups() == 1;
     compiled.regex = std::move(regex);
@@ -644,7 +715,8 @@ class Loader {
 
   Diagnostics& diagnostics_;
   std::string file_;
-  std::string text_;  // of all files: the version hangs on it
+  std::string text_;                                // of all files: the version hangs on it
+  std::map<std::string, Part, std::less<>> parts_;  // of this file
   std::vector<Pattern> patterns_;
   std::vector<FieldRule> field_rules_;
   ReferenceRules reference_rules_;

@@ -124,7 +124,8 @@ class PatternLibrary {
 //   shadow        true: on trial; a find is redacted and counted under its own name, whatever the tier
 //   keywords      literals, one of which stands in every match; without one in the text a pattern costs nothing
 //   ignore_case   of the keywords; the regex says (?i) itself
-//   regex         RE2; it starts at the keyword unless `before` says otherwise. With a group, the group is the match
+//   regex         RE2; it starts at the keyword unless `before` says otherwise. With a group, the group is the match.
+//                 {{name}} is what `parts` says of that name
 //   before        how many bytes before the keyword the match may begin (default 0)
 //   window        how many bytes from the keyword on the regex sees (default 256)
 //   spaces        true: the window does not end at the first blank or quote
@@ -148,6 +149,7 @@ class PatternLibrary {
 //                 list is joined, so that a file holds no string that looks like a secret
 //   published     hashes (XXH3-128, hexadecimal) of public example values, which are no secrets
 // Beside `patterns` a file may have, in the map `sanitize`,
+//   parts         {name: regex}: what several of its patterns have in common
 //   fields        {field, do}: hash, drop or keep a field of every event. Those by which events are known can't be
 //   references    {retention, content, arguments, results}: what leaves as a keyed hash and a length, for how long a
 //                 consumer may keep it, and by field {retention, keep, max_bytes}: `keep: redacted` lets its text

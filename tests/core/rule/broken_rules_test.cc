@@ -1280,6 +1280,54 @@ std::vector<Broken> patterns() {
   - {pattern: acme.tokn, until: 2027-01-31, reason: ours}
 )y",
        "11:15: unknown-pattern: no pattern is named acme.tokn (did you mean 'acme.token'?)"},
+      {"a part of a regex that is not there", R"y(sanitize:
+  version: 1
+  parts: {digits: '[0-9]{8}'}
+  patterns:
+  - id: acme.token
+    tier: page
+    description: a token
+    keywords: [acme_]
+    regex: 'acme_{{digts}}'
+    examples: [acme_12345678]
+)y",
+       "9:12: unknown-part: 'digts' is no part of this file's 'parts' (did you mean 'digits'?)"},
+      {"a part without an end", R"y(sanitize:
+  version: 1
+  parts: {digits: '[0-9]{8}'}
+  patterns:
+  - id: acme.token
+    tier: page
+    description: a token
+    keywords: [acme_]
+    regex: 'acme_{{digits}'
+    examples: [acme_12345678]
+)y",
+       "9:12: unknown-part: '{{' without '}}'; write \\{\\{ for the characters themselves"},
+      {"a part that is no regex", R"y(sanitize:
+  version: 1
+  parts: {digits: '[0-9'}
+  patterns:
+  - id: acme.token
+    tier: page
+    description: a token
+    keywords: [acme_]
+    regex: 'acme_{{digits}}'
+    examples: [acme_12345678]
+)y",
+       "3:19: regex: RE2 does not take this: missing ]: [0-9"},
+      {"a part within a part", R"y(sanitize:
+  version: 1
+  parts: {digit: '[0-9]', digits: '{{digit}}{8}'}
+  patterns:
+  - id: acme.token
+    tier: page
+    description: a token
+    keywords: [acme_]
+    regex: 'acme_{{digit}}{8}'
+    examples: [acme_12345678]
+)y",
+       "3:35: shape: a part is a text that is not empty and holds no {{part}} itself"},
       {"a rule for an unknown field", R"y(sanitize:
   version: 1
   patterns:

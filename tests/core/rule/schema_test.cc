@@ -156,7 +156,7 @@ TEST(Schema, EveryOtherMapHasTheKeysThatItsLoaderKnows) {
       {&definition("names"), "names: {%}\n", keys_of(definition("names"))},
       {&definition("sanitize"),
        "sanitize: {%}\n",
-       {"version", "inherit", "patterns", "fields", "references", "allow"}},
+       {"version", "inherit", "parts", "patterns", "fields", "references", "allow"}},
       {&definition("pattern"), pattern + "patterns: [{%}]\n", keys_of(definition("pattern"))},
       {&definition("sanitize").at("properties").at("fields").at("items"),
        pattern + "fields: [{%}]\n",

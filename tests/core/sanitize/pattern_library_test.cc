@@ -85,6 +85,32 @@ TEST(PatternLibrary, TriesTextsThatOnlyPageForWantOfTheirChecksum) {
             Mistakes{"6:17 shape"});
 }
 
+TEST(PatternLibrary, PartsStandInARegexAsGroupsOfTheirOwn) {
+  const NamedText file{"f", R"y(sanitize:
+  version: 1
+  parts: {letter: 'a|b', end: '[0-9]{2}'}
+  patterns:
+  - {id: a, tier: halt, description: d, keywords: [abc_], regex: 'abc_{{letter}}{3}{{end}}', examples: [abc_aba12],
+     near_misses: [abc_a12, abc_abc12]}
+)y"};
+  Diagnostics diagnostics;
+  EXPECT_NE(load_patterns({&file, 1}, diagnostics), nullptr);
+  EXPECT_FALSE(diagnostics.has_errors()) << to_text(diagnostics.sorted()[0]);
+}
+
+TEST(PatternLibrary, WarnsOfAPartThatNoRegexHas) {
+  const NamedText file{"f", R"y(sanitize:
+  version: 1
+  parts: {letter: 'a|b', end: '[0-9]{2}'}
+  patterns:
+  - {id: a, tier: halt, description: d, keywords: [abc_], regex: 'abc_{{letter}}{5}', examples: [abc_ababa]}
+)y"};
+  Diagnostics diagnostics;
+  EXPECT_NE(load_patterns({&file, 1}, diagnostics), nullptr);
+  ASSERT_EQ(diagnostics.sorted().size(), 1U);
+  EXPECT_EQ(to_text(diagnostics.sorted()[0]), "f:3:26: warning: unused-part: no regex has {{end}} in it");
+}
+
 TEST(PatternLibrary, RefusesAPatternWhoseWorstCaseIsTooSlow) {
   const std::string pattern = "  - {id: a, tier: halt, description: d, keywords: [abc_], regex: '";
   std::string long_one = "abc_";
