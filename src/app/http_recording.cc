@@ -1,18 +1,16 @@
 #include "app/http_recording.h"
 
 #include "base/ascii.h"
-#include "base/json.h"
+#include "core/event/vendors/tree.h"
 #include "edge/http/base64.h"
 
 namespace tocsin {
 
 std::optional<HttpRecording> HttpRecording::parse(std::string_view line) {
-  const auto json = parse_json(line);
-  if (!json.is_object()) return std::nullopt;
-  const auto text = [&](const char* name) {
-    const auto found = json.find(name);
-    return found != json.end() && found->is_string() ? found->get<std::string>() : std::string{};
-  };
+  const auto parsed = vendor::parse_json(line);
+  if (!parsed || !parsed->is_object()) return std::nullopt;
+  const vendor::Tree& json = *parsed;
+  const auto text = [&](const char* name) { return std::string(vendor::text_of(vendor::at(json, name))); };
   HttpRecording recording;
   recording.method = text("method");
   recording.path = text("path");

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <iostream>
 #include <map>
@@ -18,6 +19,7 @@
 #include "app/report.h"
 #include "base/json.h"
 #include "base/time_text.h"
+#include "core/alert/group_labels.h"
 #include "core/stage/receive_stage.h"
 #include "runtime/joined_stages.h"
 
@@ -129,6 +131,15 @@ std::optional<Loaded> load(const ReplayOptions& options) {
   return Loaded{std::move(rules), std::move(config), std::move(key)};
 }
 
+// `task`: as the ingest stage knew it at the grid time that was evaluated last.
+std::string whole_text(const TaskExplanation& task, const EvaluatePartition& evaluate, const std::string& alert) {
+  const auto active = evaluate.active();
+  const bool is_firing = std::any_of(active.begin(), active.end(), [&](const ActiveAlert& one) {
+    return one.change.alert == alert && has_labels(one.change.labels, task.group);
+  });
+  return task.text + (is_firing ? "; the alert is firing\n" : "; the alert is not firing\n" + task.outlook);
+}
+
 // `replay --explain`: plays until the evaluation that is asked for, and says how it came out.
 int explain(const ReplayOptions& options) {
   const auto fail = [](const std::string& why) {
@@ -144,8 +155,8 @@ int explain(const ReplayOptions& options) {
     for (const Rule& one : loaded.rules->rules) names.push_back(one.name);
     return fail("there is no rule '" + options.explain + "'" + did_you_mean(options.explain, names));
   }
-  if (rule->mode != RuleMode::window)
-    return fail("'" + rule->name + "' is decided by one event or task: there is no window to explain");
+  if (rule->mode == RuleMode::event)
+    return fail("'" + rule->name + "' is decided by one event alone; `tocsin inspect` prints what an event says");
   const auto at = parse_rfc3339(options.at);
   if (!at) return fail("--at takes a time such as 2026-01-07T12:00:00Z");
   Labels labels;
@@ -160,15 +171,25 @@ int explain(const ReplayOptions& options) {
   ingest.deployment = config.deployment();
   EvaluateOptions evaluate;
   evaluate.deployment = config.deployment();
+  const RecordTime wanted = floor_to(as_record_time(*at), slice_length);
+  std::optional<TaskExplanation> task;
+  const JoinedStages* playing = nullptr;
+  bool was_cut = false;
+  ingest.after_cut = [&](RecordTime grid) {
+    if (was_cut || grid < wanted) return;
+    was_cut = true;
+    task = playing->ingest().explain(rule->name, labels, grid);
+  };
   JoinedStages stages(ingest, evaluate, loaded.rules, loaded.patterns, key);
+  playing = &stages;
   JoinedStages::Output out;
   std::optional<std::string> answer;
   bool is_over = false;
-  const RecordTime wanted = floor_to(as_record_time(*at), slice_length);
   const auto look = [&] {
     if (is_over || stages.evaluate().evaluated() < wanted) return;
     is_over = true;
-    answer = stages.evaluate().explain(rule->name, labels);
+    if (rule->mode == RuleMode::window) answer = stages.evaluate().explain(rule->name, labels);
+    if (task) answer = whole_text(*task, stages.evaluate(), rule->name);
   };
   while (!is_over) {
     const auto line = reader.value()->next();
@@ -178,7 +199,12 @@ int explain(const ReplayOptions& options) {
   }
   if (const auto error = reader.value()->error()) return fail(*error);
   if (!is_over) return fail("the records end before " + options.at);
-  if (!answer) return fail("no group of " + rule->name + " has these labels at that time: " + to_text(labels));
+  if (!answer) {
+    const bool is_task = rule->mode == RuleMode::task;
+    return fail((is_task ? "no task is known that has these labels at that time: "
+                         : "no group of " + rule->name + " has these labels at that time: ") +
+                to_text(labels));
+  }
   std::fputs(answer->c_str(), stdout);
   return 0;
 }

@@ -63,13 +63,24 @@ std::string advice_for(const std::string& field, const OwnAttributes* own) {
 
 }  // namespace
 
+void SeenFields::add(const Json& event) {
+  const std::string type = event.value("type", "");
+  ++events_[type];
+  for (const auto& [name, value] : event.items()) {
+    ++fields_[{type, name}];
+    if (name != "attributes" && name != "budget") continue;
+    const std::string prefix = name == "budget" ? "budget." : "";
+    for (const auto& [part, unused] : value.items()) ++fields_[{type, prefix + part}];
+  }
+}
+
 Needs needs_of(const Rule& rule, const RuleSet& rules) {
   Needs needs;
   const auto own = rules.own_attributes();
   if (rule.count) {
     auto& fields = needs[std::string(name_of(rule.from))];
     add_predicate(fields, rule.where, own.get());
-    for (const StringField field : rule.count->per) fields.emplace(name_of(field, own.get()));
+    for (const GroupField& field : rule.count->per) fields.emplace(label_name(field));
     if (rule.count->sum) fields.insert(wire_name(*rule.count->sum));
     add_group(fields, rule.page_by);
   } else if (rule.mode == RuleMode::task) {

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/json.h"
 #include "core/rule/rule_set.h"
 
 namespace tocsin {
@@ -17,20 +18,8 @@ namespace tocsin {
 // What the sanitized events that were seen carry.
 class SeenFields {
  public:
-  // An event as it is published (tocsin.events), an object of nlohmann's.
-  template <class Json>
-  void add(const Json& event) {
-    const std::string type = event.value("type", "");
-    ++events_[type];
-    for (auto member = event.begin(); member != event.end(); ++member) {
-      ++fields_[{type, member.key()}];
-      if (member.key() == "attributes") {
-        for (auto part = member->begin(); part != member->end(); ++part) ++fields_[{type, part.key()}];
-      }
-      if (member.key() != "budget") continue;
-      for (auto part = member->begin(); part != member->end(); ++part) ++fields_[{type, "budget." + part.key()}];
-    }
-  }
+  // An event as it is published (tocsin.events). Requires: an object.
+  void add(const Json& event);
 
   std::int64_t events(const std::string& type) const { return count(events_, type); }
   std::int64_t with(const std::string& type, const std::string& field) const {

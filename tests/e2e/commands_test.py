@@ -152,6 +152,75 @@ class Backtest(unittest.TestCase):
         done = run("replay", str(self.runs), "--explain", "CostSpik", "--at", page["time"])
         self.assertIn("did you mean 'CostSpike'?", done.stderr)
 
+    def explained(self, rule, events, *arguments):
+        with tempfile.TemporaryDirectory() as folder:
+            rules = pathlib.Path(folder, "rules.yaml")
+            rules.write_text(rule)
+            return run("replay", "-", "--rules", str(rules), "--explain", *arguments,
+                       input="".join(json.dumps(event) + "\n" for event in events))
+
+    def test_what_is_said_of_a_running_task_is_explained_by_the_task(self):
+        rule = """groups: [{name: g, rules: [{alert: Long, mode: task, when: elapsed > 2 * spec.wall_clock, page_by: [agent]}]}]
+specs: [{name: s, version: "1", wall_clock: 5m}]
+"""
+        base = {"env": "prod", "agent": "a", "spec": "s", "spec_version": "1"}
+        events = [{"type": "task.started", "time": "2026-03-01T10:00:00Z", "correlation_id": "slow", **base},
+                  {"type": "task.started", "time": "2026-03-01T10:00:00Z", "correlation_id": "own", "budget": {"wall_clock_s": 60},
+                   **base}]
+        events += [{"type": "step", "time": f"2026-03-01T10:{minute:02}:00Z", "correlation_id": "other", **base}
+                   for minute in range(1, 30)]
+        done = self.explained(rule, events, "Long", "--labels", "correlation_id=slow", "--at", "2026-03-01T10:09:00Z")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("started 2026-03-01T10:00:00.000Z, ran 9m\n", done.stdout)
+        self.assertIn("  elapsed = 540\n  spec.wall_clock = 300\n", done.stdout)
+        self.assertIn("so it does not hold; the alert is not firing\n  it holds after 2026-03-01T10:10:00.000Z and "
+                      "is looked at 5s later, unless the task ends or pauses before\n", done.stdout)
+        done = self.explained(rule, events, "Long", "--labels", "correlation_id=slow", "--at", "2026-03-01T10:10:10Z")
+        self.assertIn("so it holds; the alert is firing\n", done.stdout)
+        done = self.explained(rule, events, "Long", "--labels", "correlation_id=own", "--at", "2026-03-01T10:01:00Z")
+        self.assertIn("spec.wall_clock = 60   (of the task itself)\n", done.stdout)
+        done = self.explained(rule, events, "Long", "--labels", "correlation_id=none", "--at", "2026-03-01T10:01:00Z")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("no task is known that has these labels at that time: correlation_id=none", done.stderr)
+
+    def test_a_task_is_explained_as_it_was_known_then(self):
+        rule = "groups: [{name: g, rules: [{alert: Silent, mode: task, when: silent > 10m, keep_firing_for: 0s}]}]"
+        events = [{"type": "step", "time": f"2026-03-01T10:{minute}:00Z", "correlation_id": "x", "env": "prod", "agent": "a"}
+                  for minute in ("00", "30", "45")]
+        done = self.explained(rule, events, "Silent", "--labels", "agent=a", "--at", "2026-03-01T10:20:00Z")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("last event 2026-03-01T10:00:00.000Z\n  silent = 1200\n", done.stdout)
+        self.assertIn("so it holds; the alert is firing\n", done.stdout)
+        done = self.explained(rule, events, "Silent", "--labels", "agent=a", "--at", "2026-03-01T10:05:00Z")
+        self.assertIn("it holds after 2026-03-01T10:10:00.000Z and is looked at 5s later, unless the task says something before\n",
+                      done.stdout)
+
+    def test_what_is_counted_in_a_task_is_explained_key_by_key(self):
+        rule = "groups: [{name: g, rules: [{preset: tool_loop}]}]\n"
+        events = [{"type": "tool.call", "time": f"2026-03-01T10:{minute:02}:{second:02}Z", "correlation_id": "loop", "env": "prod",
+                   "agent": "a", "tool": "fetch" if second else "search", "arguments": {"page": 1}}
+                  for minute in range(15) for second in (0, 20, 40)]
+        done = self.explained(rule, events, "ToolLoop", "--labels", "agent=a", "--at", "2026-03-01T10:08:00Z")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("  counted   events of tool.call, within 15m\n    tool=fetch and the same arguments: 16, the last at "
+                      "2026-03-01T10:07:40.000Z\n    tool=search and the same arguments: 8, the last at "
+                      "2026-03-01T10:07:00.000Z\n", done.stdout)
+        self.assertIn("  value = 16\n", done.stdout)
+        self.assertIn("so it does not hold; the alert is not firing\n", done.stdout)
+        done = self.explained(rule, events, "ToolLoop", "--labels", "agent=a", "--at", "2026-03-01T10:12:00Z")
+        self.assertIn("so it holds; the alert is firing\n", done.stdout)
+
+    def test_silence_is_explained_by_the_last_word(self):
+        rule = """groups: [{name: g, rules: [{alert: Gone, mode: absence, after: 10m, group_by: [agent]}]}]"""
+        events = [{"type": "step", "time": "2026-03-01T10:00:00Z", "correlation_id": "x", "env": "prod", "agent": "quiet"}]
+        events += [{"type": "step", "time": f"2026-03-01T10:{minute:02}:00Z", "correlation_id": "y", "env": "prod", "agent": "b"}
+                   for minute in range(1, 30)]
+        done = self.explained(rule, events, "Gone", "--labels", "agent=quiet", "--at", "2026-03-01T10:05:00Z")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("  last      heard of by 2026-03-01T10:00:10.000Z\n  silent    4m50s; 10m is allowed\n  so it is not gone; the "
+                      "alert is inactive\n", done.stdout)
+        done = self.explained(rule, events, "Gone", "--labels", "agent=quiet", "--at", "2026-03-01T10:15:00Z")
+        self.assertIn("so it is gone; the alert is firing\n", done.stdout)
 
     def test_of_several_windows_the_longest_is_explained_and_all_are_judged(self):
         rules = ROOT / "tests/rules/burn.yaml"

@@ -6,6 +6,18 @@ namespace {
 constexpr RecordTime open_end{Duration{INT64_MAX / 4}};
 }
 
+std::string_view name_of(AlertState state) {
+  switch (state) {
+    case AlertState::inactive:
+      return "inactive";
+    case AlertState::pending:
+      return "pending";
+    case AlertState::firing:
+      return "firing";
+  }
+  return "";
+}
+
 AlertTransition AlertLife::update(Truth condition, RecordTime now, const AlertTiming& timing) {
   learn(now, timing);
   if (condition == Truth::unknown) return AlertTransition::none;

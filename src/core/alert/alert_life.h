@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -24,6 +25,7 @@ struct AlertTiming {
 };
 
 enum class AlertState : std::uint8_t { inactive, pending, firing };
+std::string_view name_of(AlertState state);
 enum class AlertTransition : std::uint8_t { none, became_pending, fired, resolved, pending_dropped };
 
 class AlertLife {

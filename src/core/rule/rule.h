@@ -129,8 +129,8 @@ struct Baseline {
 
 // What a rule of mode task counts of each task: events, or what a number field of theirs adds up to.
 struct TaskCount {
-  std::vector<StringField> per;  // each combination of their values is counted by itself,
-  bool per_arguments = false;    // and so are other arguments
+  std::vector<GroupField> per;  // each combination of their values is counted by itself,
+  bool per_arguments = false;   // and so are other arguments
   std::optional<NumberField> sum;
   Unit unit = Unit::plain;
   bool in_millionths = false;      // what is added up
@@ -205,5 +205,8 @@ struct Rule {
   std::vector<std::pair<std::string, TemplateText>> links;
   std::uint32_t max_series = 0;
 };
+
+// A variable of a rule's condition as the condition writes it: "baseline.per_task".
+std::string name_of(const Variable& variable, const Rule& rule);
 
 }  // namespace tocsin

@@ -346,7 +346,7 @@ class RuleLoader {
     for (const GroupField& field : rule_.group_by) names.push_back(label_name(field));
     for (const auto& label : rule_.labels) names.push_back(label.first);
     if (rule_.count) {
-      for (const StringField field : rule_.count->per) names.push_back(label_name({field}));
+      for (const GroupField& field : rule_.count->per) names.push_back(label_name(field));
     }
     return names;
   }
@@ -949,7 +949,7 @@ class RuleLoader {
       return reader_.error(*node, "wrong-type",
                            "'per' must be a list of one to four fields, such as [tool, arguments.hash]");
     }
-    std::vector<std::string_view> names = string_field_names();
+    std::vector<std::string_view> names = string_field_names(own_.get());
     names.push_back(arguments);
     // What has another value in each event repeats nothing, and what is the same in all of a task's tells nothing
     // apart.
@@ -962,12 +962,13 @@ class RuleLoader {
                       "'" + item.scalar + "' is no field to count by" + did_you_mean(item.scalar, names));
         continue;
       }
-      const auto field = string_field_named(item.scalar);
+      GroupField field{string_field_named(item.scalar, own_.get())};
+      if (field.field && is_own(*field.field)) field.attribute = item.scalar;
       const bool is_known =
-          field ? std::find(count.per.begin(), count.per.end(), *field) != count.per.end() : count.per_arguments;
+          field.field ? std::find(count.per.begin(), count.per.end(), field) != count.per.end() : count.per_arguments;
       if (is_known) reader_.error(item, "repeated-field", "'" + item.scalar + "' stands twice in 'per'");
-      if (field) {
-        count.per.push_back(*field);
+      if (field.field) {
+        count.per.push_back(field);
       } else {
         count.per_arguments = true;
       }

@@ -5,11 +5,11 @@
 
 #include "base/safeguard.h"
 #include "base/time_text.h"
+#include "core/alert/group_labels.h"
 #include "core/alert/silence.h"
 #include "core/stage/evaluate_keys.h"
 #include "core/stage/oldest.h"
 #include "core/stage/stage_wire.h"
-#include "core/stage/window_rule.h"
 
 namespace tocsin {
 

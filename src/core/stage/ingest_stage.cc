@@ -225,6 +225,7 @@ struct IngestPartition::State {
       if (task.agent_slot < agents.size()) --agents[task.agent_slot].open_tasks;
     }
     out.cuts.push_back(std::move(cut));
+    if (options.after_cut) options.after_cut(grid);
     change_rules_for(grid + slice_length);
   }
 
@@ -957,6 +958,10 @@ const std::vector<AgentFigures>& IngestPartition::agents() const {
 }
 std::size_t IngestPartition::open_tasks() const {
   return state_->tasks.open_tasks();
+}
+std::optional<TaskExplanation> IngestPartition::explain(std::string_view alert, const Labels& labels,
+                                                        RecordTime grid) const {
+  return state_->tasks.explain(alert, labels, grid);
 }
 std::size_t IngestPartition::groups() const {
   return state_->slice.groups();

@@ -13,6 +13,7 @@
 #pragma once
 
 #include <algorithm>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -27,6 +28,7 @@
 #include "core/sanitize/sanitized_event.h"
 #include "core/stage/block.h"
 #include "core/stage/ingest_state.h"
+#include "core/task/task_explanation.h"
 
 namespace tocsin {
 
@@ -79,6 +81,8 @@ struct IngestOptions {
   std::string deployment;
   HaltPolicy halts;
   std::size_t most_open_tasks = 1'000'000;
+  // Called at each grid time, when all before it was counted and nothing after it. For explanations.
+  std::function<void(RecordTime)> after_cut = {};
   std::size_t most_groups = 200'000;
   bool publish_events = false;
   bool publish_spans = false;
@@ -170,6 +174,8 @@ class IngestPartition {
   const StreamTotals& totals() const;
   const std::vector<AgentFigures>& agents() const;
   std::size_t open_tasks() const;
+  // As TaskTracker::explain(), for rules of mode task.
+  std::optional<TaskExplanation> explain(std::string_view alert, const Labels& labels, RecordTime grid) const;
   std::size_t groups() const;
 
  private:

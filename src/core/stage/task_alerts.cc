@@ -4,11 +4,11 @@
 #include <utility>
 
 #include "base/time_text.h"
+#include "core/alert/group_labels.h"
 #include "core/alert/silence.h"
 #include "core/stage/evaluate_keys.h"
 #include "core/stage/oldest.h"
 #include "core/stage/stage_wire.h"
-#include "core/stage/window_rule.h"
 
 namespace tocsin {
 
@@ -50,10 +50,9 @@ constexpr auto describe_page = [](auto& coder, auto& page) {
 // Of one text field of the rule's `per`; `per`: as TaskNews has it.
 std::string_view value_of_per(const Rule& rule, std::string_view per, std::string_view name) {
   if (!rule.count) return {};
-  for (const StringField field : rule.count->per) {
-    const std::size_t end = per.find('\0');
-    if (label_name({field}) == name) return per.substr(0, end);
-    per.remove_prefix(end == std::string_view::npos ? per.size() : end + 1);
+  const auto values = parts_of_key(per);
+  for (std::size_t i = 0; i < rule.count->per.size() && i < values.size(); ++i) {
+    if (label_name(rule.count->per[i]) == name) return values[i];
   }
   return {};
 }
@@ -90,9 +89,9 @@ std::string TaskAlerts::reason_of(const TaskNews& news) const {
   std::string text = count.sum ? std::string(name_of(*count.sum)) + " of " : std::string{};
   text += std::string(name_of(rule_.from)) + " came to " + number_text(news.value);
   if (count.window) text += " within " + to_text(*count.window);
-  for (const StringField field : count.per) {
-    const std::string_view value = value_of_per(rule_, news.per, name_of(field));
-    if (!value.empty()) text += ", " + std::string(name_of(field)) + "=" + std::string(value);
+  for (const GroupField& field : count.per) {
+    const std::string_view value = value_of_per(rule_, news.per, label_name(field));
+    if (!value.empty()) text += ", " + label_name(field) + "=" + std::string(value);
   }
   return text + "; running for " + running;
 }

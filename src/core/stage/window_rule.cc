@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "base/safeguard.h"
 #include "base/time_text.h"
+#include "core/alert/group_labels.h"
 #include "core/alert/silence.h"
 #include "core/stage/evaluate_keys.h"
 #include "core/stage/stage_wire.h"
@@ -16,28 +17,6 @@ namespace tocsin {
 namespace {
 
 using namespace std::chrono_literals;
-
-std::vector<std::string_view> split(const GroupKey& key) {
-  std::vector<std::string_view> parts;
-  std::size_t begin = 0;
-  for (;;) {
-    const std::size_t end = key.find('\0', begin);
-    if (end == GroupKey::npos) break;
-    parts.emplace_back(key.data() + begin, end - begin);
-    begin = end + 1;
-  }
-  parts.emplace_back(key.data() + begin, key.size() - begin);
-  return parts;
-}
-
-GroupKey join(const std::vector<std::string_view>& parts) {
-  GroupKey key;
-  for (std::size_t i = 0; i < parts.size(); ++i) {
-    if (i > 0) key += '\0';
-    key += parts[i];
-  }
-  return key;
-}
 
 // An agent that usually has a task every quarter of an hour is not gone after one hour: by chance alone it would
 // be silent that long every other day. Eight times its usual gap happens by chance three times in ten thousand.
@@ -68,21 +47,6 @@ void pass_firing(Coder& coder, std::unique_ptr<AlertChange>& firing) {
 }
 
 }  // namespace
-
-Labels all_labels_of_group(const std::vector<GroupField>& fields, const GroupKey& key) {
-  Labels labels;
-  const auto parts = split(key);
-  for (std::size_t i = 0; i < fields.size() && i < parts.size(); ++i) {
-    labels.emplace_back(label_name(fields[i]), parts[i]);
-  }
-  return labels;
-}
-
-Labels labels_of_group(const std::vector<GroupField>& fields, const GroupKey& key) {
-  Labels labels = all_labels_of_group(fields, key);
-  std::erase_if(labels, [](const auto& label) { return label.second.empty(); });
-  return labels;
-}
 
 WindowRule::WindowRule(const RuleSet& rules, const Rule& rule, const std::string& deployment,
                        const SeriesTable& series, const AgentVersions& versions)
@@ -145,19 +109,19 @@ void WindowRule::add_firing_agents(std::set<GroupKey>& agents) const {
 const Series* WindowRule::series_of(const GroupKey& key, const Group& group, std::size_t value) const {
   const NamedValue& named = rule_.values[value];
   if (named.is_previous) {
-    auto parts = split(key);
+    auto parts = parts_of_key(key);
     const GroupKey agent = agent_of(key);
     const std::string before = versions_.previous(agent, rule_.compare->by, parts[rule_.compare->label]);
     if (before.empty()) return nullptr;
     parts[rule_.compare->label] = before;
-    return series_.find(named.aggregate, join(parts));
+    return series_.find(named.aggregate, join_key(parts));
   }
   const auto& labels = named.labels;
   if (!labels) return group.series[value];
-  const auto parts = split(key);
+  const auto parts = parts_of_key(key);
   std::vector<std::string_view> whole;
   for (const std::uint32_t place : *labels) whole.push_back(parts[place]);
-  return series_.find(named.aggregate, join(whole));
+  return series_.find(named.aggregate, join_key(whole));
 }
 
 double WindowRule::figure_at(const Series* series, std::size_t index, RecordTime now, Duration window,
@@ -513,44 +477,6 @@ double WindowRule::input(const Variable& variable, Measured& measured) const {
 
 namespace {
 
-std::string name_of(const Variable& variable, const Rule& rule) {
-  const std::string value = variable.index < rule.values.size() ? rule.values[variable.index].name : std::string{};
-  switch (variable.kind) {
-    case Variable::Kind::value:
-      return value;
-    case Variable::Kind::baseline:
-      return variable.index == 0 ? "baseline" : "baseline." + value;
-    case Variable::Kind::deviation:
-      return "baseline.stdev";
-    case Variable::Kind::peak:
-      return "baseline.peak";
-    case Variable::Kind::age:
-      return "baseline.age";
-    case Variable::Kind::baseline_low:
-    case Variable::Kind::baseline_high: {
-      const std::string of = variable.index == 0 ? "baseline" : "baseline." + value;
-      return (variable.kind == Variable::Kind::baseline_low ? "low(" : "high(") + of + ")";
-    }
-    case Variable::Kind::samples:
-      return "samples";
-    case Variable::Kind::hits:
-      return "hits";
-    case Variable::Kind::low:
-      return "low(" + value + ")";
-    case Variable::Kind::high:
-      return "high(" + value + ")";
-    case Variable::Kind::spec:
-      return "spec." + std::string(name_of(static_cast<SpecBound>(variable.index)));
-    case Variable::Kind::forecast:
-      return "forecast(" + value + ")";
-    case Variable::Kind::elapsed:
-      return "elapsed";
-    case Variable::Kind::silent:
-      return "silent";
-  }
-  return {};
-}
-
 std::string span_of(RecordTime from, RecordTime to) {
   return to_rfc3339(from) + " to " + to_rfc3339(to);
 }
@@ -558,13 +484,9 @@ std::string span_of(RecordTime from, RecordTime to) {
 }  // namespace
 
 std::optional<std::string> WindowRule::explain(const Labels& labels, RecordTime now, RecordTime known_since) {
-  const auto has_labels = [&](const GroupKey& key) {
-    const Labels own = all_labels_of_group(rule_.group_by, key);
-    return std::all_of(labels.begin(), labels.end(),
-                       [&](const auto& one) { return std::find(own.begin(), own.end(), one) != own.end(); });
-  };
-  const auto found =
-      std::find_if(groups_.begin(), groups_.end(), [&](const auto& entry) { return has_labels(entry.first); });
+  const auto found = std::find_if(groups_.begin(), groups_.end(), [&](const auto& entry) {
+    return has_labels(all_labels_of_group(rule_.group_by, entry.first), labels);
+  });
   if (found == groups_.end()) return std::nullopt;
   const GroupKey& key = found->first;
   Group& group = found->second;
@@ -574,6 +496,7 @@ std::optional<std::string> WindowRule::explain(const Labels& labels, RecordTime 
                                     : judge(key, group, now, known_since, measured);
   std::string text =
       rule_.name + " for " + to_text(all_labels_of_group(rule_.group_by, key)) + " at " + to_rfc3339(now) + "\n";
+  if (rule_.absence) return text + absence_text(group, measured, now, truth, reason);
   text += "  window    " + to_text(measured.window) + ", " + span_of(measured.begin, now);
   text += measured.is_covered ? "\n" : "; not all of it was counted yet\n";
   if (rule_.holds_in_every_window) text += "            the condition must hold in the shorter windows, too\n";
@@ -636,13 +559,27 @@ std::optional<std::string> WindowRule::explain(const Labels& labels, RecordTime 
        : truth == Truth::no ? "does not hold"
                             : "is unknown") +
       (is_enough(measured, rule_.min_samples) ? "" : ": too few samples, or too little of the window was counted");
-  const AlertState state = group.life.state();
-  text += std::string("; the alert is ") +
-          (state == AlertState::firing    ? "firing"
-           : state == AlertState::pending ? "pending"
-                                          : "inactive") +
-          "\n";
-  return text;
+  return text + "; the alert is " + std::string(name_of(group.life.state())) + "\n";
+}
+
+std::string WindowRule::absence_text(const Group& group, const Measured& measured, RecordTime now, Truth truth,
+                                     const std::string& reason) const {
+  const Absence& absence = *rule_.absence;
+  const Series* const series = group.series.front();
+  std::string text = "  last      ";
+  text += series != nullptr && series->history.last_added() > before_samples
+              ? "heard of by " + to_rfc3339(series->history.last_added())
+              : "never seen, and expected all the same";
+  text += "\n  silent    " + to_text(duration_of_seconds(measured.values[0])) +
+          (absence.active ? " of the hours that count" : "") + "; " + to_text(absence.after) + " is allowed\n";
+  if (absence.active && !absence.active->is_active(now)) {
+    text += "            no such hour now: it fires from " + to_rfc3339(absence.active->next_active(now)) + " on\n";
+  }
+  text += "  so it " + std::string(truth == Truth::yes  ? "is gone"
+                                   : truth == Truth::no ? "is not gone"
+                                                        : "is not judged");
+  if (!reason.empty()) text += " (" + reason + ")";
+  return text + "; the alert is " + std::string(name_of(group.life.state())) + "\n";
 }
 
 void WindowRule::note_traffic(Group& group, RecordTime now, const Measured& measured) const {
@@ -813,7 +750,7 @@ Truth WindowRule::judge_absence(const GroupKey& key, const Group& group, RecordT
 }
 
 std::string WindowRule::label_of(const GroupKey& key, StringField field) const {
-  const auto parts = split(key);
+  const auto parts = parts_of_key(key);
   for (std::size_t i = 0; i < rule_.group_by.size() && i < parts.size(); ++i) {
     if (rule_.group_by[i].field == field) return std::string(parts[i]);
   }

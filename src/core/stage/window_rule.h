@@ -141,6 +141,9 @@ class WindowRule {
   // mode: absence. Whether nothing came for too long; `reason`: why an alert ends, where that is no event.
   Truth judge_absence(const GroupKey& key, const Group& group, RecordTime now, RecordTime known_since,
                       Measured& measured, std::string& reason) const;
+  // The part of explain() that differs.
+  std::string absence_text(const Group& group, const Measured& measured, RecordTime now, Truth truth,
+                           const std::string& reason) const;
   // `window`: of those in which the condition must hold; nothing where the rule chooses it itself.
   Measured measure(const GroupKey& key, Group& group, RecordTime now, RecordTime known_since,
                    std::optional<Duration> window = std::nullopt) const;
@@ -206,10 +209,5 @@ class WindowRule {
   std::size_t known_series_ = 0;
   std::vector<double> inputs_;  // of the condition; kept for its memory
 };
-
-// The values of a group's labels, by name; empty ones are left out.
-Labels labels_of_group(const std::vector<GroupField>& fields, const GroupKey& key);
-// The same with the empty ones.
-Labels all_labels_of_group(const std::vector<GroupField>& fields, const GroupKey& key);
 
 }  // namespace tocsin

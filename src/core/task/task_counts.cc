@@ -20,7 +20,7 @@ std::int64_t cell_of(EventTime at, Duration window) {
 std::uint64_t count_identity(const Rule& rule) {
   std::string text = std::string(name_of(rule.from)) + "/" + rule.where.canonical();
   const TaskCount& count = *rule.count;
-  for (const StringField field : count.per) text += "/" + std::string(name_of(field));
+  for (const GroupField& field : count.per) text += "/" + label_name(field);
   if (count.per_arguments) text += "/arguments.hash";
   const std::string sum = count.sum ? std::string(name_of(*count.sum)) : std::string{};
   return hash_parts({rule.name, text, sum, std::to_string(count.window.value_or(Duration{}).count())}).low;

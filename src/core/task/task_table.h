@@ -138,7 +138,7 @@ class TaskTable {
   std::size_t size() const { return size_; }
 
   template <class Visit>
-  void for_each(Visit visit) {
+  void for_each(Visit visit) const {
     for (const Slot slot : buckets_) {
       if (slot != none) visit(slot);
     }

@@ -14,9 +14,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// How long after a deadline it is looked at: the end of a task may be on its way.
-constexpr Duration grace = 5s;
-
 // How long an ended task is remembered: stragglers and reordered starts arrive within minutes.
 constexpr Duration remembered = 10min;
 
@@ -308,10 +305,11 @@ void TaskTracker::count(Task& task, const EventFields& event, RecordTime now, st
     if (!amount || *amount < 0) continue;
     std::uint64_t key = what.per_arguments ? arguments : 0;
     values_.clear();
-    for (const StringField field : what.per) {
-      if (field != what.per.front()) values_ += '\0';
-      values_ += event.get(field);
-      key = mix(key, hash64(event.get(field)));
+    for (std::size_t part = 0; part < what.per.size(); ++part) {
+      const std::string_view value = event.get(*what.per[part].field);
+      if (part > 0) values_ += '\0';
+      values_ += value;
+      key = mix(key, hash64(value));
     }
     CountedKey& counted = counted_key(task.counted, rule.counting, key, values_);
     add(counted, what, at, *amount);

@@ -8,14 +8,17 @@
 
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "core/rule/rule_set.h"
 #include "core/stage/block.h"
+#include "core/task/task_explanation.h"
 #include "core/task/task_table.h"
 #include "core/task/timing_wheel.h"
 
@@ -23,6 +26,9 @@ namespace tocsin {
 
 class TaskTracker {
  public:
+  // How long after a deadline it is looked at: the end of a task may be on its way.
+  static constexpr Duration grace = std::chrono::seconds{5};
+
   // What an event means to its task.
   struct Note {
     Task* task = nullptr;  // null where the event belongs to none, or the table is full
@@ -64,6 +70,10 @@ class TaskTracker {
   bool is_open(std::string_view correlation_id) const;
   // Whether an event of this task has said that a person has it.
   bool was_handed_over(std::string_view correlation_id) const;
+
+  // How a rule's condition stands at grid time `grid` for a task of these labels (of its group, or correlation_id),
+  // with every number, for people; of several tasks the first by id. Nothing where there is no such rule or task.
+  std::optional<TaskExplanation> explain(std::string_view alert, const Labels& labels, RecordTime grid) const;
 
   // Calls visit(correlation_id, const Task*, fired_rules) for each task that changed since the last call; null: it is
   // removed. `fired_rules`: hashes of their names. A task that was removed and came again is visited twice, in that
