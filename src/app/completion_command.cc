@@ -5,16 +5,11 @@
 #include <algorithm>
 #include <functional>
 
+#include "base/quotes.h"
+
 namespace tocsin {
 
 namespace {
-
-// As one word of any of the three shells. None of them expands anything between single quotes.
-std::string in_quotes(std::string_view text) {
-  std::string result = "'";
-  for (const char c : text) result += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return result + "'";
-}
 
 std::string joined(const std::vector<std::string>& words, std::string_view between) {
   std::string text;
@@ -49,29 +44,29 @@ void for_each(const CommandShape& command, const std::string& path,
 // What comes to mind for a word in this place: names of files, or one of a few words.
 std::string bash_values(const OptionShape& option) {
   if (option.is_path) return "_tocsin_files";
-  return option.choices.empty() ? ":" : "_tocsin_words " + in_quotes(joined(option.choices, " "));
+  return option.choices.empty() ? ":" : "_tocsin_words " + in_single_quotes(joined(option.choices, " "));
 }
 
 std::string bash_script(const CommandShape& shape) {
   std::vector<std::string> known;
   std::string values, words;
   for_each(shape, shape.name, [&](const CommandShape& command, const std::string& path) {
-    if (path != shape.name) known.push_back(in_quotes(path));
+    if (path != shape.name) known.push_back(in_single_quotes(path));
     std::vector<std::string> options;
     for (const OptionShape& option : command.options) {
       options.insert(options.end(), option.names.begin(), option.names.end());
       if (!option.takes_value || option.names.empty()) continue;
       std::vector<std::string> patterns;
-      for (const std::string& name : option.names) patterns.push_back(in_quotes(path + " " + name));
+      for (const std::string& name : option.names) patterns.push_back(in_single_quotes(path + " " + name));
       values += fmt::format("    {}) {}; return ;;\n", joined(patterns, "|"), bash_values(option));
     }
     const auto positionals = positionals_of(command);
     const std::string others = !command.commands.empty()
-                                   ? "_tocsin_words " + in_quotes(joined(names_of(command.commands), " "))
+                                   ? "_tocsin_words " + in_single_quotes(joined(names_of(command.commands), " "))
                                : positionals.empty() ? ":"
                                                      : bash_values(*positionals.front());
-    words += fmt::format("    {}) if [[ $word == -* ]]; then _tocsin_words {}; else {}; fi ;;\n", in_quotes(path),
-                         in_quotes(joined(options, " ")), others);
+    words += fmt::format("    {}) if [[ $word == -* ]]; then _tocsin_words {}; else {}; fi ;;\n",
+                         in_single_quotes(path), in_single_quotes(joined(options, " ")), others);
   });
   return fmt::format(R"(# bash completion for {0}, made by `{0} completion bash`. Load it with
 #   source <({0} completion bash)
@@ -138,20 +133,21 @@ std::string zsh_script(const CommandShape& shape) {
       if (option.names.empty()) continue;
       const std::string excluded = "(" + joined(option.names, " ") + ")";
       for (const std::string& name : option.names) {
-        arguments.push_back(in_quotes((option.may_repeat ? "*" : excluded) + name + "[" + zsh_text(option.help) +
-                                      "]" + (option.takes_value ? zsh_values(option) : "")));
+        arguments.push_back(in_single_quotes((option.may_repeat ? "*" : excluded) + name + "[" +
+                                             zsh_text(option.help) + "]" +
+                                             (option.takes_value ? zsh_values(option) : "")));
       }
     }
     if (command.commands.empty()) {
       for (const OptionShape* option : positionals_of(command)) {
-        arguments.push_back(in_quotes((option->may_repeat ? "*" : "") + zsh_values(*option)));
+        arguments.push_back(in_single_quotes((option->may_repeat ? "*" : "") + zsh_values(*option)));
       }
       functions += fmt::format("{}() {{\n  _arguments -s {}\n}}\n\n", function, joined(arguments, " \\\n    "));
       return;
     }
     std::vector<std::string> list, cases;
     for (const CommandShape& below : command.commands) {
-      list.push_back(in_quotes(below.name + ":" + zsh_text(below.help)));
+      list.push_back(in_single_quotes(below.name + ":" + zsh_text(below.help)));
       cases.push_back(fmt::format("        {0}) {1}_{0} ;;", below.name, function));
     }
     functions +=
@@ -197,7 +193,7 @@ std::string fish_script(const CommandShape& shape) {
     const std::string deepest = command.commands.empty() ? seen
                                                          : seen + "; and not __fish_seen_subcommand_from " +
                                                                joined(names_of(command.commands), " ");
-    const std::string start = fmt::format("complete -c {} -n {}", shape.name, in_quotes(deepest));
+    const std::string start = fmt::format("complete -c {} -n {}", shape.name, in_single_quotes(deepest));
     for (const OptionShape& option : command.options) {
       std::string line = start;
       for (const std::string& name : option.names) {
@@ -208,12 +204,12 @@ std::string fish_script(const CommandShape& shape) {
       } else if (option.takes_value && !option.names.empty()) {
         line += " -x";
       }
-      if (!option.choices.empty()) line += " -a " + in_quotes(joined(option.choices, " "));
+      if (!option.choices.empty()) line += " -a " + in_single_quotes(joined(option.choices, " "));
       if (option.names.empty() && !option.is_path && option.choices.empty()) continue;  // nothing comes to mind
-      lines += line + " -d " + in_quotes(option.help) + "\n";
+      lines += line + " -d " + in_single_quotes(option.help) + "\n";
     }
     for (const CommandShape& below : command.commands) {
-      lines += start + " -a " + in_quotes(below.name) + " -d " + in_quotes(below.help) + "\n";
+      lines += start + " -a " + in_single_quotes(below.name) + " -d " + in_single_quotes(below.help) + "\n";
     }
     for (const CommandShape& below : command.commands) {
       add(below, (command.name == shape.name ? "" : seen + "; and ") + "__fish_seen_subcommand_from " + below.name);

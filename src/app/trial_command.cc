@@ -82,10 +82,7 @@ class Coverage {
  public:
   void add(const Json& event) {
     seen.add(event);
-    const auto text = [&](const char* name) {
-      const auto found = event.find(name);
-      return found != event.end() && found->is_string() ? found->get<std::string>() : std::string{};
-    };
+    const auto text = [&](const char* name) { return text_of(event, name); };
     const auto time = parse_rfc3339(text("time"));
     const std::string type = text("type");
     const std::string agent = text("agent");

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/diagnostic.h"
+#include "base/quotes.h"
 
 namespace tocsin::prometheus {
 
@@ -15,16 +16,6 @@ using Kind = Promql::Kind;
 
 bool is_comparison(std::string_view op) {
   return op == "<" || op == "<=" || op == ">" || op == ">=" || op == "==" || op == "!=";
-}
-
-// As a text of the rule language.
-std::string in_quotes(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') out += '\\';
-    out += c;
-  }
-  return out + '"';
 }
 
 // The words of `a|b|c`, also in parentheses; nothing where the pattern is more than that.
@@ -210,7 +201,7 @@ class FigureReader {
     if (is_pattern) {
       const auto plain = words_of_pattern(matcher.value);
       if (!plain) {
-        return refuse("the pattern " + in_quotes(matcher.value) + " of '" + label +
+        return refuse("the pattern " + in_plain_quotes(matcher.value) + " of '" + label +
                       "' is more than words with | between them; list the values"),
                false;
       }
@@ -230,10 +221,10 @@ class FigureReader {
     Conjunct conjunct{label, {}};
     if (label != "env") conjunct.field = label == "agent" ? "agent" : "outcome";
     if (is_one) {
-      conjunct.text += (is_negative ? " != " : " == ") + in_quotes(words[0]);
+      conjunct.text += (is_negative ? " != " : " == ") + in_plain_quotes(words[0]);
     } else {
       conjunct.text += " in [";
-      for (const std::string& word : words) conjunct.text += (word == words[0] ? "" : ", ") + in_quotes(word);
+      for (const std::string& word : words) conjunct.text += (word == words[0] ? "" : ", ") + in_plain_quotes(word);
       conjunct.text += ']';
       if (is_negative) conjunct.text = "!(" + conjunct.text + ")";
     }

@@ -118,8 +118,7 @@ std::string page_id_in(std::string_view page_json) {
   const Json json = parse_json(page_json);
   const auto data = json.is_object() ? json.find("data") : json.end();
   if (!json.is_object() || data == json.end() || !data->is_object()) return {};
-  const auto id = data->find("page_id");
-  return id != data->end() && id->is_string() ? id->get<std::string>() : std::string{};
+  return text_of(*data, "page_id");
 }
 
 std::string to_feed_json(const AlertChange& change, std::string_view feed) {

@@ -6,6 +6,8 @@
 #include <optional>
 #include <utility>
 
+#include "base/quotes.h"
+
 namespace tocsin {
 
 namespace {
@@ -22,15 +24,6 @@ bool is_name_char(char c) {
 }
 bool is_plain(char c) {
   return is_name_char(c) || std::string_view("-./:@+").find(c) != std::string_view::npos;
-}
-
-std::string in_quotes(std::string_view value) {
-  std::string text = "\"";
-  for (const char c : value) {
-    if (c == '"' || c == '\\') text += '\\';
-    text += c;
-  }
-  return text + '"';
 }
 
 // What stands between double quotes; nothing where they do not close at the end.
@@ -126,7 +119,7 @@ bool LabelMatcher::matches(std::string_view alert, const Labels& labels) const {
 
 std::string LabelMatcher::text() const {
   const bool plain = !value_.empty() && std::all_of(value_.begin(), value_.end(), is_plain);
-  return name_ + std::string(text_of(operator_)) + (plain ? value_ : in_quotes(value_));
+  return name_ + std::string(text_of(operator_)) + (plain ? value_ : in_plain_quotes(value_));
 }
 
 }  // namespace tocsin

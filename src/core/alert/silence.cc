@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/json_version.h"
+#include "base/quotes.h"
 #include "base/time_text.h"
 
 namespace tocsin {
@@ -38,9 +39,7 @@ std::string shell_quoted(const std::string& text) {
     return std::isalnum(c) != 0 || std::string_view("_-./:@+=").find(static_cast<char>(c)) != std::string_view::npos;
   });
   if (plain && !text.empty()) return text;
-  std::string quoted = "'";
-  for (const char c : text) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return quoted + "'";
+  return in_single_quotes(text);
 }
 
 }  // namespace

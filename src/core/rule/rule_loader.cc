@@ -228,6 +228,13 @@ class RuleLoader {
     }
   }
 
+  // Of an event, by its name or that of an attribute of one's own; without a field where there is none.
+  GroupField field_named(const std::string& name) const {
+    GroupField field{string_field_named(name, own_.get())};
+    if (field.field && is_own(*field.field)) field.attribute = name;
+    return field;
+  }
+
   std::vector<GroupField> fields(std::string_view key) {
     std::vector<GroupField> list;
     const YamlNode* node = reader_.find(key);
@@ -244,10 +251,7 @@ class RuleLoader {
       GroupField field;
       if (item.scalar == "secret.pattern" && rule_.mode == RuleMode::event) {
         // no field of the event
-      } else if (const auto known = string_field_named(item.scalar, own_.get())) {
-        field.field = known;
-        if (is_own(*known)) field.attribute = item.scalar;
-      } else {
+      } else if (field = field_named(item.scalar); !field.field) {
         reader_.error(item, "unknown-field",
                       "'" + item.scalar + "' is no field to group by" +
                           did_you_mean(item.scalar, string_field_names(own_.get())));
@@ -962,8 +966,7 @@ class RuleLoader {
                       "'" + item.scalar + "' is no field to count by" + did_you_mean(item.scalar, names));
         continue;
       }
-      GroupField field{string_field_named(item.scalar, own_.get())};
-      if (field.field && is_own(*field.field)) field.attribute = item.scalar;
+      const GroupField field = field_named(item.scalar);
       const bool is_known =
           field.field ? std::find(count.per.begin(), count.per.end(), field) != count.per.end() : count.per_arguments;
       if (is_known) reader_.error(item, "repeated-field", "'" + item.scalar + "' stands twice in 'per'");

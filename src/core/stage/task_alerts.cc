@@ -89,10 +89,7 @@ std::string TaskAlerts::reason_of(const TaskNews& news) const {
   std::string text = count.sum ? std::string(name_of(*count.sum)) + " of " : std::string{};
   text += std::string(name_of(rule_.from)) + " came to " + number_text(news.value);
   if (count.window) text += " within " + to_text(*count.window);
-  for (const GroupField& field : count.per) {
-    const std::string_view value = value_of_per(rule_, news.per, label_name(field));
-    if (!value.empty()) text += ", " + label_name(field) + "=" + std::string(value);
-  }
+  for (const auto& [name, value] : labels_of_group(count.per, news.per)) text += ", " + name + "=" + value;
   return text + "; running for " + running;
 }
 

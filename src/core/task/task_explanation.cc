@@ -15,12 +15,7 @@ namespace {
 constexpr std::size_t most_keys_listed = 10;
 
 std::string values_text(const TaskCount& count, const CountedKey& key) {
-  Labels labels;
-  const auto values = parts_of_key(key.values);
-  for (std::size_t i = 0; i < count.per.size() && i < values.size(); ++i) {
-    labels.emplace_back(label_name(count.per[i]), values[i]);
-  }
-  std::string text = to_text(labels);
+  std::string text = to_text(all_labels_of_group(count.per, key.values));
   if (count.per_arguments) text += text.empty() ? "the same arguments" : " and the same arguments";
   return text.empty() ? "all" : text;
 }

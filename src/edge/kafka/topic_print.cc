@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "base/quotes.h"
 #include "base/time_text.h"
 
 namespace tocsin {
@@ -16,10 +17,7 @@ std::string quoted(const std::string& text) {
   const bool plain = !text.empty() && std::all_of(text.begin(), text.end(), [](unsigned char c) {
     return std::isalnum(c) != 0 || std::string_view("._-:,/=@+").find(static_cast<char>(c)) != std::string_view::npos;
   });
-  if (plain) return text;
-  std::string result = "'";
-  for (const char c : text) result += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return result + "'";
+  return plain ? text : in_single_quotes(text);
 }
 
 std::string tool(const KafkaSettings& settings, std::string_view name) {

@@ -15,11 +15,6 @@ constexpr std::size_t most_links = 20;
 constexpr std::size_t most_field_characters = 255;
 constexpr std::size_t most_link_bytes = 2'048;
 
-std::string text_at(const Json& object, std::string_view key) {
-  const auto found = object.find(key);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string{};
-}
-
 const Json& object_at(const Json& object, std::string_view key) {
   static const Json none = Json::object();
   const auto found = object.find(key);
@@ -27,16 +22,16 @@ const Json& object_at(const Json& object, std::string_view key) {
 }
 
 std::string severity_of(const Json& data) {
-  const std::string severity = text_at(data, "severity");
+  const std::string severity = text_of(data, "severity");
   constexpr std::array<std::string_view, 4> known{"critical", "error", "warning", "info"};
   return std::find(known.begin(), known.end(), severity) != known.end() ? severity : "error";
 }
 
 // One that is too long becomes its hash: the same for the trigger and its resolution.
 std::string dedup_key_of(const Json& data) {
-  std::string key = text_at(data, "dedup_key");
+  std::string key = text_of(data, "dedup_key");
   if (key.empty()) {
-    key = text_at(data, "page_id");
+    key = text_of(data, "page_id");
     key = key.substr(0, key.rfind(':'));
   }
   return key.size() <= most_dedup_key_bytes ? key : to_hex(hash_parts({"dedup_key", key}));
@@ -53,7 +48,7 @@ Json links_of(const Json& data) {
       if (links.size() == most_links || !address.is_string()) continue;
       const std::string href = address.get<std::string>();
       if (href.size() > most_link_bytes || !parse_url(href)) continue;
-      const std::string text = name + " " + text_at(example, "correlation_id");
+      const std::string text = name + " " + text_of(example, "correlation_id");
       links.push_back({{"href", href}, {"text", cut_to_characters(text, most_field_characters)}});
     }
   }
@@ -62,20 +57,20 @@ Json links_of(const Json& data) {
 
 Json payload_of(const Json& page, const Json& data) {
   const Json& labels = object_at(data, "labels");
-  std::string summary = text_at(data, "summary");
-  if (summary.empty()) summary = text_at(data, "alert");
+  std::string summary = text_of(data, "summary");
+  if (summary.empty()) summary = text_of(data, "alert");
   if (summary.empty()) summary = "alert";
-  const std::string agent = text_at(labels, "agent");
+  const std::string agent = text_of(labels, "agent");
   Json payload{{"summary", cut_to_characters(summary, most_summary_characters)},
                {"source", agent.empty() ? "tocsin" : cut_to_characters(agent, most_field_characters)},
                {"severity", severity_of(data)}};
   const auto add = [&payload](const char* key, const std::string& value) {
     if (!value.empty()) payload[key] = cut_to_characters(value, most_field_characters);
   };
-  add("timestamp", text_at(page, "timestamp"));
+  add("timestamp", text_of(page, "timestamp"));
   add("component", agent);
-  add("group", text_at(labels, "env"));
-  add("class", text_at(data, "alert"));
+  add("group", text_of(labels, "env"));
+  add("class", text_of(data, "alert"));
   Json details = data;
   for (const char* key : {"summary", "severity", "dedup_key"}) details.erase(key);  // they stand elsewhere
   payload["custom_details"] = std::move(details);
@@ -98,7 +93,7 @@ std::optional<std::string> to_pagerduty_event(std::string_view page_json, std::s
   const Json page = parse_json(page_json);
   if (!page.is_object()) return std::nullopt;
   const Json& data = object_at(page, "data");
-  const std::string state = text_at(data, "state"), dedup_key = dedup_key_of(data);
+  const std::string state = text_of(data, "state"), dedup_key = dedup_key_of(data);
   if ((state != "firing" && state != "resolved") || dedup_key.empty()) return std::nullopt;
   Json event{{"routing_key", routing_key}, {"event_action", state == "firing" ? "trigger" : "resolve"},
              {"dedup_key", dedup_key},     {"client", "tocsin"},
