@@ -45,7 +45,7 @@ std::string short_time(const std::string& rfc3339) {
   return rfc3339.substr(5, 11).replace(5, 1, " ");
 }
 
-struct Page {
+struct DemoPage {
   std::string id;
   std::string alert;
   std::string agent;
@@ -75,7 +75,7 @@ class PageReceiver {
   std::string url() const { return "http://127.0.0.1:" + std::to_string(server_->port()) + "/page"; }
   void stop() { server_->stop(); }
 
-  std::vector<Page> pages() const {
+  std::vector<DemoPage> pages() const {
     const std::lock_guard lock(mutex_);
     return pages_;
   }
@@ -85,7 +85,7 @@ class PageReceiver {
     const Json json = parse_json(request.body);
     if (!json.is_object() || !json.contains("data")) return;
     const Json& data = json["data"];
-    Page page;
+    DemoPage page;
     page.id = text_of(data, "page_id");
     page.alert = text_of(data, "alert");
     page.agent = text_of(data["labels"], "agent");
@@ -111,7 +111,7 @@ class PageReceiver {
   }
 
   mutable std::mutex mutex_;  // pages come on the server's thread, the table is made on the main one
-  std::vector<Page> pages_;
+  std::vector<DemoPage> pages_;
   bool shown_whole_ = false;
   std::unique_ptr<HttpServer> server_;
 };
@@ -200,7 +200,7 @@ std::string duration_text(Duration duration) {
 }
 
 // The table at the end. Returns whether every incident was paged once and nothing else was.
-bool print_table(const GeneratedRuns& runs, const std::vector<Page>& pages) {
+bool print_table(const GeneratedRuns& runs, const std::vector<DemoPage>& pages) {
   std::cout << fmt::format("\n{:<27}{:<19}{:<14}{:<14}{:<26}{}\n", "rule", "agent", "began", "paged after",
                            "value / baseline", "pages elsewhere");
   std::set<std::string> counted;
@@ -213,8 +213,8 @@ bool print_table(const GeneratedRuns& runs, const std::vector<Page>& pages) {
     });
     if (!repeats) first_of_rule.push_back(&incident);  // a provider that hangs is one page, whatever number of tasks
   }
-  std::map<const Incident*, const Page*> found;
-  for (const Page& page : pages) {
+  std::map<const Incident*, const DemoPage*> found;
+  for (const DemoPage& page : pages) {
     if (!page.firing) continue;
     const Incident* match = nullptr;
     for (const Incident* incident : first_of_rule) {
@@ -234,7 +234,7 @@ bool print_table(const GeneratedRuns& runs, const std::vector<Page>& pages) {
     std::string after = "NOT PAGED", figures;
     if (page != found.end()) {
       after = duration_text(page->second->at - incident->begin);
-      const Page& p = *page->second;
+      const DemoPage& p = *page->second;
       figures = figure_text(p.value, p.unit, p.is_ratio);
       if (!is_unknown(p.baseline)) figures += " / " + figure_text(p.baseline, p.unit, p.is_ratio);
     }

@@ -10,12 +10,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// What Kafka allows in the name of a topic, and so in its prefix.
-bool is_topic_name(const std::string& name) {
-  return !name.empty() && name.size() <= 200 && name != "." && name != ".." &&
-         std::all_of(name.begin(), name.end(),
-                     [](unsigned char c) { return std::isalnum(c) != 0 || c == '.' || c == '_' || c == '-'; });
-}
+constexpr std::size_t longest_topic = 200;  // and prefix: what Tocsin's own topics add to it has room
 
 void load_properties(YamlReader& reader, KafkaSettings& settings) {
   const auto properties = reader.text_map("properties");
@@ -77,14 +72,14 @@ KafkaSettings load_kafka(const YamlNode& node, const std::string& file, Diagnost
   }
   for (const std::string& source : settings.sources) {
     const bool again = std::count(settings.sources.begin(), settings.sources.end(), source) > 1;
-    if (!is_topic_name(source) || again) {
+    if (!is_topic_name(source, longest_topic) || again) {
       reader.error(*reader.find("sources"), "bad-value",
                    "'" + source + (again ? "' stands there twice" : "' is no name of a topic"));
       break;
     }
   }
   settings.topic_prefix = reader.text("topic_prefix").value_or(settings.topic_prefix);
-  if (!settings.topic_prefix.empty() && !is_topic_name(settings.topic_prefix)) {
+  if (!settings.topic_prefix.empty() && !is_topic_name(settings.topic_prefix, longest_topic)) {
     reader.error(*reader.find("topic_prefix"), "bad-value",
                  "'topic_prefix' may hold letters, digits, '.', '_' and '-'");
   }

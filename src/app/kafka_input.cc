@@ -25,13 +25,6 @@ bool is_host_and_port(std::string_view text) {
   return error == std::errc{} && end == port.data() + port.size() && number > 0;
 }
 
-bool is_topic_name(std::string_view name) {
-  constexpr std::size_t longest = 249;  // that Kafka allows
-  return !name.empty() && name.size() <= longest && name != "." && name != ".." &&
-         std::all_of(name.begin(), name.end(),
-                     [](unsigned char c) { return std::isalnum(c) != 0 || c == '.' || c == '_' || c == '-'; });
-}
-
 class TopicInput final : public RecordReader {
  public:
   explicit TopicInput(std::unique_ptr<TopicReader> reader) : reader_(std::move(reader)) {}

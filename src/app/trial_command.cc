@@ -180,7 +180,7 @@ Suggestion suggest(const std::vector<const AgentSeen*>& seen) {
   return suggestion;
 }
 
-struct Page {
+struct TrialPage {
   RecordTime at;
   AlertChange change;
 };
@@ -188,7 +188,7 @@ struct Page {
 // What a pass over the records leads to.
 struct Pass {
   Coverage coverage;
-  std::vector<Page> pages;
+  std::vector<TrialPage> pages;
   std::vector<HaltRecord> halts;
   std::map<std::string, std::int64_t> forms, refused;
   std::int64_t records = 0;
@@ -196,7 +196,7 @@ struct Pass {
   std::vector<RuleSight> sight;
 };
 
-const char* form_name(std::string_view record) {
+const char* form_in_words(std::string_view record) {
   switch (form_of(record)) {
     case RecordForm::otlp_json:
       return "OpenTelemetry spans, JSON";
@@ -228,7 +228,7 @@ std::optional<std::string> read(const TrialOptions& options, const std::optional
     stages.apply(raw_record(*line), out);
     ++pass.records;
     if (covers) {
-      ++pass.forms[form_name(line->value)];
+      ++pass.forms[form_in_words(line->value)];
       for (const PublishedEvent& event : out.ingest.published) {
         const auto json = parse_json(event.value);
         if (json.is_object()) pass.coverage.add(json);
@@ -298,7 +298,7 @@ class Report {
                        {"pages", pages_of(rule.name).size()}});
     }
     Json pages = Json::array();
-    for (const Page& page : judged_.pages) {
+    for (const TrialPage& page : judged_.pages) {
       Json ids = Json::array();
       for (const AlertExample& example : page.change.examples) ids.push_back(example.correlation_id);
       Json labels = Json::object();
@@ -334,9 +334,9 @@ class Report {
  private:
   static void heading(std::string_view text) { fmt::print("\n{}\n{}\n", text, std::string(text.size(), '=')); }
 
-  std::vector<const Page*> pages_of(const std::string& alert) const {
-    std::vector<const Page*> pages;
-    for (const Page& page : judged_.pages) {
+  std::vector<const TrialPage*> pages_of(const std::string& alert) const {
+    std::vector<const TrialPage*> pages;
+    for (const TrialPage& page : judged_.pages) {
       if (page.change.alert == alert) pages.push_back(&page);
     }
     return pages;
@@ -392,7 +392,7 @@ class Report {
   void print_week() const {
     heading("What would have been");
     std::size_t night = 0;
-    for (const Page& page : judged_.pages) night += is_night(page.at) ? 1 : 0;
+    for (const TrialPage& page : judged_.pages) night += is_night(page.at) ? 1 : 0;
     fmt::print(
         "{} in {:.1f} days ({:.1f} a day): {} by day, {} by night (22 to 8 o'clock here). {} would have been "
         "halted.\n",
@@ -402,7 +402,7 @@ class Report {
       const auto pages = pages_of(rule.name);
       if (pages.empty()) continue;
       std::size_t by_night = 0;
-      for (const Page* page : pages) by_night += is_night(page->at) ? 1 : 0;
+      for (const TrialPage* page : pages) by_night += is_night(page->at) ? 1 : 0;
       fmt::print("\n  {}: {}, {} by night\n", rule.name, counted(pages.size(), "page"), by_night);
       for (std::size_t i = 0; i < std::min<std::size_t>(pages.size(), 5); ++i) {
         const AlertChange& change = pages[i]->change;

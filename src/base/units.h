@@ -56,6 +56,9 @@ struct RecordTime {
   }
 };
 
+// Before every record: of what has no time yet.
+constexpr RecordTime before_all{Duration{INT64_MIN / 4}};
+
 // The latest multiple of `grain` that is not after `time`; negative times round down as well.
 constexpr RecordTime floor_to(RecordTime time, Duration grain) {
   const std::int64_t t = time.since_epoch.count();

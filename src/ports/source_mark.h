@@ -21,7 +21,7 @@ struct SourceMark {
   std::int32_t read = 0;        // of the partitions of its topic: the others came later
   std::int32_t partitions = 0;  // of its topic, those that came later among them
   // Log time until which tasks may have events in another partition, as the topic got more partitions.
-  RecordTime moving_until{Duration{INT64_MIN / 4}};
+  RecordTime moving_until = before_all;
 
   std::string to_text() const {
     return "@" + std::to_string(number) + "/" + std::to_string(read) + "/" + std::to_string(partitions) + "/" +

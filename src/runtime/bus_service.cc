@@ -12,8 +12,6 @@ namespace tocsin {
 
 namespace {
 
-constexpr std::size_t kept_changes = 1'000;
-
 template <class Workers>
 void stop_all(std::atomic<bool>& stop, Workers& workers, std::vector<std::thread>& threads) {
   stop = true;

@@ -9,7 +9,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::size_t batch_records = 64;
+constexpr std::size_t most_outbox_fetched = 64;
 
 }  // namespace
 
@@ -43,7 +43,7 @@ bool DeliverLoop::read_outbox() {
     refused_.pop_front();
   }
   std::vector<LogRecord> batch;
-  next_ = log_.fetch(Topic::outbox, 0, next_, batch_records, batch);
+  next_ = log_.fetch(Topic::outbox, 0, next_, most_outbox_fetched, batch);
   for (LogRecord& record : batch) {
     OutboxPage page{record.offset, page_id_in(record.value), std::move(record.key), std::move(record.value)};
     if (page.page_id.empty()) continue;

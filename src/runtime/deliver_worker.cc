@@ -12,8 +12,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::size_t most_read = 64;
-constexpr Duration publish_every = 200ms;
+constexpr std::size_t most_outbox_read = 64;
 constexpr Duration settled_within = 2s;
 
 }  // namespace
@@ -165,7 +164,7 @@ bool DeliverWorker::read_some(Owned& owned) {
     owned.refused.pop_front();
   }
   const TopicPartition from{Topic::outbox, owned.number};
-  const std::size_t count = membership_.member().read(from, most_read, [&](const BusRecord& record) {
+  const std::size_t count = membership_.member().read(from, most_outbox_read, [&](const BusRecord& record) {
     if (record.key == heartbeat_key) {
       // Old ones, after a pause, say nothing about now.
       if (options_.on_heartbeat && clock_.now() - record.time < 2min) options_.on_heartbeat();

@@ -16,8 +16,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::size_t most_read = 1'000;
-constexpr Duration publish_every = 200ms;
+constexpr std::size_t most_blocks_read = 1'000;
 constexpr Duration publish_unchanged_every = 5s;
 constexpr Duration expire_every = 10s;
 constexpr Duration watch_every = 1s;
@@ -26,7 +25,6 @@ constexpr std::size_t most_named = 10;  // source partitions on one page
 constexpr Duration stalled_after = 30s;
 constexpr std::string_view withheld_prefix = "withheld/";  // of keys in the topic of states; then the incident
 constexpr Duration offsets_grain = 5min;
-constexpr std::size_t kept_changes = 1'000;
 // A transaction takes tens of milliseconds: while catching up, it holds many grid times.
 constexpr std::size_t most_changes = 10'000;
 
@@ -313,7 +311,7 @@ bool EvaluateWorker::read_some() {
   std::size_t changes = 0;
   for (Owned& owned : owned_) {
     // Findings first: they are ahead of their blocks.
-    any |= membership_.member().read({Topic::findings, owned.number}, most_read,
+    any |= membership_.member().read({Topic::findings, owned.number}, most_blocks_read,
                                      [&](const BusRecord& record) { apply_finding(owned, record); }) > 0;
     while (!owned.waiting.empty() && !owned.partition->must_wait(owned.waiting.front().second)) {
       auto [offset, block] = std::move(owned.waiting.front());
@@ -322,7 +320,7 @@ bool EvaluateWorker::read_some() {
       any = true;
     }
     if (owned.waiting.empty()) {
-      any |= membership_.member().read({Topic::blocks, owned.number}, most_read,
+      any |= membership_.member().read({Topic::blocks, owned.number}, most_blocks_read,
                                        [&](const BusRecord& record) { apply_block(owned, record); }) > 0;
     }
     is_dirty_ = is_dirty_ || !owned.changes.empty() || owned.partition->evaluated() > owned.committed_grid;

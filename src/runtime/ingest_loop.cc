@@ -11,8 +11,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::size_t batch_records = 512;
-constexpr Duration publish_every = 200ms;
+constexpr std::size_t most_events_fetched = 512;
 
 }  // namespace
 
@@ -65,7 +64,7 @@ void IngestLoop::refresh_rules() {
 
 bool IngestLoop::read_some(Owned& owned) {
   batch_.clear();
-  std::int64_t next = log_.fetch(Topic::source, owned.number, owned.next_offset, batch_records, batch_);
+  std::int64_t next = log_.fetch(Topic::source, owned.number, owned.next_offset, most_events_fetched, batch_);
   if (batch_.empty()) return false;
   out_.clear();
   for (const LogRecord& record : batch_) {

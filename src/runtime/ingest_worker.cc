@@ -19,12 +19,10 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::size_t most_read = 1'000;
-constexpr Duration publish_every = 200ms;
+constexpr std::size_t most_events_read = 1'000;
 // While catching up, a partition's state is taken this often, and not at each of its hundreds of cuts a second.
 constexpr Duration take_every = 100ms;
 constexpr std::size_t most_pending_bytes = 4 << 20;
-constexpr Duration commit_every = 50ms;
 // Half of what a topic takes in one record by default.
 constexpr std::size_t most_block_bytes = 512 << 10;
 constexpr Duration ask_ends_every = 500ms;
@@ -35,7 +33,6 @@ constexpr std::size_t most_past_read = 8;
 constexpr Duration past_turn = 2ms;
 constexpr Duration no_past_progress = 60s;
 constexpr std::size_t most_past_bytes = 4 << 20;
-constexpr Duration last_commit_within = 3s;
 // Producers learn of added partitions within five minutes, by default.
 constexpr Duration moves_within = 10min;
 
@@ -298,7 +295,7 @@ bool IngestWorker::read_some() {
     if (read_waiting(owned, now)) return true;
     if (!owned.waiting.empty()) continue;
     const std::size_t count =
-        membership_.member().read({Topic::source, owned.number}, most_read, [&](const BusRecord& record) {
+        membership_.member().read({Topic::source, owned.number}, most_events_read, [&](const BusRecord& record) {
           if (owned.waiting.empty() && !owned.partition->must_wait(record.time)) {
             return read_record(owned, record, now);
           }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -11,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "base/units.h"
 #include "ports/bus.h"
 #include "ports/clock.h"
 
@@ -19,6 +21,10 @@ namespace tocsin {
 // Says one line to people; `is_fault` where somebody has to do something.
 // Thread: any.
 using SayLine = std::function<void(bool is_fault, const std::string& line)>;
+
+// Of what is read exactly once: how often, and how long a worker that stops tries to.
+constexpr Duration commit_every = std::chrono::milliseconds{50};
+constexpr Duration last_commit_within = std::chrono::seconds{3};
 
 class Membership {
  public:

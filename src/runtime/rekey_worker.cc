@@ -15,13 +15,10 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::size_t most_read = 500;
+constexpr std::size_t most_keyless_read = 500;
 // Halts go the same way, and are not to stand in a long line. Another way would have another order, and in a backlog
 // hours lie in a moment.
 constexpr std::int64_t most_in_flight = 5'000;
-constexpr Duration commit_every = 50ms;
-constexpr Duration publish_every = 200ms;
-constexpr Duration last_commit_within = 3s;
 // So many records that were keyed by their correlation ids are no accident.
 constexpr std::int64_t surely_keyed = 1'000;
 
@@ -119,8 +116,8 @@ bool RekeyWorker::read_some() {
   std::sort(owned_.begin(), owned_.end(),
             [](const Owned& a, const Owned& b) { return std::pair(a.time, a.of) < std::pair(b.time, b.of); });
   for (Owned& owned : owned_) {
-    const std::size_t count =
-        membership_.member().read(owned.of, most_read, [&](const BusRecord& record) { read_record(owned, record); });
+    const std::size_t count = membership_.member().read(owned.of, most_keyless_read,
+                                                        [&](const BusRecord& record) { read_record(owned, record); });
     if (count > 0) return true;
   }
   return false;

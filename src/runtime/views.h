@@ -3,10 +3,13 @@
 #pragma once
 
 #include <array>
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
 
+#include "base/units.h"
 #include "core/alert/alert_change.h"
 #include "core/monitor/agent_figures.h"
 #include "core/stage/deliver_stage.h"
@@ -14,6 +17,9 @@
 #include "ports/bus.h"
 
 namespace tocsin {
+
+constexpr Duration publish_every = std::chrono::milliseconds{200};
+constexpr std::size_t kept_changes = 1'000;  // of alerts, of each thread
 
 // Adds another partition's view of the same rules, in the same order.
 void add_sight(std::vector<RuleSight>& all, const std::vector<RuleSight>& more);

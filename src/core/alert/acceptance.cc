@@ -12,12 +12,12 @@ namespace tocsin {
 
 namespace {
 
-constexpr std::string_view prefix = "accept/";
-constexpr std::size_t most_text_bytes = 512;
-constexpr std::size_t most_record_bytes = 128 << 10;
+constexpr std::string_view accept_prefix = "accept/";
+constexpr std::size_t most_accepted_text_bytes = 512;
+constexpr std::size_t most_acceptance_bytes = 128 << 10;
 constexpr std::size_t most_acceptances = 10'000;
 // Longer than any process that has to read it is away; after that its group has forgotten its past anyway.
-constexpr Duration remembered = std::chrono::days{5};
+constexpr Duration acceptance_remembered = std::chrono::days{5};
 
 void make_one_line(std::string& text) {
   std::replace_if(
@@ -32,7 +32,8 @@ Result<Acceptance, std::string> make_acceptance(std::string alert, Labels labels
   if (by.empty() || reason.empty()) {
     return failure(std::string("'by' and 'reason' are needed: who accepts the level, and why"));
   }
-  if (alert.size() > most_text_bytes || by.size() > most_text_bytes || reason.size() > most_text_bytes) {
+  if (alert.size() > most_accepted_text_bytes || by.size() > most_accepted_text_bytes ||
+      reason.size() > most_accepted_text_bytes) {
     return failure(std::string("'alert', 'by' and 'reason' have at most 512 bytes"));
   }
   make_one_line(by);
@@ -61,7 +62,7 @@ std::string to_json(const Acceptance& acceptance) {
 }
 
 std::optional<Acceptance> acceptance_from_json(std::string_view text) {
-  if (text.size() > most_record_bytes) return std::nullopt;
+  if (text.size() > most_acceptance_bytes) return std::nullopt;
   // What lies deeper than an acceptance goes is left out: the parser itself has no bound.
   const Json json = parse_json(text, 4);
   if (!json.is_object() || text_of(json, "kind") != "acceptance" || !has_readable_version(json)) return std::nullopt;
@@ -84,8 +85,8 @@ std::optional<Acceptance> acceptance_from_json(std::string_view text) {
 }
 
 const Acceptance* AcceptanceBook::apply(std::string_view key, std::string_view value) {
-  if (!key.starts_with(prefix)) return nullptr;
-  const std::string_view id = key.substr(prefix.size());
+  if (!key.starts_with(accept_prefix)) return nullptr;
+  const std::string_view id = key.substr(accept_prefix.size());
   if (value.empty()) {
     if (const auto known = acceptances_.find(id); known != acceptances_.end()) acceptances_.erase(known);
     return nullptr;
@@ -106,7 +107,7 @@ std::vector<Acceptance> AcceptanceBook::items() const {
 std::vector<std::string> AcceptanceBook::expire(EventTime now) {
   std::vector<std::string> keys;
   std::erase_if(acceptances_, [&](const auto& entry) {
-    if (entry.second.at + remembered > now) return false;
+    if (entry.second.at + acceptance_remembered > now) return false;
     keys.push_back(entry.second.key());
     return true;
   });

@@ -12,7 +12,7 @@ namespace tocsin {
 
 namespace {
 
-constexpr std::size_t most_bytes = 1'024;
+constexpr std::size_t most_matcher_bytes = 1'024;
 // A thousand bytes of pattern can ask for gigabytes of automaton; what needs more than this is refused.
 constexpr std::int64_t most_regex_memory = 1 << 20;
 
@@ -56,7 +56,7 @@ std::string_view text_of(LabelMatcher::Operator op) {
 
 Result<LabelMatcher, std::string> LabelMatcher::parse(std::string_view text) {
   const std::string shown = "'" + std::string(text.substr(0, 100)) + "'";
-  if (text.size() > most_bytes) return failure(shown + "... is longer than 1024 bytes");
+  if (text.size() > most_matcher_bytes) return failure(shown + "... is longer than 1024 bytes");
   std::size_t at = 0;
   while (at < text.size() && is_name_char(text[at])) ++at;
   LabelMatcher matcher;

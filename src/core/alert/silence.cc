@@ -19,7 +19,7 @@ using namespace std::chrono_literals;
 constexpr std::size_t most_matchers = 32;
 constexpr std::size_t most_text_bytes = 512;
 constexpr Duration longest = std::chrono::days{366};
-constexpr std::size_t most_record_bytes = 128 << 10;
+constexpr std::size_t most_silence_bytes = 128 << 10;
 constexpr std::size_t most_unknown_bytes = 4 << 10;  // of each of the silences in memory
 constexpr std::array<std::string_view, 11> known_members{"kind",       "silence_id", "matchers", "from",
                                                          "until",      "by",         "reason",   "created_at",
@@ -102,7 +102,7 @@ std::string to_json(const Silence& silence) {
 }
 
 std::optional<Silence> silence_from_json(std::string_view text) {
-  if (text.size() > most_record_bytes) return std::nullopt;
+  if (text.size() > most_silence_bytes) return std::nullopt;
   // What lies deeper than a silence goes is left out: the parser itself has no bound.
   const Json json = parse_json(text, 4);
   if (!json.is_object() || text_of(json, "kind") != "silence" || !has_readable_version(json)) return std::nullopt;

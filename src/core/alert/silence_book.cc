@@ -7,16 +7,16 @@ namespace tocsin {
 
 namespace {
 
-constexpr std::string_view prefix = "silence/";
+constexpr std::string_view silence_prefix = "silence/";
 constexpr std::size_t most_silences = 10'000;
 // So that whoever asks after a weekend why nobody was paged still finds it.
-constexpr Duration remembered = std::chrono::days{5};
+constexpr Duration silence_remembered = std::chrono::days{5};
 
 }  // namespace
 
 bool SilenceBook::apply(std::string_view key, std::string_view value) {
-  if (!key.starts_with(prefix)) return false;
-  const std::string_view id = key.substr(prefix.size());
+  if (!key.starts_with(silence_prefix)) return false;
+  const std::string_view id = key.substr(silence_prefix.size());
   const auto known = silences_.find(id);
   if (value.empty()) {
     if (known == silences_.end()) return true;
@@ -61,7 +61,7 @@ bool SilenceBook::is_full() const {
 std::vector<std::string> SilenceBook::expire(EventTime now) {
   std::vector<std::string> keys;
   for (auto entry = silences_.begin(); entry != silences_.end();) {
-    if (entry->second.ends_at() + remembered > now) {
+    if (entry->second.ends_at() + silence_remembered > now) {
       ++entry;
       continue;
     }

@@ -10,8 +10,6 @@ namespace tocsin {
 
 namespace {
 
-constexpr std::string_view halt_prefix = "halt/";
-constexpr std::string_view release_prefix = "release/";
 // Acknowledgements are anybody's to write, so those of halts that never were must not pile up.
 constexpr std::size_t most_acknowledged = 100'000;
 constexpr std::size_t most_ack_bytes = 16 << 10;
@@ -19,8 +17,8 @@ constexpr std::size_t most_ack_bytes = 16 << 10;
 }  // namespace
 
 bool AckWatch::apply_halt(std::string_view key, std::string_view value, RecordTime arrived) {
-  if (key.starts_with(release_prefix)) {
-    const std::string name(key.substr(release_prefix.size()));
+  if (key.starts_with(release_key_prefix)) {
+    const std::string name(key.substr(release_key_prefix.size()));
     if (value.empty()) {
       released_.erase(name);
       return true;
@@ -31,8 +29,8 @@ bool AckWatch::apply_halt(std::string_view key, std::string_view value, RecordTi
     end(name, "released by " + release->by);
     return true;
   }
-  if (!key.starts_with(halt_prefix)) return false;
-  const std::string name(key.substr(halt_prefix.size()));
+  if (!key.starts_with(halt_key_prefix)) return false;
+  const std::string name(key.substr(halt_key_prefix.size()));
   if (value.empty()) {
     end(name, "the halt has expired");
     acknowledged_.erase(name);

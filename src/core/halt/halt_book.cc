@@ -4,14 +4,9 @@
 
 namespace tocsin {
 
-namespace {
-constexpr std::string_view halt_prefix = "halt/";
-constexpr std::string_view release_prefix = "release/";
-}  // namespace
-
 bool HaltBook::apply(std::string_view key, std::string_view value) {
-  if (key.starts_with(halt_prefix)) {
-    const std::string name(key.substr(halt_prefix.size()));
+  if (key.starts_with(halt_key_prefix)) {
+    const std::string name(key.substr(halt_key_prefix.size()));
     if (value.empty()) {
       halts_.erase(name);
       return true;
@@ -21,8 +16,8 @@ bool HaltBook::apply(std::string_view key, std::string_view value) {
     halts_[name] = std::move(*halt);
     return true;
   }
-  if (key.starts_with(release_prefix)) {
-    const std::string name(key.substr(release_prefix.size()));
+  if (key.starts_with(release_key_prefix)) {
+    const std::string name(key.substr(release_key_prefix.size()));
     if (value.empty()) {
       releases_.erase(name);
       return true;
@@ -73,8 +68,8 @@ std::vector<std::string> HaltBook::expire(EventTime now) {
       ++halt;
       continue;
     }
-    keys.push_back(std::string(halt_prefix) + halt->first);
-    if (releases_.erase(halt->first) > 0) keys.push_back(std::string(release_prefix) + halt->first);
+    keys.push_back(std::string(halt_key_prefix) + halt->first);
+    if (releases_.erase(halt->first) > 0) keys.push_back(std::string(release_key_prefix) + halt->first);
     halt = halts_.erase(halt);
   }
   return keys;

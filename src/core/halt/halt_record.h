@@ -16,6 +16,9 @@
 
 namespace tocsin {
 
+constexpr std::string_view halt_key_prefix = "halt/";  // of keys
+constexpr std::string_view release_key_prefix = "release/";
+
 enum class HaltState : std::uint8_t {
   enforced,
   dry_run,  // the configuration says that nothing is stopped yet
@@ -39,7 +42,7 @@ struct HaltRecord {
   EventTime last_at{};
   EventTime expires_at{};
 
-  std::string key() const { return "halt/" + scope + "/" + id; }
+  std::string key() const { return std::string(halt_key_prefix) + scope + "/" + id; }
   bool enforced() const { return state == HaltState::enforced; }
 };
 
@@ -50,7 +53,7 @@ struct HaltRelease {
   std::string reason;
   EventTime at{};
 
-  std::string key() const { return "release/" + scope + "/" + id; }
+  std::string key() const { return std::string(release_key_prefix) + scope + "/" + id; }
 };
 
 // The JSON of a record's value; one object, no line breaks.

@@ -11,8 +11,8 @@ namespace tocsin {
 
 namespace {
 
-constexpr std::size_t longest_name = 64;     // of an attribute
-constexpr std::size_t longest_source = 256;  // the same of what gives it
+constexpr std::size_t longest_attribute = 64;  // of an attribute
+constexpr std::size_t longest_source = 256;    // the same of what gives it
 
 // Words that mean something else where an attribute's name may stand.
 constexpr std::string_view taken_words[] = {
@@ -25,7 +25,7 @@ constexpr std::string_view how = "write resource[\"NAME\"], attribute[\"NAME\"] 
 
 bool is_name(std::string_view name) {
   const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; };
-  return !name.empty() && name.size() <= longest_name && is_letter(name[0]) && !name.starts_with("__") &&
+  return !name.empty() && name.size() <= longest_attribute && is_letter(name[0]) && !name.starts_with("__") &&
          std::all_of(name.begin(), name.end(), [&](char c) { return is_letter(c) || (c >= '0' && c <= '9'); });
 }
 

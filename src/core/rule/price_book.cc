@@ -11,8 +11,8 @@ namespace tocsin {
 namespace {
 
 constexpr double most_dollars = 100'000;  // for a million tokens
-constexpr std::size_t longest_name = 200;
-constexpr std::size_t most_names = 20'000;
+constexpr std::size_t longest_model = 200;
+constexpr std::size_t most_models = 20'000;
 constexpr std::int64_t per = 1'000'000;
 
 // "gpt-4o-2024-08-06" and "claude-sonnet-4-20250514" without their days; the name itself where it ends otherwise.
@@ -103,12 +103,12 @@ void PriceBook::add(std::string name, const Price& price, const YamlNode& node, 
                     Diagnostics& diagnostics) {
   const bool is_beginning = name.ends_with('*');
   if (is_beginning) name.pop_back();
-  if (name.empty() || name.size() > longest_name || name.find('*') != std::string::npos) {
+  if (name.empty() || name.size() > longest_model || name.find('*') != std::string::npos) {
     diagnostics.error(file, node.at, "bad-value",
                       "a model is named as it is, or by its beginning with one * at its end: \"gpt-4o-mini*\"");
     return;
   }
-  if (count_ >= most_names) {
+  if (count_ >= most_models) {
     diagnostics.error(file, node.at, "too-many", "there are 20000 names with prices already, which is the limit");
     return;
   }
@@ -135,7 +135,7 @@ const PriceBook::Prices* PriceBook::prices_of(std::string_view model) const {
 }
 
 const Price* PriceBook::find(std::string_view model, EventTime at) const {
-  if (model.empty() || model.size() > longest_name) return nullptr;
+  if (model.empty() || model.size() > longest_model) return nullptr;
   const Prices* prices = nullptr;
   for (std::string_view name = model; prices == nullptr;) {
     prices = prices_of(name);

@@ -9,9 +9,9 @@ namespace tocsin {
 
 namespace {
 
-class Reader {
+class RegexReader {
  public:
-  explicit Reader(std::string_view text) : text_(text) {}
+  explicit RegexReader(std::string_view text) : text_(text) {}
 
   std::size_t alternatives() {
     std::size_t least = sequence();
@@ -116,7 +116,7 @@ class Reader {
 }  // namespace
 
 std::size_t shortest_match(std::string_view regex) {
-  return Reader(regex).alternatives();
+  return RegexReader(regex).alternatives();
 }
 
 }  // namespace tocsin

@@ -65,9 +65,9 @@ class Decoded {
 };
 
 // Binary tokens, from their front. What is behind the end reads as nothing, and so does all after it.
-class Reader {
+class TokenReader {
  public:
-  explicit Reader(std::string_view bytes) : rest_(bytes) {}
+  explicit TokenReader(std::string_view bytes) : rest_(bytes) {}
 
   std::optional<unsigned> byte() {
     const std::string_view one = bytes(1);
@@ -219,7 +219,7 @@ bool is_pypi_macaroon(std::string_view token) {
   constexpr unsigned signature = 6;
   constexpr std::size_t signature_size = 32;
   const Decoded macaroon(behind(token, '-'));
-  Reader reader(macaroon.text());
+  TokenReader reader(macaroon.text());
   if (!macaroon.is_whole() || reader.byte() != version) return false;
   bool has_fields = false;
   for (bool is_first = true; is_first || has_fields; is_first = false) {
@@ -242,7 +242,7 @@ bool is_pypi_macaroon(std::string_view token) {
 bool is_fly_macaroon(std::string_view token) {
   if (token.substr(0, 3) == "fo1") return true;
   const Decoded macaroon(behind(token, '_'));
-  Reader reader(macaroon.text());
+  TokenReader reader(macaroon.text());
   constexpr unsigned array_of_four = 0x94;
   constexpr unsigned array_of_two = 0x92;
   constexpr unsigned array_of_three = 0x93;
@@ -280,7 +280,7 @@ bool is_vault_token(std::string_view token) {
   constexpr std::size_t hmac_size = 32;
   constexpr unsigned third_field = 0x1a;
   const Decoded message(behind(token, '.'));
-  Reader reader(message.text());
+  TokenReader reader(message.text());
   if (reader.bytes(head.size()) != head || !reader.skip(hmac_size) || reader.byte() != third_field) return false;
   const auto size = reader.varint();
   return size && reader.skip(*size) && reader.at_end();

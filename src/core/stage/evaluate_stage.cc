@@ -23,7 +23,6 @@ namespace tocsin {
 
 namespace {
 
-constexpr RecordTime before_all{Duration{INT64_MIN / 4}};
 constexpr Duration forget_every = std::chrono::hours{1};
 constexpr std::int64_t position_form = 1;
 constexpr std::uint64_t sources_form = 1;

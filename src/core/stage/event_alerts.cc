@@ -26,7 +26,7 @@ constexpr std::size_t most_secrets = 1'000;  // that one alert tells apart
 const std::string not_acknowledged = "HaltNotAcknowledged";
 const std::string rules_not_loaded = "RulesNotLoaded";
 
-constexpr std::uint64_t alert_form = 1;  // version of the stored record
+constexpr std::uint64_t event_alert_form = 1;  // version of the stored record
 
 std::string halt_word(HaltState state) {
   switch (state) {
@@ -44,7 +44,7 @@ std::string name_of_secret(const UrgentFinding& finding) {
   return finding.fingerprint.empty() && finding.halt ? finding.halt->id : finding.fingerprint;
 }
 
-constexpr auto describe_alert = [](auto& coder, auto& alert) {
+constexpr auto describe_event_alert = [](auto& coder, auto& alert) {
   wire::pass(coder, alert.firing);
   wire::pass(coder, alert.episode);
   wire::pass(coder, alert.times);
@@ -383,7 +383,7 @@ void EventAlerts::take_changes(std::vector<StateRecord>& out) {
   for (const Key& key : changed_) {
     const auto found = alerts_.find(key);
     std::string value =
-        found == alerts_.end() ? std::string{} : wire::write(found->second, alert_form, describe_alert);
+        found == alerts_.end() ? std::string{} : wire::write(found->second, event_alert_form, describe_event_alert);
     out.push_back({rule_key(event_prefix, key.first, key.second), std::move(value)});
   }
   changed_.clear();
@@ -399,7 +399,7 @@ bool EventAlerts::restore(std::string_view rule, std::string_view group, std::st
     return true;
   }
   Alert alert;
-  if (!wire::read(value, alert_form, alert, describe_alert)) return false;
+  if (!wire::read(value, event_alert_form, alert, describe_event_alert)) return false;
   alerts_[key] = std::move(alert);
   return true;
 }

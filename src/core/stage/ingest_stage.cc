@@ -23,8 +23,6 @@ namespace tocsin {
 
 namespace {
 
-constexpr RecordTime before_all{Duration{INT64_MIN / 4}};
-
 // A record whose time leaps further ahead than this counts, but does not move the log's time at once.
 constexpr Duration longest_leap = std::chrono::hours{31 * 24};
 constexpr int leaps_believed = 20;

@@ -39,7 +39,7 @@ struct Applicable {
 };
 
 // Of the event at hand.
-struct Task {
+struct SeenTask {
   std::string_view id;
   std::uint64_t hash = 0;
 };
@@ -213,7 +213,7 @@ struct Slice::State {
   }
 
   // Keeps the tasks that contribute most; a later one of equal weight takes the place of the earliest.
-  static void note_example(OpenCell& cell, const Task& task, std::int64_t amount) {
+  static void note_example(OpenCell& cell, const SeenTask& task, std::int64_t amount) {
     if (task.id.empty()) return;
     std::size_t least = 0;
     for (std::size_t i = 0; i < cell.example_count; ++i) {
@@ -242,7 +242,7 @@ struct Slice::State {
     return rules.aggregates[adders[applicable.adder].aggregate];
   }
 
-  void add_to(Group& group, Applicable& applicable, const EventFields& event, const Task& task) {
+  void add_to(Group& group, Applicable& applicable, const EventFields& event, const SeenTask& task) {
     if (!applicable.test.holds(event) || (applicable.asks_more && !holds_more(applicable, event))) return;
     std::int64_t amount = 1;
     std::int64_t sum = 0;
@@ -276,7 +276,7 @@ struct Slice::State {
     const auto type = static_cast<std::uint32_t>(event.type);
     const auto& sets = sets_by_type[type];
     const std::string_view id = event.get(StringField::correlation_id);
-    const Task task{id, hash64(id)};
+    const SeenTask task{id, hash64(id)};
     for (std::uint32_t i = 0; i < sets.size(); ++i) {
       const GroupSet& set = sets[i];
       const std::uint32_t number = type * 256 + i;

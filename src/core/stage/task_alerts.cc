@@ -22,11 +22,11 @@ constexpr std::size_t most_listed = 20;
 constexpr std::size_t most_episodes = 100'000;
 
 // Versions of the stored records.
-constexpr std::uint64_t alert_form = 1;
+constexpr std::uint64_t task_alert_form = 1;
 constexpr std::uint64_t folding_form = 1;
 constexpr std::uint64_t episode_form = 1;
 
-constexpr auto describe_alert = [](auto& coder, auto& alert) {
+constexpr auto describe_task_alert = [](auto& coder, auto& alert) {
   wire::pass(coder, alert.news);
   wire::pass(coder, alert.change);
   wire::pass(coder, alert.over_since);
@@ -311,7 +311,7 @@ void TaskAlerts::end_all(RecordTime now, const std::string& reason, std::vector<
 }
 
 std::string TaskAlerts::encode(const Alert& alert) const {
-  std::string record = wire::write(alert, alert_form, describe_alert);
+  std::string record = wire::write(alert, task_alert_form, describe_task_alert);
   if (!rule_.count) return record;
   wire::Writer counted;
   Alert copy = alert;
@@ -346,7 +346,7 @@ void TaskAlerts::take_changes(std::vector<StateRecord>& out) {
 
 bool TaskAlerts::restore_alert(const GroupKey& group, std::string_view value) {
   auto parts = wire::parts_of(value);
-  if (!parts || !restore(alerts_, group, parts->record, alert_form, describe_alert)) return false;
+  if (!parts || !restore(alerts_, group, parts->record, task_alert_form, describe_task_alert)) return false;
   if (value.empty()) return true;
   Alert& alert = alerts_[group];
   alert.held_at = alert.change.at;

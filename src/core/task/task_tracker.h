@@ -128,7 +128,7 @@ class TaskTracker {
   void finish(Task& task, EventTime at, RecordTime now);
   void note_attributes(Task& task, const EventFields& event, bool again) const;
   // `closed`: the grid time whose deadlines were looked at just now; nothing waits for those of counting rules again.
-  void schedule(TaskTable::Slot slot, RecordTime closed = RecordTime{Duration{INT64_MIN / 4}});
+  void schedule(TaskTable::Slot slot, RecordTime closed = before_all);
   void note_change(TaskTable::Slot slot);
   void remove(TaskTable::Slot slot);
   // When the rule's condition becomes true for the task as things stand; nothing where it can't.

@@ -16,7 +16,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr int reach_timeout_ms = 6'000;
-constexpr int answer_timeout_ms = 5'000;
+constexpr int admin_timeout_ms = 5'000;
 constexpr int create_timeout_ms = 30'000;
 
 struct AdminDestroy {
@@ -93,10 +93,10 @@ bool read_settings(rd_kafka_t* client, ClusterView& view) {
   if (resources.empty()) return true;
   const KafkaQueue queue{rd_kafka_queue_new(client)};
   const Options options{rd_kafka_AdminOptions_new(client, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS)};
-  rd_kafka_AdminOptions_set_request_timeout(options.get(), answer_timeout_ms, nullptr, 0);
+  rd_kafka_AdminOptions_set_request_timeout(options.get(), admin_timeout_ms, nullptr, 0);
   auto list = pointers(resources);
   rd_kafka_DescribeConfigs(client, list.data(), list.size(), options.get(), queue.get());
-  const Event event{rd_kafka_queue_poll(queue.get(), answer_timeout_ms + 1'000)};
+  const Event event{rd_kafka_queue_poll(queue.get(), admin_timeout_ms + 1'000)};
   const auto* result = event ? rd_kafka_event_DescribeConfigs_result(event.get()) : nullptr;
   if (result == nullptr || rd_kafka_event_error(event.get()) == RD_KAFKA_RESP_ERR__TIMED_OUT) return false;
   std::size_t count = 0;

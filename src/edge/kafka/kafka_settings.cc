@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 
 namespace tocsin {
 
@@ -19,6 +20,12 @@ constexpr std::array<std::string_view, 8> our_own{"enable.auto.commit", "enable.
 constexpr std::int32_t most_partitions = 1 << 20;  // of a topic
 
 }  // namespace
+
+bool is_topic_name(std::string_view name, std::size_t longest) {
+  return !name.empty() && name.size() <= longest && name != "." && name != ".." &&
+         std::all_of(name.begin(), name.end(),
+                     [](unsigned char c) { return std::isalnum(c) != 0 || c == '.' || c == '_' || c == '-'; });
+}
 
 bool is_secret_property(std::string_view name) {
   constexpr std::array<std::string_view, 6> secrets{"sasl.password",

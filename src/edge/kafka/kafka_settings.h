@@ -39,6 +39,9 @@ struct KafkaSettings {
   bool publishes_spans = false;         // sanitized events go out as spans, too
 };
 
+// What Kafka takes as one; 249 bytes are the most.
+bool is_topic_name(std::string_view name, std::size_t longest = 249);
+
 // Properties that must not stand in a file that people share.
 bool is_secret_property(std::string_view name);
 

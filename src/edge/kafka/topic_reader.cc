@@ -29,10 +29,10 @@ using Steady = std::chrono::steady_clock;
 constexpr std::int64_t room_kib = 48 * 1024;
 constexpr std::int64_t least_room_kib = 64, most_room_kib = 16 * 1024;
 constexpr std::size_t most_read = 500;  // taken out of a queue at once
-constexpr int answer_timeout_ms = 5'000;
+constexpr int times_timeout_ms = 5'000;
 constexpr int wake_timeout_ms = 500;
 constexpr int wait_ms = 20;
-constexpr auto patience = 30s;         // a broker that is killed is replaced sooner
+constexpr auto read_patience = 30s;    // a broker that is killed is replaced sooner
 constexpr auto believed_missing = 5s;  // of a partition
 constexpr auto close_timeout = 3s;
 
@@ -62,12 +62,12 @@ using Offsets = Result<std::vector<std::int64_t>, rd_kafka_resp_err_t>;
 
 Offsets ask_offsets(rd_kafka_t* client, const std::string& topic, std::int32_t partitions, std::int64_t at) {
   rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
-  for (const auto until = Steady::now() + patience; Steady::now() < until; std::this_thread::sleep_for(100ms)) {
+  for (const auto until = Steady::now() + read_patience; Steady::now() < until; std::this_thread::sleep_for(100ms)) {
     const KafkaPartitions list{rd_kafka_topic_partition_list_new(partitions)};
     for (std::int32_t p = 0; p < partitions; ++p) {
       rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), p)->offset = at;
     }
-    code = rd_kafka_offsets_for_times(client, list.get(), answer_timeout_ms);
+    code = rd_kafka_offsets_for_times(client, list.get(), times_timeout_ms);
     std::vector<std::int64_t> offsets(static_cast<std::size_t>(partitions));
     for (int i = 0; i < list->cnt && code == RD_KAFKA_RESP_ERR_NO_ERROR; ++i) {
       code = list->elems[i].err;
@@ -193,7 +193,7 @@ class Part {
       if (!read()) wake();
       if (reached_ > reached) last = Steady::now();
       reached = reached_;
-      if (Steady::now() - last > patience) fail_for_silence();
+      if (Steady::now() - last > read_patience) fail_for_silence();
     }
     return held() > 0 && !error_;
   }
@@ -281,7 +281,7 @@ class Part {
 
   void fail_for_silence() {
     error_ = fmt::format("nothing has come of partition {} of topic {} for {} s ({}); is its broker well?", number_,
-                         name_, patience.count(), rd_kafka_err2str(last_code_));
+                         name_, read_patience.count(), rd_kafka_err2str(last_code_));
   }
 
   // A client that had read ahead as far as it may sleeps up to a second (librdkafka issue 2879); a question to the

@@ -11,7 +11,7 @@ namespace {
 using namespace std::chrono_literals;
 using Steady = std::chrono::steady_clock;
 
-constexpr auto patience = 5s;
+constexpr auto rights_patience = 5s;
 
 void try_reading(const KafkaSettings& settings, const std::vector<WantedTopic>& topics, ClusterView& view,
                  const LogLine& log) {
@@ -29,7 +29,7 @@ void try_reading(const KafkaSettings& settings, const std::vector<WantedTopic>& 
     rd_kafka_consume_start_queue(open.back().get(), 0, RD_KAFKA_OFFSET_END, queue.get());
   }
   std::size_t answers = 0;
-  for (const auto until = Steady::now() + patience; answers < open.size() && Steady::now() < until;) {
+  for (const auto until = Steady::now() + rights_patience; answers < open.size() && Steady::now() < until;) {
     rd_kafka_message_t* message = nullptr;
     if (rd_kafka_consume_batch_queue(queue.get(), 100, &message, 1) < 1) continue;
     auto& may_read = view.topics[rd_kafka_topic_name(message->rkt)].may_read;
@@ -75,7 +75,7 @@ void try_writing(const KafkaSettings& settings, const std::vector<WantedTopic>& 
     NewRecord empty;
     if (produce(producer, topic.name, empty, nullptr) == RD_KAFKA_RESP_ERR_NO_ERROR) ++writing.waiting;
   }
-  for (const auto until = Steady::now() + patience; writing.waiting > 0 && Steady::now() < until;) {
+  for (const auto until = Steady::now() + rights_patience; writing.waiting > 0 && Steady::now() < until;) {
     rd_kafka_poll(producer, 100);
   }
   // What was not answered must not come back to `writing` when it is gone.

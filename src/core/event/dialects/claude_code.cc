@@ -6,7 +6,7 @@ namespace tocsin::dialect {
 
 namespace {
 
-constexpr DialectRow rows[] = {
+constexpr DialectRow claude_code_rows[] = {
     {"span.type", Meaning::span_kind},
     {"event.name", Meaning::span_kind},
     {"prompt.id", Meaning::turn_id},
@@ -34,7 +34,7 @@ constexpr DialectRow rows[] = {
 };
 // A tool is reported by two spans: only its execution says whether it failed. A tool that may not be called has none:
 // the decision is all that there is.
-constexpr KindWord kinds[] = {
+constexpr KindWord claude_code_kinds[] = {
     {"span.type", "llm_request", SpanKind::model_call},  {"span.type", "tool.execution", SpanKind::tool_call},
     {"span.type", "tool", SpanKind::workflow},           {"span.type", "interaction", SpanKind::agent},
     {"event.name", "user_prompt", SpanKind::agent},      {"event.name", "api_request", SpanKind::model_call},
@@ -44,7 +44,7 @@ constexpr KindWord kinds[] = {
 
 }  // namespace
 
-const Dialect claude_code{"claude_code", "https://docs.anthropic.com/en/docs/claude-code/monitoring-usage", rows,
-                          kinds};
+const Dialect claude_code{"claude_code", "https://docs.anthropic.com/en/docs/claude-code/monitoring-usage",
+                          claude_code_rows, claude_code_kinds};
 
 }  // namespace tocsin::dialect

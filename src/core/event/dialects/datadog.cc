@@ -6,7 +6,7 @@ namespace tocsin::dialect {
 
 namespace {
 
-constexpr DialectRow rows[] = {
+constexpr DialectRow datadog_rows[] = {
     {"datadog/meta.span.kind", Meaning::span_kind},
     {"datadog/meta.agent_attribution.pagent_name", Meaning::agent, TimeUnit::none, "4"},
     {"datadog/tags.version", Meaning::agent_version},
@@ -34,7 +34,7 @@ constexpr DialectRow rows[] = {
     {"datadog/apm.metrics._dd.llmobs.output_tokens", Meaning::tokens_out},
     {"datadog/apm.metrics._dd.llmobs.cache_read_input_tokens", Meaning::tokens_cached},
 };
-constexpr KindWord kinds[] = {
+constexpr KindWord datadog_kinds[] = {
     {"datadog/meta.span.kind", "llm", SpanKind::model_call},
     {"datadog/meta.span.kind", "tool", SpanKind::tool_call},
     {"datadog/meta.span.kind", "agent", SpanKind::agent},
@@ -50,7 +50,7 @@ constexpr KindWord kinds[] = {
 
 }  // namespace
 
-const Dialect datadog{"datadog", "https://docs.datadoghq.com/llm_observability/instrumentation/api/", rows, kinds,
-                      true};
+const Dialect datadog{"datadog", "https://docs.datadoghq.com/llm_observability/instrumentation/api/", datadog_rows,
+                      datadog_kinds, true};
 
 }  // namespace tocsin::dialect

@@ -6,7 +6,7 @@ namespace tocsin::dialect {
 
 namespace {
 
-constexpr DialectRow rows[] = {
+constexpr DialectRow google_adk_rows[] = {
     {"gcp.vertex.agent.session_id", Meaning::session_id},
     {"gcp.vertex.agent.user_id", Meaning::user},
     {"gcp.vertex.agent.tool_call_args", Meaning::argument},
@@ -18,6 +18,6 @@ constexpr DialectRow rows[] = {
 
 }  // namespace
 
-const Dialect google_adk{"google_adk", "https://google.github.io/adk-docs/observability/", rows, {}};
+const Dialect google_adk{"google_adk", "https://google.github.io/adk-docs/observability/", google_adk_rows, {}};
 
 }  // namespace tocsin::dialect

@@ -6,7 +6,7 @@ namespace tocsin::dialect {
 
 namespace {
 
-constexpr DialectRow rows[] = {
+constexpr DialectRow helicone_rows[] = {
     {"helicone/type", Meaning::span_kind},
     {"helicone/property.agent", Meaning::agent},
     {"helicone/session_path", Meaning::agent},
@@ -38,7 +38,7 @@ constexpr DialectRow rows[] = {
     {"helicone/response", Meaning::content},
     {"helicone/response.text", Meaning::content},
 };
-constexpr KindWord kinds[] = {
+constexpr KindWord helicone_kinds[] = {
     {"helicone/type", "llm", SpanKind::model_call},
     {"helicone/type", "tool", SpanKind::tool_call},
     {"helicone/type", "vector_db", SpanKind::workflow},
@@ -47,6 +47,7 @@ constexpr KindWord kinds[] = {
 
 }  // namespace
 
-const Dialect helicone{"helicone", "https://docs.helicone.ai/getting-started/integration-method/custom", rows, kinds};
+const Dialect helicone{"helicone", "https://docs.helicone.ai/getting-started/integration-method/custom",
+                       helicone_rows, helicone_kinds};
 
 }  // namespace tocsin::dialect

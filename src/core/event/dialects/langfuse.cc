@@ -6,7 +6,7 @@ namespace tocsin::dialect {
 
 namespace {
 
-constexpr DialectRow rows[] = {
+constexpr DialectRow langfuse_rows[] = {
     {"langfuse.observation.type", Meaning::span_kind},
     {"langfuse.observation.model.name", Meaning::response_model},
     {"langfuse.observation.usage_details", Meaning::usage_json},
@@ -20,7 +20,7 @@ constexpr DialectRow rows[] = {
     {"langfuse.session.id", Meaning::session_id},
     {"langfuse.user.id", Meaning::user},
 };
-constexpr KindWord kinds[] = {
+constexpr KindWord langfuse_kinds[] = {
     {"langfuse.observation.type", "generation", SpanKind::model_call},
     {"langfuse.observation.type", "tool", SpanKind::tool_call},
     {"langfuse.observation.type", "agent", SpanKind::agent},
@@ -29,6 +29,7 @@ constexpr KindWord kinds[] = {
 
 }  // namespace
 
-const Dialect langfuse{"langfuse", "https://langfuse.com/integrations/native/opentelemetry", rows, kinds, true};
+const Dialect langfuse{"langfuse", "https://langfuse.com/integrations/native/opentelemetry", langfuse_rows,
+                       langfuse_kinds, true};
 
 }  // namespace tocsin::dialect

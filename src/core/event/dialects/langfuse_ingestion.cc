@@ -6,7 +6,7 @@ namespace tocsin::dialect {
 
 namespace {
 
-constexpr DialectRow rows[] = {
+constexpr DialectRow langfuse_ingestion_rows[] = {
     {"langfuse/type", Meaning::span_kind},
     {"langfuse/environment", Meaning::env},
     {"langfuse/release", Meaning::agent_version},
@@ -33,7 +33,7 @@ constexpr DialectRow rows[] = {
     {"langfuse/score.value", Meaning::score},
     {"langfuse/score.verdict", Meaning::accepted},
 };
-constexpr KindWord kinds[] = {
+constexpr KindWord langfuse_ingestion_kinds[] = {
     {"langfuse/type", "generation", SpanKind::model_call}, {"langfuse/type", "tool", SpanKind::tool_call},
     {"langfuse/type", "agent", SpanKind::agent},           {"langfuse/type", "trace", SpanKind::workflow},
     {"langfuse/type", "span", SpanKind::workflow},         {"langfuse/type", "chain", SpanKind::workflow},
@@ -44,6 +44,7 @@ constexpr KindWord kinds[] = {
 
 }  // namespace
 
-const Dialect langfuse_ingestion{"langfuse_ingestion", "https://api.reference.langfuse.com", rows, kinds, true};
+const Dialect langfuse_ingestion{"langfuse_ingestion", "https://api.reference.langfuse.com", langfuse_ingestion_rows,
+                                 langfuse_ingestion_kinds, true};
 
 }  // namespace tocsin::dialect

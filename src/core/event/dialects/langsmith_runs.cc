@@ -6,7 +6,7 @@ namespace tocsin::dialect {
 
 namespace {
 
-constexpr DialectRow rows[] = {
+constexpr DialectRow langsmith_runs_rows[] = {
     {"langsmith/run_type", Meaning::span_kind},
     {"langsmith/extra.metadata.ls_agent_name", Meaning::agent},
     {"langsmith/extra.metadata.lc_agent_name", Meaning::agent},
@@ -53,7 +53,7 @@ constexpr DialectRow rows[] = {
     {"langsmith/inputs", Meaning::content},
     {"langsmith/outputs", Meaning::content},
 };
-constexpr KindWord kinds[] = {
+constexpr KindWord langsmith_runs_kinds[] = {
     {"langsmith/run_type", "llm", SpanKind::model_call},
     {"langsmith/run_type", "tool", SpanKind::tool_call},
     {"langsmith/run_type", "chain", SpanKind::workflow},
@@ -67,7 +67,7 @@ constexpr KindWord kinds[] = {
 
 }  // namespace
 
-const Dialect langsmith_runs{"langsmith_runs", "https://docs.langchain.com/langsmith/run-data-format", rows, kinds,
-                             true};
+const Dialect langsmith_runs{"langsmith_runs", "https://docs.langchain.com/langsmith/run-data-format",
+                             langsmith_runs_rows, langsmith_runs_kinds, true};
 
 }  // namespace tocsin::dialect

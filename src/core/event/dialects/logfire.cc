@@ -6,7 +6,7 @@ namespace tocsin::dialect {
 
 namespace {
 
-constexpr DialectRow rows[] = {
+constexpr DialectRow logfire_rows[] = {
     {"gen_ai.client.operation.time_to_first_chunk", Meaning::ttft, TimeUnit::seconds},
     {"operation.cost", Meaning::cost},
     {"user_id", Meaning::user},
@@ -17,6 +17,6 @@ constexpr DialectRow rows[] = {
 
 }  // namespace
 
-const Dialect logfire{"logfire", "https://logfire.pydantic.dev/docs/", rows, {}};
+const Dialect logfire{"logfire", "https://logfire.pydantic.dev/docs/", logfire_rows, {}};
 
 }  // namespace tocsin::dialect

@@ -7,13 +7,13 @@ namespace tocsin::dialect {
 
 namespace {
 
-constexpr DialectRow rows[] = {
+constexpr DialectRow mcp_rows[] = {
     {"mcp.method.name", Meaning::span_kind, TimeUnit::none, "1.39"},
     {"mcp.tool.name", Meaning::tool},
     {"mcp.request.argument", Meaning::argument},
 };
 // An elicitation asks a person, and waits for the answer.
-constexpr KindWord kinds[] = {
+constexpr KindWord mcp_kinds[] = {
     {"mcp.method.name", "tools/call", SpanKind::tool_call},
     {"mcp.method.name", "elicitation/create", SpanKind::hand_over},
     {"mcp.method.name", "sampling/createMessage", SpanKind::workflow},
@@ -21,6 +21,6 @@ constexpr KindWord kinds[] = {
 
 }  // namespace
 
-const Dialect mcp{"mcp", "https://opentelemetry.io/docs/specs/semconv/gen-ai/mcp/", rows, kinds};
+const Dialect mcp{"mcp", "https://opentelemetry.io/docs/specs/semconv/gen-ai/mcp/", mcp_rows, mcp_kinds};
 
 }  // namespace tocsin::dialect

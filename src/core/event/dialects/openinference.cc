@@ -6,7 +6,7 @@ namespace tocsin::dialect {
 
 namespace {
 
-constexpr DialectRow rows[] = {
+constexpr DialectRow openinference_rows[] = {
     {"openinference.span.kind", Meaning::span_kind},
     {"agent.name", Meaning::agent},
     {"llm.prompt_template.version", Meaning::spec_version},
@@ -23,7 +23,7 @@ constexpr DialectRow rows[] = {
     {"input.value", Meaning::content},
     {"output.value", Meaning::content},
 };
-constexpr KindWord kinds[] = {
+constexpr KindWord openinference_kinds[] = {
     {"openinference.span.kind", "LLM", SpanKind::model_call},
     {"openinference.span.kind", "TOOL", SpanKind::tool_call},
     {"openinference.span.kind", "AGENT", SpanKind::agent},
@@ -33,7 +33,7 @@ constexpr KindWord kinds[] = {
 }  // namespace
 
 const Dialect openinference{"openinference",
-                            "https://github.com/Arize-ai/openinference/blob/main/spec/semantic_conventions.md", rows,
-                            kinds, true};
+                            "https://github.com/Arize-ai/openinference/blob/main/spec/semantic_conventions.md",
+                            openinference_rows, openinference_kinds, true};
 
 }  // namespace tocsin::dialect

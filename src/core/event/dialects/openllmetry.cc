@@ -6,7 +6,7 @@ namespace tocsin::dialect {
 
 namespace {
 
-constexpr DialectRow rows[] = {
+constexpr DialectRow openllmetry_rows[] = {
     {"traceloop.span.kind", Meaning::span_kind},
     {"llm.request.type", Meaning::span_kind},
     {"llm.usage.total_tokens", Meaning::content},
@@ -16,7 +16,7 @@ constexpr DialectRow rows[] = {
     {"traceloop.entity.input", Meaning::content},
     {"traceloop.entity.output", Meaning::content},
 };
-constexpr KindWord kinds[] = {
+constexpr KindWord openllmetry_kinds[] = {
     {"traceloop.span.kind", "tool", SpanKind::tool_call},    {"traceloop.span.kind", "agent", SpanKind::agent},
     {"traceloop.span.kind", "workflow", SpanKind::workflow}, {"traceloop.span.kind", "task", SpanKind::workflow},
     {"llm.request.type", "chat", SpanKind::model_call},      {"llm.request.type", "completion", SpanKind::model_call},
@@ -24,6 +24,7 @@ constexpr KindWord kinds[] = {
 
 }  // namespace
 
-const Dialect openllmetry{"openllmetry", "https://github.com/traceloop/openllmetry", rows, kinds};
+const Dialect openllmetry{"openllmetry", "https://github.com/traceloop/openllmetry", openllmetry_rows,
+                          openllmetry_kinds};
 
 }  // namespace tocsin::dialect

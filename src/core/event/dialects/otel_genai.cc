@@ -7,7 +7,7 @@ namespace tocsin::dialect {
 
 namespace {
 
-constexpr DialectRow rows[] = {
+constexpr DialectRow otel_genai_rows[] = {
     {"gen_ai.operation.name", Meaning::span_kind},
     {"gen_ai.agent.name", Meaning::agent},
     {"gen_ai.agent.version", Meaning::agent_version},
@@ -43,7 +43,7 @@ constexpr DialectRow rows[] = {
     {"user.id", Meaning::user},
     {"enduser.id", Meaning::user},
 };
-constexpr KindWord kinds[] = {
+constexpr KindWord otel_genai_kinds[] = {
     {"gen_ai.operation.name", "chat", SpanKind::model_call},
     {"gen_ai.operation.name", "generate_content", SpanKind::model_call},
     {"gen_ai.operation.name", "text_completion", SpanKind::model_call},
@@ -58,6 +58,7 @@ constexpr KindWord kinds[] = {
 
 }  // namespace
 
-const Dialect otel_genai{"otel_genai", "https://opentelemetry.io/docs/specs/semconv/gen-ai/", rows, kinds};
+const Dialect otel_genai{"otel_genai", "https://opentelemetry.io/docs/specs/semconv/gen-ai/", otel_genai_rows,
+                         otel_genai_kinds};
 
 }  // namespace tocsin::dialect

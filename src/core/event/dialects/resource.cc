@@ -6,7 +6,7 @@ namespace tocsin::dialect {
 
 namespace {
 
-constexpr DialectRow rows[] = {
+constexpr DialectRow resource_rows[] = {
     {"deployment.environment.name", Meaning::env, TimeUnit::none, "1.27"},
     {"deployment.environment", Meaning::env},
     {"service.version", Meaning::agent_version},
@@ -14,6 +14,6 @@ constexpr DialectRow rows[] = {
 
 }  // namespace
 
-const Dialect resource{"resource", "https://opentelemetry.io/docs/specs/semconv/resource/", rows, {}};
+const Dialect resource{"resource", "https://opentelemetry.io/docs/specs/semconv/resource/", resource_rows, {}};
 
 }  // namespace tocsin::dialect

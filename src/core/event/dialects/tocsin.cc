@@ -6,7 +6,7 @@ namespace tocsin::dialect {
 
 namespace {
 
-constexpr DialectRow rows[] = {
+constexpr DialectRow tocsin_rows[] = {
     {"tocsin.task.id", Meaning::task_id},
     {"tocsin.task.outcome", Meaning::outcome},
     {"tocsin.task.surface_reason", Meaning::surface_reason},
@@ -31,6 +31,6 @@ constexpr DialectRow rows[] = {
 
 }  // namespace
 
-const Dialect tocsin{"tocsin", "README.md", rows, {}};
+const Dialect tocsin{"tocsin", "README.md", tocsin_rows, {}};
 
 }  // namespace tocsin::dialect

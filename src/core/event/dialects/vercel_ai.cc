@@ -6,7 +6,7 @@ namespace tocsin::dialect {
 
 namespace {
 
-constexpr DialectRow rows[] = {
+constexpr DialectRow vercel_ai_rows[] = {
     {"ai.operationId", Meaning::span_kind},
     {"ai.telemetry.functionId", Meaning::agent},
     {"ai.telemetry.metadata.sessionId", Meaning::session_id},
@@ -30,7 +30,7 @@ constexpr DialectRow rows[] = {
     {"ai.response.toolCalls", Meaning::content},
 };
 // The spans around a call (ai.generateText) repeat its figures: only those that made it are calls.
-constexpr KindWord kinds[] = {
+constexpr KindWord vercel_ai_kinds[] = {
     {"ai.operationId", "ai.generateText.doGenerate", SpanKind::model_call},
     {"ai.operationId", "ai.streamText.doStream", SpanKind::model_call},
     {"ai.operationId", "ai.generateObject.doGenerate", SpanKind::model_call},
@@ -44,6 +44,7 @@ constexpr KindWord kinds[] = {
 
 }  // namespace
 
-const Dialect vercel_ai{"vercel_ai", "https://ai-sdk.dev/docs/ai-sdk-core/telemetry", rows, kinds};
+const Dialect vercel_ai{"vercel_ai", "https://ai-sdk.dev/docs/ai-sdk-core/telemetry", vercel_ai_rows,
+                        vercel_ai_kinds};
 
 }  // namespace tocsin::dialect

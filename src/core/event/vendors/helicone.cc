@@ -6,7 +6,6 @@ namespace tocsin::vendor {
 
 namespace {
 
-constexpr std::int64_t ns_per_ms = 1'000'000;
 constexpr int first_bad_status = 400;
 
 std::string_view header(const Headers& headers, std::string_view name) {

@@ -68,7 +68,7 @@ bool is_jaeger_trace(const Tree& tree) {
   return tree.is_object() && tree.contains("traceID") && at(tree, "spans").is_array();
 }
 
-void put_tags(const Tree& tags, SpanWriter& out) {
+void put_jaeger_tags(const Tree& tags, SpanWriter& out) {
   for (const Tree& tag : tags) {
     const std::string_view name = text_of(at(tag, "key"));
     if (!name.empty()) out.put_all(name, at(tag, "value"));
@@ -90,9 +90,9 @@ void write_jaeger_span(const Tree& tree, const Tree& processes, SpanWriter& out)
   }
   out.open(span);
   const Tree& process = at(processes, std::string(text_of(at(tree, "processID"))).c_str());
-  put_tags(at(process, "tags"), out);
-  put_tags(at(tree, "tags"), out);
-  for (const Tree& log : at(tree, "logs")) put_tags(at(log, "fields"), out);
+  put_jaeger_tags(at(process, "tags"), out);
+  put_jaeger_tags(at(tree, "tags"), out);
+  for (const Tree& log : at(tree, "logs")) put_jaeger_tags(at(log, "fields"), out);
   out.close();
 }
 

@@ -15,8 +15,6 @@ namespace {
 
 const Tree nothing;
 
-constexpr std::int64_t ns_per_ms = 1'000'000;
-
 // Builds the tree from the parser's calls; every container is counted against the depth, and a container's announced
 // size makes no memory: it grows by what really comes.
 class TreeVisitor : public msgpack::null_visitor {

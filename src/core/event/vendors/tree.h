@@ -15,6 +15,7 @@ using Tree = nlohmann::json;
 
 constexpr int most_levels = 64;
 constexpr std::size_t most_values = 1'000'000;
+constexpr std::int64_t ns_per_ms = 1'000'000;
 
 // Nothing where it is no JSON, nested too deeply, or of too many values.
 std::optional<Tree> parse_json(std::string_view text);
