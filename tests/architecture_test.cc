@@ -12,7 +12,7 @@
 #include <set>
 #include <string>
 
-namespace {
+namespace architecture_test {
 
 namespace fs = std::filesystem;
 
@@ -121,4 +121,4 @@ TEST(Architecture, TheMapNamesEveryFolderAndNoOther) {
   }
 }
 
-}  // namespace
+}  // namespace architecture_test

@@ -10,7 +10,7 @@
 #include "app/command_line.h"
 
 namespace tocsin {
-namespace {
+namespace completion_command_test {
 
 std::string output_of(std::vector<std::string> arguments) {
   arguments.insert(arguments.begin(), "tocsin");
@@ -124,5 +124,5 @@ TEST(CompletionCommand, ReadsChoicesAsTheLibraryNamesThem) {
   EXPECT_EQ(choices_in("}{"), Choices{});
 }
 
-}  // namespace
+}  // namespace completion_command_test
 }  // namespace tocsin

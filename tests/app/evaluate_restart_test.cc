@@ -14,15 +14,9 @@
 #include "core/test_support.h"
 
 namespace tocsin {
-namespace {
+namespace evaluate_restart_test {
 
 constexpr std::int32_t partitions = 3;
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr int runs_tried = 1;  // the sanitizers take twenty times as long
-#else
-constexpr int runs_tried = 3;
-#endif
 
 // What evaluate reads, in one order: blocks of the partitions as they come, and findings ahead of their blocks.
 struct Input {
@@ -106,6 +100,7 @@ void EvaluateRestart::compare_with_one_that_is_lost_again_and_again(std::uint64_
   SCOPED_TRACE("seed " + std::to_string(seed));
   GeneratorOptions generator;
   generator.seed = seed;
+  generator.days = 2;
   const std::vector<Input> inputs = inputs_of(generate_runs(generator), rules, patterns, epochs);
 
   const auto reference = make();
@@ -165,7 +160,7 @@ void EvaluateRestart::compare_with_one_that_is_lost_again_and_again(std::uint64_
 }
 
 TEST_F(EvaluateRestart, DecidesAsOneThatWasNeverLost) {
-  for (const std::uint64_t seed : test::seeds(runs_tried)) compare_with_one_that_is_lost_again_and_again(seed);
+  for (const std::uint64_t seed : test::seeds_of_long_runs(3)) compare_with_one_that_is_lost_again_and_again(seed);
 }
 
 // Rules are edited three times on the day of the incidents: thresholds, a rule that goes and comes again, a new one.
@@ -192,9 +187,10 @@ TEST_F(EvaluateRestart, RulesThatChangeOnTheWayAreFollowed) {
     files.insert(files.end(), shipped_demo_specs().begin(), shipped_demo_specs().end());
     list.push_back({static_cast<std::int64_t>(list.size()), from, test::rules_from(files), patterns});
   };
-  for (const std::uint64_t seed : test::seeds(runs_tried)) {
+  for (const std::uint64_t seed : test::seeds_of_long_runs(3)) {
     GeneratorOptions generator;
     generator.seed = seed;
+    generator.days = 2;
     const RecordTime end = as_record_time(generate_runs(generator).events.back().time);
     list.resize(1);
     add(floor_to(end - std::chrono::hours{30}, slice_length), edited);
@@ -216,5 +212,5 @@ TEST_F(EvaluateRestart, RefusesWhatItDidNotStore) {
   EXPECT_TRUE(make()->begin_resume("1 10000 10000 10000 0 7")) << "the next one may say more";
 }
 
-}  // namespace
+}  // namespace evaluate_restart_test
 }  // namespace tocsin

@@ -8,7 +8,7 @@
 #include "core/rule/rule_set.h"
 
 namespace tocsin {
-namespace {
+namespace import_command_test {
 
 struct Answer {
   int status = 0;
@@ -394,5 +394,5 @@ TEST(ImportCommand, ExpressionsThatNestWithoutEndAreRefused) {
   EXPECT_EQ(import(alert_on(wide + " > 1")).status, 1);
 }
 
-}  // namespace
+}  // namespace import_command_test
 }  // namespace tocsin

@@ -12,13 +12,9 @@
 #include "runtime/joined_stages.h"
 
 namespace tocsin {
-namespace {
+namespace incidents_test {
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr std::uint64_t seeds = 2;  // the sanitizers take twenty times as long
-#else
 constexpr std::uint64_t seeds = 20;
-#endif
 
 struct Seen {
   std::vector<AlertChange> changes;
@@ -120,5 +116,5 @@ TEST(Incidents, TwoHungTasksOfOneAgentAreOnePage) {
   EXPECT_EQ(pages.size(), 1u);
 }
 
-}  // namespace
+}  // namespace incidents_test
 }  // namespace tocsin

@@ -10,7 +10,7 @@
 #include "core/event/dialect.h"
 
 namespace tocsin {
-namespace {
+namespace inspect_test {
 
 TEST(Dialects, TheDocumentSaysWhatTheTablesSay) {
   std::ifstream in(std::filesystem::path(PROJECT_ROOT) / "rules/README.md");
@@ -34,5 +34,5 @@ TEST(Dialects, EveryNameIsFoundAndEveryKindHasARow) {
   }
 }
 
-}  // namespace
+}  // namespace inspect_test
 }  // namespace tocsin

@@ -6,7 +6,7 @@
 #include "core/test_support.h"
 
 namespace tocsin {
-namespace {
+namespace order_desk_test {
 
 using namespace std::chrono_literals;
 using test::event_at;
@@ -167,5 +167,5 @@ TEST_F(OrderDeskTest, WhatIsNoRequestOfOursIsLeftToOthersAndWhatIsBrokenIsRefuse
             400);
 }
 
-}  // namespace
+}  // namespace order_desk_test
 }  // namespace tocsin

@@ -11,7 +11,7 @@
 #include "edge/clock/system_clock.h"
 
 namespace tocsin {
-namespace {
+namespace receiver_config_test {
 
 using namespace std::chrono_literals;
 
@@ -113,5 +113,5 @@ TEST_F(ReceiverConfigTest, AProxyOfOnesOwnMayBeReachedInClear) {
             Mistakes{});
 }
 
-}  // namespace
+}  // namespace receiver_config_test
 }  // namespace tocsin

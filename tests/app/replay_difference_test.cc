@@ -3,7 +3,7 @@
 #include "core/test_support.h"
 
 namespace tocsin {
-namespace {
+namespace replay_difference_test {
 
 using namespace std::chrono_literals;
 using test::at;
@@ -37,5 +37,5 @@ TEST(ReplayDifference, TellsWhatIsNewGoneEarlierAndLater) {
       << "an episode that lasts is one with what begins within it";
 }
 
-}  // namespace
+}  // namespace replay_difference_test
 }  // namespace tocsin

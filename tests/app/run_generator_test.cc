@@ -16,7 +16,7 @@
 #include "base/time_text.h"
 
 namespace tocsin {
-namespace {
+namespace run_generator_test {
 
 using std::chrono::days;
 
@@ -277,5 +277,5 @@ TEST(GenerateRuns, TheAgentsDeclareInTheSpecsWhatTheyWorkBy) {
   }
 }
 
-}  // namespace
+}  // namespace run_generator_test
 }  // namespace tocsin

@@ -5,7 +5,7 @@
 #include "core/sanitize/shipped_patterns.h"
 
 namespace tocsin {
-namespace {
+namespace scan_command_test {
 
 using test::aws_key;
 using test::aws_secret;
@@ -117,5 +117,5 @@ TEST(ScanCommand, NeverPassesOnWhatItCouldNotScan) {
   EXPECT_TRUE(holds(scan(soup).out, "\"unscanned_from\":"));
 }
 
-}  // namespace
+}  // namespace scan_command_test
 }  // namespace tocsin

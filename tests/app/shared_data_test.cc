@@ -19,7 +19,7 @@
 #include "runtime/joined_stages.h"
 
 namespace tocsin {
-namespace {
+namespace shared_data_test {
 
 using Json = nlohmann::json;
 
@@ -315,5 +315,5 @@ TEST(SharedData, RequestsOfClientsThatWriteOtlp) {
   EXPECT_EQ(clients, 15);
 }
 
-}  // namespace
+}  // namespace shared_data_test
 }  // namespace tocsin

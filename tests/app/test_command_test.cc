@@ -6,7 +6,7 @@
 #include <fstream>
 
 namespace tocsin {
-namespace {
+namespace test_command_test {
 
 struct Answer {
   int status = 0;
@@ -153,5 +153,5 @@ TEST_F(RuleTests, SomeOfThemCanBeChosen) {
   EXPECT_EQ(run(std::string(rules)).status, 2) << "a file without tests is no test file";
 }
 
-}  // namespace
+}  // namespace test_command_test
 }  // namespace tocsin

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 namespace tocsin {
-namespace {
+namespace diagnostic_test {
 
 TEST(Diagnostic, ReadsAsEditorsAndPeopleExpect) {
   EXPECT_EQ(to_text({Severity::error, "a.yaml", {3, 7}, "unknown-key", "what"}), "a.yaml:3:7: unknown-key: what");
@@ -44,5 +44,5 @@ TEST(NearestName, IsTheOneThatWasProbablyMeant) {
   EXPECT_EQ(did_you_mean("color", {"window"}), "");
 }
 
-}  // namespace
+}  // namespace diagnostic_test
 }  // namespace tocsin

@@ -5,7 +5,7 @@
 #include <bit>
 
 namespace tocsin {
-namespace {
+namespace hash_test {
 
 TEST(Hash, IsTheFrozenXxh3OnEveryMachine) {
   // The values that xxHash publishes for empty input and seed 0.
@@ -34,5 +34,5 @@ TEST(Hash, MixingSpreadsEveryBitAndHasAnOrder) {
   EXPECT_NE(mix(mix(1, 2), 3), mix(mix(1, 3), 2));
 }
 
-}  // namespace
+}  // namespace hash_test
 }  // namespace tocsin

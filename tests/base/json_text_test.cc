@@ -6,7 +6,7 @@
 #include <cstdint>
 
 namespace tocsin {
-namespace {
+namespace json_text_test {
 
 std::string text_of(std::string_view value) {
   JsonText json;
@@ -59,5 +59,5 @@ TEST(JsonText, WritesDecimalsExactly) {
   EXPECT_EQ(decimal_of(INT64_MAX, 6), "9223372036854.775807");
 }
 
-}  // namespace
+}  // namespace json_text_test
 }  // namespace tocsin

@@ -8,7 +8,7 @@
 #include "core/test_support.h"
 
 namespace tocsin {
-namespace {
+namespace time_text_test {
 
 using namespace std::chrono_literals;
 
@@ -89,5 +89,5 @@ TEST(TimeText, BoundsAComputedDuration) {
   EXPECT_EQ(duration_of_seconds(std::nan("")), 0ms);
 }
 
-}  // namespace
+}  // namespace time_text_test
 }  // namespace tocsin

@@ -17,7 +17,7 @@
 #include "core/test_support.h"
 
 namespace tocsin {
-namespace {
+namespace time_zone_test {
 
 using namespace std::chrono_literals;
 using std::chrono::days;
@@ -361,5 +361,5 @@ TEST(TimeZone, AgreesWithTheLibraryOnMadeUpRules) {
   }
 }
 
-}  // namespace
+}  // namespace time_zone_test
 }  // namespace tocsin

@@ -9,7 +9,7 @@
 #include "core/test_support.h"
 
 namespace tocsin {
-namespace {
+namespace weekly_hours_test {
 
 using namespace std::chrono_literals;
 using std::chrono::days;
@@ -245,5 +245,5 @@ TEST(WeeklyHours, SpansOfAnyLengthAddUp) {
   }
 }
 
-}  // namespace
+}  // namespace weekly_hours_test
 }  // namespace tocsin

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 namespace tocsin {
-namespace {
+namespace yaml_tree_test {
 
 using namespace std::chrono_literals;
 
@@ -109,5 +109,5 @@ TEST(YamlReader, NumbersAreFinite) {
   for (const char* key : {"a", "b", "c", "d"}) EXPECT_FALSE(reader.number(key, -1e300, 1e300)) << key;
 }
 
-}  // namespace
+}  // namespace yaml_tree_test
 }  // namespace tocsin

@@ -79,6 +79,14 @@ inline std::vector<std::uint64_t> seeds(int count) {
   return list;
 }
 
+// Of runs that take seconds each: the sanitizers take up to twenty times as long.
+inline std::vector<std::uint64_t> seeds_of_long_runs(int count) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  count = (count + 9) / 10;
+#endif
+  return seeds(count);
+}
+
 // Where a record with sections can be cut so that whole sections are left, or none; its own size is not among them.
 inline std::set<std::size_t> sizes_between_sections(std::string_view bytes) {
   std::set<std::size_t> sizes;

@@ -13,7 +13,7 @@
 #include "runtime/joined_stages.h"
 
 namespace tocsin::days {
-namespace {
+namespace days_test {
 
 using namespace std::chrono_literals;
 
@@ -204,5 +204,5 @@ TEST(Days, IncidentsArePagedOnceAndInTime) {
   EXPECT_LE(beside, known_beside);
 }
 
-}  // namespace
+}  // namespace days_test
 }  // namespace tocsin::days

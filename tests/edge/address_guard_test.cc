@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 
 namespace tocsin {
-namespace {
+namespace address_guard_test {
 
 TEST(AddressGuard, KnowsTheRangesThatAreNotPublic) {
   const AddressGuard guard = AddressGuard::create({}).value();
@@ -67,5 +67,5 @@ TEST(AddressGuard, ReportsEveryBadRange) {
   EXPECT_EQ(bad.error()[1], "allow_cidrs: \"10.1.0.0/8\" has bits behind its prefix: write 10.0.0.0/8");
 }
 
-}  // namespace
+}  // namespace address_guard_test
 }  // namespace tocsin

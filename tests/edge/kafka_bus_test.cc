@@ -12,7 +12,7 @@
 #include <vector>
 
 namespace tocsin {
-namespace {
+namespace kafka_bus_test {
 
 using namespace std::chrono_literals;
 using Steady = std::chrono::steady_clock;
@@ -180,5 +180,5 @@ TEST(KafkaSettings, PartitionsOfSeveralSourcesAreNumberedThrough) {
   EXPECT_EQ(names.known("eu.blocks", 7), (TopicPartition{Topic::blocks, 7}));
 }
 
-}  // namespace
+}  // namespace kafka_bus_test
 }  // namespace tocsin

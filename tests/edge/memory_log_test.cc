@@ -9,7 +9,7 @@
 #include "edge/clock/system_clock.h"
 
 namespace tocsin {
-namespace {
+namespace memory_log_test {
 
 using namespace std::chrono_literals;
 
@@ -91,5 +91,5 @@ TEST(MemoryLog, WakesWhoWaitsWhenSomethingIsAppended) {
   EXPECT_NE(now, seen);
 }
 
-}  // namespace
+}  // namespace memory_log_test
 }  // namespace tocsin

@@ -8,7 +8,7 @@
 #include "core/alert/alert_change.h"
 
 namespace tocsin {
-namespace {
+namespace pagerduty_event_test {
 
 using Json = nlohmann::json;
 
@@ -146,5 +146,5 @@ TEST(PagerdutyEvent, WhatIsNoPageIsNoEvent) {
   }
 }
 
-}  // namespace
+}  // namespace pagerduty_event_test
 }  // namespace tocsin

@@ -15,7 +15,7 @@
 #include "edge/http/server.h"
 
 namespace tocsin {
-namespace {
+namespace pagerduty_receiver_test {
 
 using namespace std::chrono_literals;
 
@@ -166,5 +166,5 @@ TEST(PagerdutyReceiver, ReportsEverythingThatIsWrongWithItsOptionsAndQuotesNoKey
   }
 }
 
-}  // namespace
+}  // namespace pagerduty_receiver_test
 }  // namespace tocsin

@@ -8,7 +8,7 @@
 #include <string>
 
 namespace tocsin {
-namespace {
+namespace retry_after_test {
 
 // 2021-02-25T00:00:00Z, a Thursday: no clock in these tests.
 constexpr std::int64_t now = 1'614'211'200;
@@ -23,5 +23,5 @@ TEST(RetryAfter, IsReadWithoutOverflow) {
     EXPECT_FALSE(parse_retry_after(text, now).has_value()) << text;
 }
 
-}  // namespace
+}  // namespace retry_after_test
 }  // namespace tocsin

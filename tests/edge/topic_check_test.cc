@@ -6,7 +6,7 @@
 #include <string>
 
 namespace tocsin {
-namespace {
+namespace topic_check_test {
 
 KafkaSettings some_settings() {
   KafkaSettings settings;
@@ -240,5 +240,5 @@ TEST_F(TopicCheck, WhatIsUnwiseIsAWarning) {
   EXPECT_EQ(report.warnings[3].topic, "tocsin.blocks");
 }
 
-}  // namespace
+}  // namespace topic_check_test
 }  // namespace tocsin

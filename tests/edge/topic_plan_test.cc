@@ -13,7 +13,7 @@
 #include "edge/kafka/topic_print.h"
 
 namespace tocsin {
-namespace {
+namespace topic_plan_test {
 
 using namespace std::chrono_literals;
 
@@ -234,5 +234,5 @@ TEST(TopicPrint, TheTableInTheOperationsGuideIsThePlans) {
                                                                << topic_table_text();
 }
 
-}  // namespace
+}  // namespace topic_plan_test
 }  // namespace tocsin

@@ -14,7 +14,7 @@
 #include "edge/prometheus/metric_page.h"
 
 namespace tocsin {
-namespace {
+namespace input_faults_test {
 
 using namespace std::chrono_literals;
 using test::at;
@@ -362,5 +362,5 @@ TEST(Fault, F49_TasksThatNeverOpenedOrOpenedTwice) {
   EXPECT_EQ(over, (std::vector<std::string>{"never-opened @5m10s", "twice @5m10s"}));
 }
 
-}  // namespace
+}  // namespace input_faults_test
 }  // namespace tocsin

@@ -10,7 +10,7 @@
 #include "core/test_support.h"
 
 namespace tocsin {
-namespace {
+namespace rule_faults_test {
 
 std::string rule(const std::string& name, const std::string& more) {
   return "  - {alert: " + name + ", from: step, " + more + "}\n";
@@ -83,5 +83,5 @@ TEST(Fault, F50_TenThousandRulesLoad) {
   EXPECT_EQ(rules->aggregates.size(), 1U) << "they add up the same";
 }
 
-}  // namespace
+}  // namespace rule_faults_test
 }  // namespace tocsin

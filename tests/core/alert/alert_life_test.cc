@@ -5,7 +5,7 @@
 #include "core/test_support.h"
 
 namespace tocsin {
-namespace {
+namespace alert_life_test {
 
 using namespace std::chrono_literals;
 using test::at;
@@ -178,5 +178,5 @@ TEST(AlertLife, OverRandomConditionsItKeepsItsInvariants) {
   }
 }
 
-}  // namespace
+}  // namespace alert_life_test
 }  // namespace tocsin

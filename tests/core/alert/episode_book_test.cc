@@ -7,7 +7,7 @@
 #include "core/test_support.h"
 
 namespace tocsin {
-namespace {
+namespace episode_book_test {
 
 using namespace std::chrono_literals;
 using test::at;
@@ -53,5 +53,5 @@ TEST(EpisodeBook, OutlivesItsProcess) {
   EXPECT_FALSE(again.restore("d", "no such form"));
 }
 
-}  // namespace
+}  // namespace episode_book_test
 }  // namespace tocsin

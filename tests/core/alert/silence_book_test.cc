@@ -5,7 +5,7 @@
 #include "core/test_support.h"
 
 namespace tocsin {
-namespace {
+namespace silence_book_test {
 
 using namespace std::chrono_literals;
 using test::event_at;
@@ -176,5 +176,5 @@ TEST(SilenceBook, TombstonesRemoveAndForeignRecordsAreNoneOfOurs) {
   EXPECT_EQ(book.find(one.id), nullptr);
 }
 
-}  // namespace
+}  // namespace silence_book_test
 }  // namespace tocsin

@@ -5,7 +5,7 @@
 #include "core/test_support.h"
 
 namespace tocsin {
-namespace {
+namespace withheld_pages_test {
 
 using namespace std::chrono_literals;
 using test::at;
@@ -194,5 +194,5 @@ TEST_F(WithheldPagesTest, BeyondItsBoundPagesGoOutInSpiteOfTheirSilence) {
   EXPECT_EQ(pages.size(), 10'000U);
 }
 
-}  // namespace
+}  // namespace withheld_pages_test
 }  // namespace tocsin

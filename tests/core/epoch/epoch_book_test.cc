@@ -5,7 +5,7 @@
 #include "core/test_support.h"
 
 namespace tocsin {
-namespace {
+namespace epoch_book_test {
 
 using namespace std::chrono_literals;
 using test::at;
@@ -143,5 +143,5 @@ TEST(EpochBook, AnAggregateThatCameBackIsCountedFromThenOn) {
   EXPECT_EQ(epochs.counted_since(name, 3), at(3h));
 }
 
-}  // namespace
+}  // namespace epoch_book_test
 }  // namespace tocsin

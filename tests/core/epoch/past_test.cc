@@ -16,7 +16,7 @@
 #include "core/test_support.h"
 
 namespace tocsin {
-namespace {
+namespace past_test {
 
 using namespace std::chrono_literals;
 using test::at;
@@ -211,7 +211,7 @@ void feed(Stages& stages, const std::vector<std::vector<Record>>& all, std::vect
 }
 
 TEST(Past, ANewConditionJudgesAsIfItHadAlwaysBeenThere) {
-  for (const std::uint64_t seed : test::seeds(6)) {
+  for (const std::uint64_t seed : test::seeds_of_long_runs(6)) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     const auto all = traffic(seed);
     // Everything from the beginning under both rules, and the same with the second ones coming late.
@@ -388,5 +388,5 @@ TEST(PastBook, ALargePastIsAddedInSteps) {
   EXPECT_FALSE(book.first_grid());
 }
 
-}  // namespace
+}  // namespace past_test
 }  // namespace tocsin

@@ -13,16 +13,10 @@
 #include "core/test_support.h"
 
 namespace tocsin {
-namespace {
+namespace rule_change_test {
 
 using namespace std::chrono_literals;
 using test::at;
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr int seeds_tried = 5;
-#else
-constexpr int seeds_tried = 50;
-#endif
 
 std::string rules_text(const std::string& rules) {
   return "groups:\n- name: g\n  defaults: {group_by: [env, agent], actions: [page], max_series: 10}\n  rules:\n" +
@@ -121,7 +115,7 @@ class Stages {
 
 // Each partition hears of the proposal, and of its decision, at its own time, and is behind or ahead of the others.
 TEST(RuleChange, AllPartitionsSwitchAtOneGridTime) {
-  for (const std::uint64_t seed : test::seeds(seeds_tried)) {
+  for (const std::uint64_t seed : test::seeds_of_long_runs(50)) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     test::Random random(seed);
     constexpr std::int32_t partitions = 3;
@@ -292,5 +286,5 @@ TEST(RuleChange, ANewRuleOnAbsenceWaitsForWhoeverItHasNotSeen) {
   EXPECT_EQ(stages.changes[0].labels[1].second, "billing");
 }
 
-}  // namespace
+}  // namespace rule_change_test
 }  // namespace tocsin

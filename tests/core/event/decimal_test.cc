@@ -7,7 +7,7 @@
 #include "core/test_support.h"
 
 namespace tocsin {
-namespace {
+namespace decimal_test {
 
 std::int64_t value(std::string_view text, int scale = 6) {
   const ScaledDecimal decimal = parse_scaled_decimal(text, scale);
@@ -88,5 +88,5 @@ TEST(Decimal, AgreesWithLongDoubleOverRandomNumbers) {
   }
 }
 
-}  // namespace
+}  // namespace decimal_test
 }  // namespace tocsin

@@ -7,7 +7,7 @@
 #include "core/test_support.h"
 
 namespace tocsin {
-namespace {
+namespace json_string_test {
 
 // What stands between the quotes, unescaped.
 std::string unescaped(const std::string& body) {
@@ -94,5 +94,5 @@ TEST(JsonString, OverRandomTextsNothingIsLostOrAdded) {
   }
 }
 
-}  // namespace
+}  // namespace json_string_test
 }  // namespace tocsin

@@ -13,7 +13,7 @@
 #include "core/test_support.h"
 
 namespace tocsin {
-namespace {
+namespace meaning_test {
 
 using namespace std::chrono_literals;
 
@@ -285,5 +285,5 @@ TEST(Meaning, APriceSaysTheTierAndWhatACostIsMadeOf) {
   EXPECT_FALSE(said.has("step", "cost_source"));
 }
 
-}  // namespace
+}  // namespace meaning_test
 }  // namespace tocsin

@@ -5,7 +5,7 @@
 #include "core/event/native_decoder.h"
 
 namespace tocsin {
-namespace {
+namespace native_decoder_regression_test {
 
 TEST(NativeDecoder, AFractionOfASecondIsKept) {
   NativeDecoder decoder;
@@ -30,5 +30,5 @@ TEST(NativeDecoder, AHundredLevelsMayHoldSomething) {
   EXPECT_TRUE(decoder.decode(json).has_value());
 }
 
-}  // namespace
+}  // namespace native_decoder_regression_test
 }  // namespace tocsin

@@ -10,7 +10,7 @@
 // Counts the allocations of this program; what a test asks for is the difference.
 namespace {
 thread_local std::size_t allocations = 0;
-[[maybe_unused]] void* counted(std::size_t size) {
+[[maybe_unused]] void* counted_allocation(std::size_t size) {
   ++allocations;
   if (void* memory = std::malloc(size == 0 ? 1 : size)) return memory;
   throw std::bad_alloc();
@@ -19,10 +19,10 @@ thread_local std::size_t allocations = 0;
 // The sanitizers have allocators of their own, which must not be mixed with this one.
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 void* operator new(std::size_t size) {
-  return counted(size);
+  return counted_allocation(size);
 }
 void* operator new[](std::size_t size) {
-  return counted(size);
+  return counted_allocation(size);
 }
 void operator delete(void* memory) noexcept {
   std::free(memory);
@@ -39,7 +39,7 @@ void operator delete[](void* memory, std::size_t) noexcept {
 #endif
 
 namespace tocsin {
-namespace {
+namespace native_decoder_test {
 
 using namespace std::chrono_literals;
 using test::event_at;
@@ -410,5 +410,5 @@ TEST(NativeDecoder, SteadyTrafficAllocatesNothing) {
   EXPECT_EQ(good, 2'000u);
 }
 
-}  // namespace
+}  // namespace native_decoder_test
 }  // namespace tocsin

@@ -9,7 +9,7 @@
 #include "core/test_support.h"
 
 namespace tocsin {
-namespace {
+namespace otlp_decoder_test {
 
 using protozero::pbf_writer;
 
@@ -535,5 +535,5 @@ TEST(Otlp, ARootThatNobodyKnowsEndsATaskThatIsOpen) {
   EXPECT_EQ(event->fields.type, EventType::task_finished);
 }
 
-}  // namespace
+}  // namespace otlp_decoder_test
 }  // namespace tocsin

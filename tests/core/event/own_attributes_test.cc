@@ -16,7 +16,7 @@
 #include "core/test_support.h"
 
 namespace tocsin {
-namespace {
+namespace own_attributes_test {
 
 constexpr std::string_view attributes_text = R"(
 attributes:
@@ -232,5 +232,5 @@ TEST(OwnAttributes, SpansThatArePublishedCarryThem) {
             "tenant=acme bot=a");
 }
 
-}  // namespace
+}  // namespace own_attributes_test
 }  // namespace tocsin

@@ -16,7 +16,7 @@
 #include "core/test_support.h"
 
 namespace tocsin {
-namespace {
+namespace upload_decoder_test {
 
 constexpr std::size_t most = 1 << 20;
 
@@ -393,5 +393,5 @@ TEST(Record, AVendorsJsonIsReadFromATopic) {
   EXPECT_EQ(decoder.begin(R"({"traceId":1})", {}), DecodeError::no_type);
 }
 
-}  // namespace
+}  // namespace upload_decoder_test
 }  // namespace tocsin

@@ -6,7 +6,7 @@
 #include "core/test_support.h"
 
 namespace tocsin {
-namespace {
+namespace ack_watch_test {
 
 using namespace std::chrono_literals;
 using test::at;
@@ -121,5 +121,5 @@ TEST_F(AckWatchTest, ForeignRecordsAreRefused) {
   EXPECT_FALSE(watch.apply_ack(std::string(20'000, ' ')));
 }
 
-}  // namespace
+}  // namespace ack_watch_test
 }  // namespace tocsin

@@ -5,7 +5,7 @@
 #include "core/test_support.h"
 
 namespace tocsin {
-namespace {
+namespace halt_book_test {
 
 using namespace std::chrono_literals;
 using test::event_at;
@@ -127,5 +127,5 @@ TEST(HaltBook, ScopesWithSlashesAreToldApart) {
   EXPECT_FALSE(book.is_halted("task:a", event_at(0s)));
 }
 
-}  // namespace
+}  // namespace halt_book_test
 }  // namespace tocsin

@@ -5,7 +5,7 @@
 #include "core/test_support.h"
 
 namespace tocsin {
-namespace {
+namespace halt_ledger_test {
 
 using namespace std::chrono_literals;
 using test::at;
@@ -118,5 +118,5 @@ TEST(HaltLedger, AnExpiredHaltIsForgottenAndTheSecretHaltsAnew) {
   EXPECT_EQ(ledger.size(), 1u) << "bounded by what a week brings";
 }
 
-}  // namespace
+}  // namespace halt_ledger_test
 }  // namespace tocsin

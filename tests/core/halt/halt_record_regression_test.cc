@@ -5,7 +5,7 @@
 #include "core/halt/halt_book.h"
 
 namespace tocsin {
-namespace {
+namespace halt_record_regression_test {
 
 TEST(HaltRecord, ACountThatIsNoNumberThrowsNothing) {
   EXPECT_NO_THROW(halt_from_json(R"({"kind":"halt","halt_id":"a","scope":"task:1","count":"9"})"));
@@ -18,5 +18,5 @@ TEST(HaltRecord, ANegativeCountIsNotAHugeOne) {
   EXPECT_TRUE(!halt || halt->count < 1'000);
 }
 
-}  // namespace
+}  // namespace halt_record_regression_test
 }  // namespace tocsin

@@ -5,7 +5,7 @@
 #include "core/test_support.h"
 
 namespace tocsin {
-namespace {
+namespace halt_record_test {
 
 using namespace std::chrono_literals;
 using test::event_at;
@@ -112,5 +112,5 @@ TEST(HaltId, IsOneForASecretInAScopeAndTellsEverythingElseApart) {
   EXPECT_NE(halt_id("a", "bc", "d", "e"), halt_id("ab", "c", "d", "e"));
 }
 
-}  // namespace
+}  // namespace halt_record_test
 }  // namespace tocsin

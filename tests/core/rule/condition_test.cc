@@ -6,7 +6,7 @@
 #include <map>
 
 namespace tocsin {
-namespace {
+namespace condition_test {
 
 ConditionScope ratio_scope() {
   ConditionScope scope;
@@ -200,5 +200,5 @@ TEST(Confidence, HasTheQuantilesOfTheNormalDistribution) {
   EXPECT_NEAR(z_of_confidence(0.5), 0.6744898, 1e-6);
 }
 
-}  // namespace
+}  // namespace condition_test
 }  // namespace tocsin

@@ -5,7 +5,7 @@
 #include "core/test_support.h"
 
 namespace tocsin {
-namespace {
+namespace expression_test {
 
 using Kind = Expression::Kind;
 
@@ -127,5 +127,5 @@ TEST(Expression, RandomTextNeverCrashes) {
   }
 }
 
-}  // namespace
+}  // namespace expression_test
 }  // namespace tocsin

@@ -13,7 +13,7 @@
 #include "core/test_support.h"
 
 namespace tocsin {
-namespace {
+namespace language_test {
 
 // The boxes marked as yaml, without those marked as fragments; each is named by the line it begins at.
 std::vector<NamedText> whole_files() {
@@ -83,5 +83,5 @@ TEST(Language, ThePageNamesEveryFieldOfEvents) {
   }
 }
 
-}  // namespace
+}  // namespace language_test
 }  // namespace tocsin

@@ -9,7 +9,7 @@
 #include "core/test_support.h"
 
 namespace tocsin {
-namespace {
+namespace load_names_test {
 
 const std::string span = R"({"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"01010101010101010101010101010107",
     "spanId":"0101010101010101","name":"chat","startTimeUnixNano":"1767571200000000000","endTimeUnixNano":"1767571201000000000",
@@ -51,5 +51,5 @@ TEST(Names, AMistakeIsToldWhereItStands) {
   EXPECT_EQ(diagnostics.error_count(), 3U);
 }
 
-}  // namespace
+}  // namespace load_names_test
 }  // namespace tocsin

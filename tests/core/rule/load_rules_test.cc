@@ -6,7 +6,7 @@
 #include "core/test_support.h"
 
 namespace tocsin {
-namespace {
+namespace load_rules_test {
 
 using namespace std::chrono_literals;
 
@@ -597,5 +597,5 @@ TEST(LoadRules, CutShortAtAnyByteTheShippedRulesNeverCrash) {
   }
 }
 
-}  // namespace
+}  // namespace load_rules_test
 }  // namespace tocsin

@@ -5,7 +5,7 @@
 #include "core/rule/predicate.h"
 
 namespace tocsin {
-namespace {
+namespace predicate_regression_test {
 
 bool holds(const char* text) {
   ExpressionError error;
@@ -22,5 +22,5 @@ TEST(Predicate, LiteralsBetweenAndBeyondTheIntegersMeanWhatTheySay) {
   EXPECT_TRUE(holds("tokens_in < 100000000000000000000"));
 }
 
-}  // namespace
+}  // namespace predicate_regression_test
 }  // namespace tocsin

@@ -5,7 +5,7 @@
 #include "core/test_support.h"
 
 namespace tocsin {
-namespace {
+namespace predicate_test {
 
 std::optional<Predicate> compiled(std::string_view text, bool with_finding = false, std::string* message = nullptr) {
   ExpressionError error;
@@ -227,5 +227,5 @@ TEST(Predicate, AnEmptyOneHoldsForEveryEvent) {
   EXPECT_TRUE(Predicate().holds(EventFields{}));
 }
 
-}  // namespace
+}  // namespace predicate_test
 }  // namespace tocsin

@@ -5,7 +5,7 @@
 #include "core/test_support.h"
 
 namespace tocsin {
-namespace {
+namespace presets_test {
 
 using namespace std::chrono_literals;
 
@@ -93,5 +93,5 @@ TEST(Presets, AnExpandedRuleReadsBackAsItself) {
   }
 }
 
-}  // namespace
+}  // namespace presets_test
 }  // namespace tocsin

@@ -5,7 +5,7 @@
 #include "core/test_support.h"
 
 namespace tocsin {
-namespace {
+namespace price_book_test {
 
 PriceBook book_of(const std::string& text, Diagnostics& diagnostics) {
   PriceBook book;
@@ -127,5 +127,5 @@ TEST(PriceBook, ThoseThatShipAreReadAndHoldKnownModels) {
   EXPECT_EQ(input_of(book, "gpt-4o-mini"), 150'000);
 }
 
-}  // namespace
+}  // namespace price_book_test
 }  // namespace tocsin

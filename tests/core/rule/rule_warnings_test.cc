@@ -3,7 +3,7 @@
 #include "core/test_support.h"
 
 namespace tocsin {
-namespace {
+namespace rule_warnings_test {
 
 std::vector<std::string> warnings_of(const std::string& rule, const std::string& more = {}) {
   const auto rules = test::rules_from("groups:\n- name: g\n  rules:\n  - {" + rule + "}\n" + more);
@@ -49,5 +49,5 @@ TEST(RuleWarnings, WhatShipsHasNone) {
   EXPECT_GT(cost.bytes, 1'000 * cost.series);
 }
 
-}  // namespace
+}  // namespace rule_warnings_test
 }  // namespace tocsin

@@ -16,7 +16,7 @@
 #include "core/test_support.h"
 
 namespace tocsin {
-namespace {
+namespace schema_test {
 
 using nlohmann::json;
 using Words = std::set<std::string>;
@@ -355,5 +355,5 @@ TEST(Schema, SaysInASentenceWhatEveryKeyIs) {
   expect_described(schema(), "");
 }
 
-}  // namespace
+}  // namespace schema_test
 }  // namespace tocsin

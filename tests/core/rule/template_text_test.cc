@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 namespace tocsin {
-namespace {
+namespace template_text_test {
 
 ConditionScope scope_of(Unit unit) {
   ConditionScope scope;
@@ -67,5 +67,5 @@ TEST(TemplateText, WhatALabelHoldsIsTextAndNoTemplate) {
             "{{value}}");
 }
 
-}  // namespace
+}  // namespace template_text_test
 }  // namespace tocsin

@@ -11,7 +11,7 @@
 #include "core/test_support.h"
 
 namespace tocsin {
-namespace {
+namespace allowance_test {
 
 using test::aws_key;
 
@@ -234,5 +234,5 @@ TEST_F(Allowances, APatternOnTrialIsCountedAndOneMayTakeAnothersPlace) {
   EXPECT_EQ(event.findings()[1].tier, Tier::count);
 }
 
-}  // namespace
+}  // namespace allowance_test
 }  // namespace tocsin

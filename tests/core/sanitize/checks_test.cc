@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 namespace tocsin {
-namespace {
+namespace checks_test {
 
 TEST(Checks, CardNumbersNeedPrefixLengthAndCheckDigit) {
   EXPECT_TRUE(is_card_number("4111111111111111"));
@@ -48,5 +48,5 @@ TEST(Checks, EntropyCountsBitsACharacter) {
   EXPECT_DOUBLE_EQ(entropy("abcd"), 2);
 }
 
-}  // namespace
+}  // namespace checks_test
 }  // namespace tocsin

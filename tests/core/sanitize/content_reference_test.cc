@@ -17,7 +17,7 @@
 #include "core/test_support.h"
 
 namespace tocsin {
-namespace {
+namespace content_reference_test {
 
 using nlohmann::json;
 using namespace std::chrono_literals;
@@ -447,5 +447,5 @@ TEST(ContentReference, MistakesAreToldWhereTheyStand) {
             (Mistakes{"1:36 duplicate-key"}));
 }
 
-}  // namespace
+}  // namespace content_reference_test
 }  // namespace tocsin

@@ -10,7 +10,7 @@
 #include "core/sanitize/shipped_patterns.h"
 
 namespace tocsin {
-namespace {
+namespace finding_path_test {
 
 using test::aws_key;
 
@@ -130,5 +130,5 @@ TEST_F(FindingPath, IsAllowedByTheWholePlaceOrItsFirstWord) {
   }
 }
 
-}  // namespace
+}  // namespace finding_path_test
 }  // namespace tocsin

@@ -3,7 +3,7 @@
 #include "core/sanitize/shipped_patterns.h"
 
 namespace tocsin {
-namespace {
+namespace fingerprint_test {
 
 TEST(Fingerprint, IsTheFirstEightBytesOfTheHmac) {
   // RFC 4231, test case 2.
@@ -25,5 +25,5 @@ TEST(Fingerprint, DoesNotHangOnHowANumberIsWritten) {
   EXPECT_NE(fingerprint("ann@x.org"), fingerprint("bob@x.org"));
 }
 
-}  // namespace
+}  // namespace fingerprint_test
 }  // namespace tocsin

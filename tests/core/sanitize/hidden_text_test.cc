@@ -11,7 +11,7 @@
 #include "core/sanitize/shortest_match.h"
 
 namespace tocsin {
-namespace {
+namespace hidden_text_test {
 
 using test::aws_key;
 using test::found_in;
@@ -132,5 +132,5 @@ TEST(ShortestMatch, IsALowerBoundThatKnowsTheUsualForms) {
   EXPECT_EQ(shortest_match("[[:alnum:]]{4}x*?"), 4U);
 }
 
-}  // namespace
+}  // namespace hidden_text_test
 }  // namespace tocsin

@@ -7,7 +7,7 @@
 #include "core/sanitize/byte_masks.h"
 
 namespace tocsin {
-namespace {
+namespace keyword_gate_test {
 
 TEST(ByteMasks, AreAlikeWithEveryInstructionSet) {
   constexpr std::size_t blocks = 400;
@@ -56,5 +56,5 @@ TEST(KeywordGate, LooksUpWhatBeginsATokenByItsFirstBytes) {
   EXPECT_TRUE(places_of(gate, "abcd").empty());
 }
 
-}  // namespace
+}  // namespace keyword_gate_test
 }  // namespace tocsin

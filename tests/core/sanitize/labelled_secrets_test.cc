@@ -12,7 +12,7 @@
 #include "edge/http/base64.h"
 
 namespace tocsin {
-namespace {
+namespace labelled_secrets_test {
 
 const std::filesystem::path data = std::filesystem::path(PROJECT_ROOT) / "../shared/data";
 
@@ -76,5 +76,5 @@ TEST(LabelledSecrets, RecordedRunsHaltForThePlantedKeyAlone) {
   EXPECT_TRUE(halts.empty()) << halts.begin()->first << ", " << halts.begin()->second << " times";
 }
 
-}  // namespace
+}  // namespace labelled_secrets_test
 }  // namespace tocsin

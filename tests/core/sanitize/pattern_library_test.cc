@@ -3,7 +3,7 @@
 #include "core/sanitize/shipped_patterns.h"
 
 namespace tocsin {
-namespace {
+namespace pattern_library_test {
 
 using test::shipped_patterns;
 
@@ -138,5 +138,5 @@ TEST(PatternLibrary, ChangesItsVersionWithItsText) {
   EXPECT_NE(version(good), version(good + "# a remark\n"));
 }
 
-}  // namespace
+}  // namespace pattern_library_test
 }  // namespace tocsin

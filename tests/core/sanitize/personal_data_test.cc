@@ -5,7 +5,7 @@
 #include "core/sanitize/shipped_patterns.h"
 
 namespace tocsin {
-namespace {
+namespace personal_data_test {
 
 struct Sample {
   std::string text;
@@ -185,5 +185,5 @@ TEST(PersonalData, IsFoundOneLayerDeep) {
   EXPECT_EQ(test::found_in("next=/u?mail=dave%40example.net&x=1"), test::Found{"pii.email:dave%40example.net"});
 }
 
-}  // namespace
+}  // namespace personal_data_test
 }  // namespace tocsin

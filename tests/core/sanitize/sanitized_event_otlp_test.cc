@@ -11,7 +11,7 @@
 #include "core/test_support.h"
 
 namespace tocsin {
-namespace {
+namespace sanitized_event_otlp_test {
 
 using namespace std::chrono_literals;
 
@@ -107,5 +107,5 @@ TEST(SpansOut, IdsOfOpenTelemetrysStay) {
   EXPECT_EQ(span, spans.of(json)) << "the same each time";
 }
 
-}  // namespace
+}  // namespace sanitized_event_otlp_test
 }  // namespace tocsin

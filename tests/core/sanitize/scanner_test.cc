@@ -11,7 +11,7 @@
 #include "core/sanitize/shipped_patterns.h"
 
 namespace tocsin {
-namespace {
+namespace scanner_test {
 
 using namespace test;  // NOLINT: the helpers of this folder's tests
 using namespace std::string_literals;
@@ -252,5 +252,5 @@ TEST(Scanner, FindsNothingGraveInRecordedRuns) {
   EXPECT_EQ(found, (std::map<std::string, std::size_t>{{"pii.email", 120}, {"pii.name", 2470}}));
 }
 
-}  // namespace
+}  // namespace scanner_test
 }  // namespace tocsin

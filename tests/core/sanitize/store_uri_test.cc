@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 
 namespace tocsin {
-namespace {
+namespace store_uri_test {
 
 TEST(StoreUri, WithoutCredentialsGoesOnAsItIs) {
   for (const char* uri : {"s3://bucket/2026/01/05/7f3a.json", "gs://b/1_inputs.jsonl", "file:///var/prompts/7f",
@@ -41,5 +41,5 @@ TEST(StoreUri, IsNoTextAndNoContent) {
   EXPECT_TRUE(without_credentials("database:1"));
 }
 
-}  // namespace
+}  // namespace store_uri_test
 }  // namespace tocsin

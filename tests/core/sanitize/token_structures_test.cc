@@ -11,7 +11,7 @@
 #include "core/sanitize/shipped_patterns.h"
 
 namespace tocsin {
-namespace {
+namespace token_structures_test {
 
 bool holds(std::string_view structure, const std::string& token) {
   const TokenStructure* const known = token_structure_named(structure);
@@ -191,5 +191,5 @@ TEST(TokenStructures, LeaveADoorsFindingThePageThatItWas) {
   }
 }
 
-}  // namespace
+}  // namespace token_structures_test
 }  // namespace tocsin

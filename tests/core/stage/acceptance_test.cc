@@ -12,7 +12,7 @@
 #include "core/test_support.h"
 
 namespace tocsin {
-namespace {
+namespace acceptance_test {
 
 using namespace std::chrono_literals;
 using test::at;
@@ -329,5 +329,5 @@ TEST(AcceptanceBookTest, HoldsWhatTheTopicHoldsForFiveDays) {
   EXPECT_TRUE(book.items().empty());
 }
 
-}  // namespace
+}  // namespace acceptance_test
 }  // namespace tocsin

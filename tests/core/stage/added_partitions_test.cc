@@ -8,7 +8,7 @@
 #include "core/test_support.h"
 
 namespace tocsin {
-namespace {
+namespace added_partitions_test {
 
 using namespace std::chrono_literals;
 using test::at;
@@ -150,5 +150,5 @@ TEST_F(AddedPartitions, F23_AnAddedOneIsNotWaitedForBeforeItSaysAnything) {
   EXPECT_EQ(evaluate->evaluated(), at(20s));
 }
 
-}  // namespace
+}  // namespace added_partitions_test
 }  // namespace tocsin

@@ -5,7 +5,7 @@
 #include "core/test_support.h"
 
 namespace tocsin {
-namespace {
+namespace agent_versions_test {
 
 using namespace std::chrono_literals;
 using test::at;
@@ -86,5 +86,5 @@ TEST(AgentVersions, ThousandsOfValuesAreBoundedAndTheLastOneIsKnown) {
   EXPECT_EQ(versions.current(agent, StringField::model), "m4999");
 }
 
-}  // namespace
+}  // namespace agent_versions_test
 }  // namespace tocsin

@@ -9,7 +9,7 @@
 #include "core/test_support.h"
 
 namespace tocsin {
-namespace {
+namespace attributes_test {
 
 using namespace std::chrono_literals;
 using test::at;
@@ -124,5 +124,5 @@ TEST(Attributes, TasksKeepThemOverARestart) {
   EXPECT_EQ(second.close(20s), (Cells{"prod/acme 1"}));
 }
 
-}  // namespace
+}  // namespace attributes_test
 }  // namespace tocsin

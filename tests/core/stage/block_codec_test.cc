@@ -8,7 +8,7 @@
 #include "core/test_support.h"
 
 namespace tocsin {
-namespace {
+namespace block_codec_test {
 
 using namespace std::chrono_literals;
 using test::at;
@@ -260,5 +260,5 @@ TEST(BlockCodec, AValidBlockWithBytesChangedIsRefusedOrAValidBlock) {
   }
 }
 
-}  // namespace
+}  // namespace block_codec_test
 }  // namespace tocsin

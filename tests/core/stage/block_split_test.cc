@@ -10,7 +10,7 @@
 #include "core/test_support.h"
 
 namespace tocsin {
-namespace {
+namespace block_split_test {
 
 using namespace std::chrono_literals;
 using test::at;
@@ -273,5 +273,5 @@ TEST(BlockSplit, AnExpectedGroupBelongsWhereItsCellsWouldGo) {
   EXPECT_EQ(places.size(), 4U);
 }
 
-}  // namespace
+}  // namespace block_split_test
 }  // namespace tocsin

@@ -11,7 +11,7 @@
 #include "core/test_support.h"
 
 namespace tocsin {
-namespace {
+namespace counted_task_alerts_test {
 
 using namespace std::chrono_literals;
 using test::at;
@@ -278,5 +278,5 @@ TEST_F(CountedTaskAlerts, WhatTheStateHoldsOfArgumentsCannotBeGuessed) {
   EXPECT_NE(own, other) << "it depends on the key";
 }
 
-}  // namespace
+}  // namespace counted_task_alerts_test
 }  // namespace tocsin

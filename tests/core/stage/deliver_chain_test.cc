@@ -11,7 +11,7 @@
 #include "core/test_support.h"
 
 namespace tocsin {
-namespace {
+namespace deliver_chain_test {
 
 using namespace std::chrono_literals;
 
@@ -284,5 +284,5 @@ TEST(DeliverChain, EveryPageArrivesSomewhereInOrderThroughFailuresAndCrashes) {
   }
 }
 
-}  // namespace
+}  // namespace deliver_chain_test
 }  // namespace tocsin

@@ -5,7 +5,7 @@
 #include "core/stage/deliver_stage.h"
 
 namespace tocsin {
-namespace {
+namespace deliver_stage_regression_test {
 
 using namespace std::chrono_literals;
 
@@ -22,5 +22,5 @@ TEST(DeliverStage, AReceiverThatIsGoneGetsNoneOfWhatWasPending) {
   EXPECT_EQ(stage.figures().parked, 2);
 }
 
-}  // namespace
+}  // namespace deliver_stage_regression_test
 }  // namespace tocsin

@@ -8,7 +8,7 @@
 #include "core/test_support.h"
 
 namespace tocsin {
-namespace {
+namespace deliver_stage_test {
 
 using namespace std::chrono_literals;
 
@@ -272,5 +272,5 @@ TEST(DeliverStage, EveryPageArrivesInOrderThroughFailuresAndCrashes) {
   }
 }
 
-}  // namespace
+}  // namespace deliver_stage_test
 }  // namespace tocsin

@@ -10,7 +10,7 @@
 #include "core/test_support.h"
 
 namespace tocsin {
-namespace {
+namespace episodes_test {
 
 using namespace std::chrono_literals;
 using test::at;
@@ -180,5 +180,5 @@ TEST_F(UnnamedHalts, TooManyToTellApartAreNotEndedByReleases) {
   EXPECT_EQ(page_ids(), Ids{":1:firing"});
 }
 
-}  // namespace
+}  // namespace episodes_test
 }  // namespace tocsin

@@ -6,7 +6,7 @@
 #include "core/test_support.h"
 
 namespace tocsin {
-namespace {
+namespace evaluate_stage_regression_test {
 
 using namespace std::chrono_literals;
 using test::at;
@@ -63,5 +63,5 @@ TEST(EvaluateStage, ABlockOfAnotherRuleSetIsNotMixedIn) {
   EXPECT_TRUE(out.empty());
 }
 
-}  // namespace
+}  // namespace evaluate_stage_regression_test
 }  // namespace tocsin

@@ -9,7 +9,7 @@
 #include "core/test_support.h"
 
 namespace tocsin {
-namespace {
+namespace evaluate_stage_test {
 
 using namespace std::chrono_literals;
 using test::at;
@@ -643,5 +643,5 @@ TEST(EvaluateStage, AlertIdsAreMadeOfNamesAndLabelsOnly) {
   EXPECT_NE(alert_id("eu1", "Errors", one.last_.labels), alert_id("us1", "Errors", one.last_.labels));
 }
 
-}  // namespace
+}  // namespace evaluate_stage_test
 }  // namespace tocsin

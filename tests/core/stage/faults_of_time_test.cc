@@ -10,7 +10,7 @@
 #include "core/test_support.h"
 
 namespace tocsin {
-namespace {
+namespace faults_of_time_test {
 
 using namespace std::chrono_literals;
 using test::at;
@@ -144,5 +144,5 @@ TEST_F(FaultOfTime, F33_NorDoesOneThatIsReadByTwoProcessesInTurn) {
   EXPECT_EQ(texts("Over"), Texts{});
 }
 
-}  // namespace
+}  // namespace faults_of_time_test
 }  // namespace tocsin

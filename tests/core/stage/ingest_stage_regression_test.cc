@@ -8,7 +8,7 @@
 #include "core/test_support.h"
 
 namespace tocsin {
-namespace {
+namespace ingest_stage_regression_test {
 
 using namespace std::chrono_literals;
 using test::at;
@@ -54,5 +54,5 @@ TEST(IngestStage, ANulInAKeyWritesNoLabels) {
   }
 }
 
-}  // namespace
+}  // namespace ingest_stage_regression_test
 }  // namespace tocsin

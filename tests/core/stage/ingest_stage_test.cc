@@ -9,7 +9,7 @@
 #include "core/test_support.h"
 
 namespace tocsin {
-namespace {
+namespace ingest_stage_test {
 
 using namespace std::chrono_literals;
 using test::at;
@@ -355,5 +355,5 @@ TEST(IngestStage, TheSameRecordsGiveTheSameBytes) {
   }
 }
 
-}  // namespace
+}  // namespace ingest_stage_test
 }  // namespace tocsin

@@ -16,18 +16,12 @@
 #include "core/test_support.h"
 
 namespace tocsin {
-namespace {
+namespace ingest_state_test {
 
 using namespace std::chrono_literals;
 using test::at;
 using test::rules_from;
 using test::text_at;
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr int run_seeds = 1;  // the sanitizers take twenty times as long
-#else
-constexpr int run_seeds = 3;
-#endif
 
 IngestOptions options() {
   IngestOptions options;
@@ -199,7 +193,7 @@ RawRecord record_of(const Step& step, std::size_t offset) {
 
 TEST(IngestState, APartitionThatIsLostAgainAndAgainGoesOnAsOneThatIsNot) {
   const auto rules = shipped();
-  for (const std::uint64_t seed : test::seeds(run_seeds)) {
+  for (const std::uint64_t seed : test::seeds_of_long_runs(3)) {
     SCOPED_TRACE("TOCSIN_SEED=" + std::to_string(seed));
     const std::vector<Step> steps = steps_of(seed);
     test::Random random(seed + 1'000);
@@ -730,5 +724,5 @@ TEST(IngestState, ARecordAheadOfTheClockCountsAndMovesNothing) {
   EXPECT_EQ(life.out_.cuts[0].block.cells.at(0).totals, (Totals{3'000'000, 3}));
 }
 
-}  // namespace
+}  // namespace ingest_state_test
 }  // namespace tocsin

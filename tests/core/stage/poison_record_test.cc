@@ -9,7 +9,7 @@
 #include "core/test_support.h"
 
 namespace tocsin {
-namespace {
+namespace poison_record_test {
 
 using namespace std::chrono_literals;
 using test::at;
@@ -61,5 +61,5 @@ TEST_F(Poison, IsOnePageHoweverOftenItsBlockComes) {
   EXPECT_EQ(changes[0].labels[0], (std::pair<std::string, std::string>{"record", "runs/0@0"}));
 }
 
-}  // namespace
+}  // namespace poison_record_test
 }  // namespace tocsin

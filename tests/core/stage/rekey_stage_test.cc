@@ -11,7 +11,7 @@
 #include "core/test_support.h"
 
 namespace tocsin {
-namespace {
+namespace rekey_stage_test {
 
 using namespace std::chrono_literals;
 
@@ -86,5 +86,5 @@ TEST(Rekey, WhatCantBeReadSaysWhyAndWhatWasKeyedIsKnown) {
   EXPECT_FALSE(stage.apply("u", R"({"type":"step","correlation_id":"t"})", "a/0@3").was_keyed);
 }
 
-}  // namespace
+}  // namespace rekey_stage_test
 }  // namespace tocsin

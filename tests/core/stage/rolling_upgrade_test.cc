@@ -30,7 +30,7 @@
 #include "runtime/page_status.h"
 
 namespace tocsin {
-namespace {
+namespace rolling_upgrade_test {
 
 using namespace std::chrono_literals;
 using test::at;
@@ -399,5 +399,5 @@ TEST(RollingUpgrade, JsonRecordsOfTheReleaseBeforeAndAfterAreRead) {
   EXPECT_EQ(to_json(*silence_from_json(written)), written);
 }
 
-}  // namespace
+}  // namespace rolling_upgrade_test
 }  // namespace tocsin

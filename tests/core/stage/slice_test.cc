@@ -8,7 +8,7 @@
 #include "core/test_support.h"
 
 namespace tocsin {
-namespace {
+namespace slice_test {
 
 using test::rules_from;
 
@@ -181,5 +181,5 @@ TEST(Slice, AddsWhatAMapAddsOverRandomEvents) {
   }
 }
 
-}  // namespace
+}  // namespace slice_test
 }  // namespace tocsin

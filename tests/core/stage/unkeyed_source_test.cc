@@ -8,7 +8,7 @@
 #include "core/test_support.h"
 
 namespace tocsin {
-namespace {
+namespace unkeyed_source_test {
 
 using namespace std::chrono_literals;
 using test::at;
@@ -150,5 +150,5 @@ TEST(UnkeyedSource, TheAlertSaysWhatToDoAndEndsAnHourAfterTheLastNotice) {
   EXPECT_EQ(changes[1].at, at(10min + 9s + 1h) + 1s);
 }
 
-}  // namespace
+}  // namespace unkeyed_source_test
 }  // namespace tocsin

@@ -7,7 +7,7 @@
 #include "core/test_support.h"
 
 namespace tocsin {
-namespace {
+namespace recent_identities_test {
 
 TEST(RecentIdentities, WhatCameOnceIsKnownTheSecondTime) {
   RecentIdentities identities;
@@ -131,5 +131,5 @@ TEST(RecentIdentities, PagesThatAreNotAllThereAreRefused) {
   }
 }
 
-}  // namespace
+}  // namespace recent_identities_test
 }  // namespace tocsin

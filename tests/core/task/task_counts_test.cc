@@ -9,7 +9,7 @@
 #include "core/test_support.h"
 
 namespace tocsin {
-namespace {
+namespace task_counts_test {
 
 using namespace std::chrono_literals;
 using test::event_at;
@@ -104,5 +104,5 @@ TEST(TaskCounts, OfMoreKeysThanThereIsRoomForTheOneQuietForLongestGivesWay) {
   EXPECT_EQ(counted.size(), most_counted_keys + 1);
 }
 
-}  // namespace
+}  // namespace task_counts_test
 }  // namespace tocsin

@@ -7,7 +7,7 @@
 #include "core/test_support.h"
 
 namespace tocsin {
-namespace {
+namespace task_table_test {
 
 using test::Random;
 
@@ -92,5 +92,5 @@ TEST(Task, ElapsedLeavesPausesOutAndIsNeverNegative) {
   EXPECT_EQ(task.elapsed(test::event_at(-90s)), 0s);
 }
 
-}  // namespace
+}  // namespace task_table_test
 }  // namespace tocsin

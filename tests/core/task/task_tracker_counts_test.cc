@@ -6,7 +6,7 @@
 #include "core/test_support.h"
 
 namespace tocsin {
-namespace {
+namespace task_tracker_counts_test {
 
 using namespace std::chrono_literals;
 using test::at;
@@ -240,5 +240,5 @@ TEST(TaskTrackerCounts, ARuleThatIsEditedCountsAnewAndOthersGoOn) {
   EXPECT_EQ(feed.last_.rule, 0u);
 }
 
-}  // namespace
+}  // namespace task_tracker_counts_test
 }  // namespace tocsin

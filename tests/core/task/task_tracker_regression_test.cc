@@ -6,7 +6,7 @@
 #include "core/test_support.h"
 
 namespace tocsin {
-namespace {
+namespace task_tracker_regression_test {
 
 using namespace std::chrono_literals;
 using test::at;
@@ -81,5 +81,5 @@ specs: [{name: policy, version: "1", wall_clock: 10m}]
   EXPECT_EQ(news.size(), 1u);
 }
 
-}  // namespace
+}  // namespace task_tracker_regression_test
 }  // namespace tocsin

@@ -7,7 +7,7 @@
 #include "core/test_support.h"
 
 namespace tocsin {
-namespace {
+namespace task_tracker_test {
 
 using namespace std::chrono_literals;
 using test::at;
@@ -355,5 +355,5 @@ TEST(TaskTracker, FiresWhatAPlainReadingOfTheEventsFires) {
   }
 }
 
-}  // namespace
+}  // namespace task_tracker_test
 }  // namespace tocsin

@@ -5,7 +5,7 @@
 #include "core/task/timing_wheel.h"
 
 namespace tocsin {
-namespace {
+namespace timing_wheel_early_regression_test {
 
 TEST(TimingWheel, ATimerOnATurnOfTheSecondWheelFiresOnItsTickAndNotBefore) {
   TimingWheel wheel;
@@ -18,5 +18,5 @@ TEST(TimingWheel, ATimerOnATurnOfTheSecondWheelFiresOnItsTickAndNotBefore) {
   EXPECT_EQ(due, std::vector<TimingWheel::Id>{1});
 }
 
-}  // namespace
+}  // namespace timing_wheel_early_regression_test
 }  // namespace tocsin

@@ -5,7 +5,7 @@
 #include "core/task/timing_wheel.h"
 
 namespace tocsin {
-namespace {
+namespace timing_wheel_first_timer_regression_test {
 
 TEST(TimingWheel, ALaterTimerForAnEarlierTickFiresOnItsOwnTime) {
   TimingWheel wheel;
@@ -18,5 +18,5 @@ TEST(TimingWheel, ALaterTimerForAnEarlierTickFiresOnItsOwnTime) {
   EXPECT_EQ(due, std::vector<TimingWheel::Id>{2});
 }
 
-}  // namespace
+}  // namespace timing_wheel_first_timer_regression_test
 }  // namespace tocsin

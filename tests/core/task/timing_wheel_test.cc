@@ -8,7 +8,7 @@
 #include "core/test_support.h"
 
 namespace tocsin {
-namespace {
+namespace timing_wheel_test {
 
 using test::Random;
 using Ids = std::vector<TimingWheel::Id>;
@@ -120,5 +120,5 @@ TEST(TimingWheel, DoesWhatAMultimapDoesOverRandomSequences) {
   }
 }
 
-}  // namespace
+}  // namespace timing_wheel_test
 }  // namespace tocsin

@@ -7,7 +7,7 @@
 #include "core/test_support.h"
 
 namespace tocsin {
-namespace {
+namespace baseline_test {
 
 using namespace std::chrono_literals;
 using test::at;
@@ -165,5 +165,5 @@ TEST(Figure, OfAWindow) {
   EXPECT_TRUE(is_unknown(figure_of(value_of(NamedValue::View::ratio), Aggregate::Kind::hits, {0, 0}, 5min)));
 }
 
-}  // namespace
+}  // namespace baseline_test
 }  // namespace tocsin

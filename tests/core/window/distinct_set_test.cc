@@ -9,7 +9,7 @@
 #include "core/test_support.h"
 
 namespace tocsin {
-namespace {
+namespace distinct_set_test {
 
 TEST(DistinctSet, IsExactUpTo256Values) {
   DistinctSet set;
@@ -98,5 +98,5 @@ TEST(DistinctSet, TakesHashesOfAllZerosAndAllOnes) {
   EXPECT_EQ(set.count(), 0);
 }
 
-}  // namespace
+}  // namespace distinct_set_test
 }  // namespace tocsin

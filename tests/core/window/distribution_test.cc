@@ -8,7 +8,7 @@
 #include <vector>
 
 namespace tocsin {
-namespace {
+namespace distribution_test {
 
 double true_quantile(std::vector<std::int64_t> values, double q) {
   std::sort(values.begin(), values.end());
@@ -86,5 +86,5 @@ TEST(Distribution, RefusesPartsThatNoneWrote) {
   EXPECT_TRUE(distribution.empty());
 }
 
-}  // namespace
+}  // namespace distribution_test
 }  // namespace tocsin

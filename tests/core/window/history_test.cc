@@ -7,7 +7,7 @@
 #include "core/test_support.h"
 
 namespace tocsin {
-namespace {
+namespace history_test {
 
 using namespace std::chrono_literals;
 using test::at;
@@ -223,5 +223,5 @@ TEST(HistoryReach, IsTheLeastThatWindowAndBaselineNeedTogether) {
   EXPECT_EQ(week_ago.sum, 7);
 }
 
-}  // namespace
+}  // namespace history_test
 }  // namespace tocsin

@@ -10,7 +10,7 @@
 #include <fstream>
 
 namespace tocsin {
-namespace {
+namespace attempt_file_test {
 
 class AttemptFileTest : public testing::Test {
  protected:
@@ -105,5 +105,5 @@ TEST_F(AttemptFileTest, SaysWhyThereIsNone) {
   EXPECT_NE(file.error().find("No such file"), std::string::npos) << file.error();
 }
 
-}  // namespace
+}  // namespace attempt_file_test
 }  // namespace tocsin
