@@ -19,24 +19,31 @@ fi
 cmake --preset release -DTOCSIN_TESTS=ON -DTOCSIN_BENCH=ON >/dev/null
 cmake --build --preset release
 
+# End-to-end tests wait more than they work: the sanitizers go on beside them, and their builds make way.
 sanitizers=
 if [[ "${1:-}" != "--quick" ]]; then
-  # End-to-end tests wait more than they work: the sanitizers' builds go on beside them, and make way.
+  log=build/sanitizers.log
+  echo "the sanitizers' builds and tests go on beside these: $log"
   (
-    cmake --preset fuzz >/dev/null
-    nice -n 15 cmake --build --preset fuzz --target tocsin_tests tocsin_fuzz -- --quiet
-    cmake --preset tsan >/dev/null
-    nice -n 15 cmake --build --preset tsan --target tocsin_tests -- --quiet
-  ) &
+    cmake --preset fuzz
+    nice -n 15 cmake --build --preset fuzz --target tocsin_tests tocsin_fuzz
+    ctest --preset fuzz -LE 'end_to_end|simulation' --no-tests=error
+    cmake --preset tsan
+    nice -n 15 cmake --build --preset tsan --target tocsin_tests
+    # Threads are in edge and runtime; the core has none.
+    ctest --preset tsan -L threads --no-tests=error
+  ) >"$log" 2>&1 &
   sanitizers=$!
   trap 'kill "$sanitizers" 2>/dev/null || true' EXIT
 fi
 ctest --preset release -j "$((jobs + 1))" --no-tests=error
 
 if [[ -n "$sanitizers" ]]; then
-  wait "$sanitizers"
   trap - EXIT
-  ctest --preset fuzz -j "$jobs" -LE 'end_to_end|simulation' --no-tests=error
-  # Threads are in runtime, edge and app; the core has none.
-  ctest --preset tsan -j "$jobs" -L threads --no-tests=error
+  echo "waiting for the sanitizers"
+  if ! wait "$sanitizers"; then
+    cat "$log"
+    exit 1
+  fi
+  grep -E "tests passed|Total Test time" "$log"
 fi
