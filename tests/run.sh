@@ -27,11 +27,11 @@ if [[ "${1:-}" != "--quick" ]]; then
   (
     cmake --preset fuzz
     nice -n 15 cmake --build --preset fuzz --target tocsin_tests tocsin_fuzz
-    ctest --preset fuzz -LE 'end_to_end|simulation' --no-tests=error
+    ctest --preset fuzz -j "$jobs" -LE 'end_to_end|simulation' --no-tests=error
     cmake --preset tsan
     nice -n 15 cmake --build --preset tsan --target tocsin_tests
     # Threads are in edge and runtime; the core has none.
-    ctest --preset tsan -L threads --no-tests=error
+    ctest --preset tsan -j "$jobs" -L threads --no-tests=error
   ) >"$log" 2>&1 &
   sanitizers=$!
   trap 'kill "$sanitizers" 2>/dev/null || true' EXIT
