@@ -39,11 +39,11 @@ fi
 ctest --preset release -j "$((jobs + 1))" --no-tests=error
 
 if [[ -n "$sanitizers" ]]; then
-  trap - EXIT
   echo "waiting for the sanitizers"
   if ! wait "$sanitizers"; then
     cat "$log"
     exit 1
   fi
+  trap - EXIT
   grep -E "tests passed|Total Test time" "$log"
 fi

@@ -12,7 +12,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::size_t most_blocks_fetched = 256;
+constexpr std::size_t most_input_fetched = 256;
 
 }  // namespace
 
@@ -41,7 +41,7 @@ void EvaluateLoop::refresh_rules() {
 template <class Apply>
 std::size_t EvaluateLoop::read(Topic topic, std::int64_t& next, Apply apply) {
   batch_.clear();
-  next = log_.fetch(topic, 0, next, most_blocks_fetched, batch_);
+  next = log_.fetch(topic, 0, next, most_input_fetched, batch_);
   for (const LogRecord& record : batch_) apply(record);
   return batch_.size();
 }

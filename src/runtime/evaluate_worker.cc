@@ -16,7 +16,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::size_t most_blocks_read = 1'000;
+constexpr std::size_t most_input_read = 1'000;
 constexpr Duration publish_unchanged_every = 5s;
 constexpr Duration expire_every = 10s;
 constexpr Duration watch_every = 1s;
@@ -311,7 +311,7 @@ bool EvaluateWorker::read_some() {
   std::size_t changes = 0;
   for (Owned& owned : owned_) {
     // Findings first: they are ahead of their blocks.
-    any |= membership_.member().read({Topic::findings, owned.number}, most_blocks_read,
+    any |= membership_.member().read({Topic::findings, owned.number}, most_input_read,
                                      [&](const BusRecord& record) { apply_finding(owned, record); }) > 0;
     while (!owned.waiting.empty() && !owned.partition->must_wait(owned.waiting.front().second)) {
       auto [offset, block] = std::move(owned.waiting.front());
@@ -320,7 +320,7 @@ bool EvaluateWorker::read_some() {
       any = true;
     }
     if (owned.waiting.empty()) {
-      any |= membership_.member().read({Topic::blocks, owned.number}, most_blocks_read,
+      any |= membership_.member().read({Topic::blocks, owned.number}, most_input_read,
                                        [&](const BusRecord& record) { apply_block(owned, record); }) > 0;
     }
     is_dirty_ = is_dirty_ || !owned.changes.empty() || owned.partition->evaluated() > owned.committed_grid;

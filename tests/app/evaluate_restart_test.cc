@@ -18,6 +18,13 @@ namespace evaluate_restart_test {
 
 constexpr std::int32_t partitions = 3;
 
+GeneratedRuns runs_of(std::uint64_t seed) {
+  GeneratorOptions generator;
+  generator.seed = seed;
+  generator.days = 2;
+  return generate_runs(generator);
+}
+
 // What evaluate reads, in one order: blocks of the partitions as they come, and findings ahead of their blocks.
 struct Input {
   std::optional<Block> block;
@@ -98,10 +105,7 @@ class EvaluateRestart : public testing::Test {
 
 void EvaluateRestart::compare_with_one_that_is_lost_again_and_again(std::uint64_t seed) {
   SCOPED_TRACE("seed " + std::to_string(seed));
-  GeneratorOptions generator;
-  generator.seed = seed;
-  generator.days = 2;
-  const std::vector<Input> inputs = inputs_of(generate_runs(generator), rules, patterns, epochs);
+  const std::vector<Input> inputs = inputs_of(runs_of(seed), rules, patterns, epochs);
 
   const auto reference = make();
   std::vector<AlertChange> expected;
@@ -188,10 +192,7 @@ TEST_F(EvaluateRestart, RulesThatChangeOnTheWayAreFollowed) {
     list.push_back({static_cast<std::int64_t>(list.size()), from, test::rules_from(files), patterns});
   };
   for (const std::uint64_t seed : test::seeds_of_long_runs(3)) {
-    GeneratorOptions generator;
-    generator.seed = seed;
-    generator.days = 2;
-    const RecordTime end = as_record_time(generate_runs(generator).events.back().time);
+    const RecordTime end = as_record_time(runs_of(seed).events.back().time);
     list.resize(1);
     add(floor_to(end - std::chrono::hours{30}, slice_length), edited);
     add(floor_to(end - std::chrono::hours{14}, slice_length), without);

@@ -12,7 +12,6 @@ namespace tocsin {
 
 namespace {
 
-constexpr std::string_view accept_prefix = "accept/";
 constexpr std::size_t most_accepted_text_bytes = 512;
 constexpr std::size_t most_acceptance_bytes = 128 << 10;
 constexpr std::size_t most_acceptances = 10'000;

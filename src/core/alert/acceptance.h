@@ -17,6 +17,8 @@
 
 namespace tocsin {
 
+constexpr std::string_view accept_prefix = "accept/";  // of keys
+
 struct Acceptance {
   std::string id;
   std::string alert;
@@ -25,7 +27,7 @@ struct Acceptance {
   std::string reason;
   EventTime at{};
 
-  std::string key() const { return "accept/" + id; }
+  std::string key() const { return std::string(accept_prefix) + id; }
 };
 
 // Refused with the reason: no alert, name or reason, or one of more than 512 bytes. The id is made of all that was

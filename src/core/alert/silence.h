@@ -16,6 +16,8 @@
 
 namespace tocsin {
 
+constexpr std::string_view silence_prefix = "silence/";  // of keys
+
 struct Silence {
   std::string id;
   std::vector<LabelMatcher> matchers;  // all must match
@@ -28,7 +30,7 @@ struct Silence {
   std::string expired_by;
   std::string unknown;  // what a later release added to the record, as JSON: written again with it
 
-  std::string key() const { return "silence/" + id; }
+  std::string key() const { return std::string(silence_prefix) + id; }
   EventTime ends_at() const { return expired_at && *expired_at < until ? *expired_at : until; }
   bool is_active(EventTime at) const { return at >= from && at < ends_at(); }
   bool matches(std::string_view alert, const Labels& labels) const;

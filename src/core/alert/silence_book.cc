@@ -7,7 +7,6 @@ namespace tocsin {
 
 namespace {
 
-constexpr std::string_view silence_prefix = "silence/";
 constexpr std::size_t most_silences = 10'000;
 // So that whoever asks after a weekend why nobody was paged still finds it.
 constexpr Duration silence_remembered = std::chrono::days{5};
