@@ -270,7 +270,7 @@ int run_demo(const DemoOptions& options) {
   for (const auto shipped : {shipped_rules(), shipped_demo_specs(), shipped_patterns()}) {
     own.files.insert(own.files.end(), shipped.begin(), shipped.end());
   }
-  own.loaded = load_rules_and_patterns(own.files, diagnostics);
+  own.loaded = load_rules_and_patterns(own.files, diagnostics, shipped_patterns());
   const auto key = read_fingerprint_keys({}, diagnostics);
   if (print(diagnostics)) return 2;
 

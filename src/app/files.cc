@@ -86,15 +86,15 @@ std::string kind_of(const NamedText& file) {
 namespace {
 
 // Of the files that ship, those that no file of the same name and folder, sanitize/code.yaml, takes the place of.
-std::vector<NamedText> without_their_own(std::span<const NamedText> shipped, const std::vector<NamedText>& own) {
+std::vector<NamedText> without_their_own(std::span<const NamedText> shipped, std::span<const YamlFile> own) {
   const auto name_of_file = [](const NamedText& file) {
     const std::filesystem::path path(file.file);
     return path.parent_path().filename() / path.filename();
   };
   std::vector<NamedText> rest;
   for (const NamedText& file : shipped) {
-    const bool is_replaced = std::any_of(own.begin(), own.end(), [&](const NamedText& other) {
-      return name_of_file(other) == name_of_file(file) && kind_of(other) == "sanitize";
+    const bool is_replaced = std::any_of(own.begin(), own.end(), [&](const YamlFile& other) {
+      return other.find("sanitize") != nullptr && name_of_file(*other.source) == name_of_file(file);
     });
     if (!is_replaced) rest.push_back(file);
   }
@@ -106,20 +106,28 @@ std::vector<NamedText> without_their_own(std::span<const NamedText> shipped, con
 OwnRules load_own_rules(const std::vector<std::string>& paths, Diagnostics& diagnostics) {
   OwnRules own;
   own.files = read_yaml_files(paths, diagnostics);
+  const bool are_read = !diagnostics.has_errors();
   bool has_groups = false, has_prices = false, inherits_patterns = true;
-  Diagnostics ignored;
-  for (const YamlFile& file : parse_yaml(own.files, ignored)) {
+  std::vector<YamlFile> parsed = parse_yaml(own.files, diagnostics);
+  for (const YamlFile& file : parsed) {
     has_groups = has_groups || file.find("groups") != nullptr;
     const auto* sanitize = file.find("sanitize");
     const auto* inherit = sanitize != nullptr && sanitize->is_map() ? sanitize->find("inherit") : nullptr;
     inherits_patterns = inherits_patterns && (inherit == nullptr || truth_in(inherit->scalar) != false);
     has_prices = has_prices || file.find("prices") != nullptr;
   }
-  const auto add = [&](const auto& shipped) { own.files.insert(own.files.begin(), shipped.begin(), shipped.end()); };
-  if (!has_groups && !diagnostics.has_errors()) add(shipped_rules());
-  if (inherits_patterns) add(without_their_own(shipped_patterns(), own.files));
+  std::vector<NamedText> shipped;
+  const auto add = [&](const auto& files) { shipped.insert(shipped.end(), files.begin(), files.end()); };
   if (!has_prices) add(shipped_prices());
-  own.loaded = load_rules_and_patterns(own.files, diagnostics);
+  if (inherits_patterns) add(without_their_own(shipped_patterns(), parsed));
+  if (!has_groups && are_read) add(shipped_rules());
+  own.files.insert(own.files.begin(), shipped.begin(), shipped.end());
+  std::vector<YamlFile> all = parse_yaml(std::span(own.files).first(shipped.size()), diagnostics);
+  for (YamlFile& file : parsed) {
+    file.source = &own.files[all.size()];
+    all.push_back(std::move(file));
+  }
+  own.loaded = load_rules_and_patterns(std::move(all), diagnostics, shipped_patterns());
   return own;
 }
 
@@ -133,7 +141,7 @@ EpochBook::Load compiling_all_but(const OwnRules& own) {
                                     [](const NamedText& one, const NamedText& other) {
                                       return one.file == other.file && one.text == other.text;
                                     });
-    return are_own ? own.loaded : load_rules_and_patterns(files, diagnostics);
+    return are_own ? own.loaded : load_rules_and_patterns(files, diagnostics, shipped_patterns());
   };
 }
 

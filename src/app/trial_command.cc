@@ -529,7 +529,7 @@ int run_trial(const TrialOptions& options) {
     if (const auto problem = write(options, specs)) return fail(*problem);
     std::vector<NamedText> files = own.files;
     files.push_back({"suggested", "specs:\n" + specs});
-    loaded = load_rules_and_patterns(files, diagnostics);
+    loaded = load_rules_and_patterns(files, diagnostics, shipped_patterns());
     if (tocsin::print(diagnostics)) return 2;
     if (const auto problem = read(options, config.kafka, loaded, key, false, "playing it through the rules", second))
       return fail(*problem);

@@ -9,6 +9,7 @@
 #include "app/shipped_files.h"
 #include "base/hash.h"
 #include "core/sanitize/pattern_library.h"
+#include "core/sanitize/shipped_patterns.h"
 #include "core/stage/evaluate_stage.h"
 #include "core/stage/ingest_stage.h"
 #include "core/test_support.h"
@@ -81,7 +82,7 @@ class EvaluateRestart : public testing::Test {
     std::vector<NamedText> files(shipped_rules().begin(), shipped_rules().end());
     files.insert(files.end(), shipped_demo_specs().begin(), shipped_demo_specs().end());
     rules = load_rules(files, diagnostics);
-    patterns = load_patterns(shipped_patterns(), diagnostics);
+    patterns = test::shipped_patterns();
     ASSERT_FALSE(diagnostics.has_errors());
   }
 

@@ -9,6 +9,7 @@
 #include "app/demo/run_generator.h"
 #include "app/shipped_files.h"
 #include "base/time_text.h"
+#include "core/sanitize/shipped_patterns.h"
 #include "runtime/joined_stages.h"
 
 namespace tocsin {
@@ -26,7 +27,7 @@ Seen replay(const GeneratedRuns& runs) {
   std::vector<NamedText> files(shipped_rules().begin(), shipped_rules().end());
   files.insert(files.end(), shipped_demo_specs().begin(), shipped_demo_specs().end());
   const auto rules = load_rules(files, diagnostics);
-  const auto patterns = load_patterns(shipped_patterns(), diagnostics);
+  const auto patterns = test::shipped_patterns();
   EXPECT_FALSE(diagnostics.has_errors());
   const std::vector<unsigned char> key(32, 1);
   JoinedStages stages({}, {}, rules, patterns, Fingerprinter(key));

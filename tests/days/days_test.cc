@@ -9,6 +9,7 @@
 
 #include "app/shipped_files.h"
 #include "base/time_text.h"
+#include "core/sanitize/shipped_patterns.h"
 #include "days/day_traffic.h"
 #include "runtime/joined_stages.h"
 
@@ -65,7 +66,7 @@ std::vector<AlertChange> play(const Days& days, bool with_literal_rules) {
   if (with_literal_rules) files.push_back({"literal.yaml", literal_rules});
   Diagnostics diagnostics;
   const auto rules = load_rules(files, diagnostics);
-  const auto patterns = load_patterns(shipped_patterns(), diagnostics);
+  const auto patterns = test::shipped_patterns();
   EXPECT_FALSE(diagnostics.has_errors());
   const std::vector<unsigned char> key(32, 1);
   JoinedStages stages({}, {}, rules, patterns, Fingerprinter(key));

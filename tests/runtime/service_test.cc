@@ -9,6 +9,7 @@
 
 #include "app/shipped_files.h"
 #include "base/time_text.h"
+#include "core/sanitize/shipped_patterns.h"
 #include "edge/memory/memory_log.h"
 
 namespace tocsin {
@@ -72,7 +73,7 @@ class ServiceTest : public testing::Test {
     log_->keep_for(Topic::outbox, "deliver/test");
     Diagnostics diagnostics;
     const auto rules = load_rules(shipped_rules(), diagnostics);
-    const auto patterns = load_patterns(shipped_patterns(), diagnostics);
+    const auto patterns = test::shipped_patterns();
     ASSERT_FALSE(diagnostics.has_errors());
     Service::Options service;
     service.partitions = partitions;

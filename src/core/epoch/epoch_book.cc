@@ -1,19 +1,29 @@
 #include "core/epoch/epoch_book.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/yaml_tree.h"
 
 namespace tocsin {
 
-RulesAndPatterns load_rules_and_patterns(std::span<const NamedText> files, Diagnostics& diagnostics) {
+RulesAndPatterns load_rules_and_patterns(std::vector<YamlFile> files, Diagnostics& diagnostics,
+                                         std::span<const NamedText> proven) {
   const std::size_t errors_before = diagnostics.error_count();
-  std::vector<YamlFile> parsed = parse_yaml(files, diagnostics);
+  const bool are_parsed = std::all_of(files.begin(), files.end(), [](const YamlFile& file) { return file.root; });
   RulesAndPatterns loaded;
-  loaded.rules = load_rules(parsed, diagnostics);
-  std::erase_if(parsed, [](const YamlFile& file) { return file.find("sanitize") == nullptr; });
-  loaded.patterns = load_patterns(parsed, diagnostics);
-  if (diagnostics.error_count() > errors_before || !loaded.rules || !loaded.patterns) return {};
+  loaded.rules = load_rules(files, diagnostics);
+  std::erase_if(files, [](const YamlFile& file) { return file.find("sanitize") == nullptr; });
+  loaded.patterns = load_patterns(files, diagnostics, proven);
+  if (!are_parsed || diagnostics.error_count() > errors_before || !loaded.rules || !loaded.patterns) return {};
+  return loaded;
+}
+
+RulesAndPatterns load_rules_and_patterns(std::span<const NamedText> files, Diagnostics& diagnostics,
+                                         std::span<const NamedText> proven) {
+  const std::size_t errors_before = diagnostics.error_count();
+  RulesAndPatterns loaded = load_rules_and_patterns(parse_yaml(files, diagnostics), diagnostics, proven);
+  if (diagnostics.error_count() > errors_before) return {};
   return loaded;
 }
 

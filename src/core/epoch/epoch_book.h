@@ -31,7 +31,11 @@ struct RulesAndPatterns {
   std::shared_ptr<const RuleSet> rules;
   std::shared_ptr<const PatternLibrary> patterns;
 };
-RulesAndPatterns load_rules_and_patterns(std::span<const NamedText> files, Diagnostics& diagnostics);
+RulesAndPatterns load_rules_and_patterns(std::span<const NamedText> files, Diagnostics& diagnostics,
+                                         std::span<const NamedText> proven = {});
+// Of files that have been parsed. `proven`: as for load_patterns().
+RulesAndPatterns load_rules_and_patterns(std::vector<YamlFile> files, Diagnostics& diagnostics,
+                                         std::span<const NamedText> proven = {});
 
 class EpochBook {
  public:

@@ -129,7 +129,8 @@ class Loader {
     text_ += file.source->text;
   }
 
-  std::shared_ptr<const PatternLibrary> finish() {
+  // try_examples: else they are taken at their word.
+  std::shared_ptr<const PatternLibrary> finish(bool try_examples) {
     for (const Reference& reference : references_to_patterns_) {
       const auto known = by_id_.find(reference.id);
       if (known != by_id_.end()) {
@@ -150,7 +151,7 @@ class Loader {
     auto library = std::make_shared<const PatternLibrary>(
         std::move(patterns_), std::move(field_rules_), std::move(reference_rules_), std::move(allowances_), version,
         std::make_unique<const Matcher>(std::move(compiled_), std::move(keywords_)));
-    try_samples(library);
+    if (try_examples) try_samples(library);
     if (diagnostics_.has_errors()) return nullptr;
     return library;
   }
@@ -734,14 +735,20 @@ class Loader {
 
 }  // namespace
 
-std::shared_ptr<const PatternLibrary> load_patterns(std::span<const YamlFile> files, Diagnostics& diagnostics) {
+std::shared_ptr<const PatternLibrary> load_patterns(std::span<const YamlFile> files, Diagnostics& diagnostics,
+                                                    std::span<const NamedText> proven) {
   Loader loader(diagnostics);
   for (const YamlFile& file : files) loader.read(file);
-  return loader.finish();
+  const bool are_proven = std::all_of(files.begin(), files.end(), [&](const YamlFile& file) {
+    return std::any_of(proven.begin(), proven.end(),
+                       [&](const NamedText& one) { return one.text == file.source->text; });
+  });
+  return loader.finish(!are_proven);
 }
 
-std::shared_ptr<const PatternLibrary> load_patterns(std::span<const NamedText> files, Diagnostics& diagnostics) {
-  return load_patterns(parse_yaml(files, diagnostics), diagnostics);
+std::shared_ptr<const PatternLibrary> load_patterns(std::span<const NamedText> files, Diagnostics& diagnostics,
+                                                    std::span<const NamedText> proven) {
+  return load_patterns(parse_yaml(files, diagnostics), diagnostics, proven);
 }
 
 }  // namespace tocsin

@@ -67,6 +67,28 @@ TEST(PatternLibrary, RefusesAPatternThatMissesItsExampleOrHitsItsNearMiss) {
       (Mistakes{"4:93 example-misses", "5:20 near-miss-hits"}));
 }
 
+TEST(PatternLibrary, TriesNoExamplesWhereAllFilesAreProven) {
+  const auto file_of = [](const std::string& id) {
+    return NamedText{id + ".yaml", "sanitize:\n  version: 1\n  patterns:\n  - {id: " + id +
+                                       ", tier: halt, description: d, keywords: [abc_], regex: 'abc_[0-9]{4}', "
+                                       "examples: [abc_x]}\n"};
+  };
+  const NamedText proven = file_of("a");
+  NamedText copied = proven;  // wherever it lies
+  copied.file = "elsewhere.yaml";
+  const auto codes = [&](const std::vector<NamedText>& files) {
+    Diagnostics diagnostics;
+    const auto library = load_patterns(files, diagnostics, {&proven, 1});
+    EXPECT_EQ(library == nullptr, diagnostics.has_errors());
+    std::string all;
+    for (const Diagnostic& one : diagnostics.sorted()) all += one.file + " " + one.code + " ";
+    return all;
+  };
+  EXPECT_EQ(codes({copied}), "");
+  // One of one's own may take from the others what they hit.
+  EXPECT_EQ(codes({copied, file_of("b")}), "b.yaml example-misses elsewhere.yaml example-misses ");
+}
+
 TEST(PatternLibrary, TriesTextsThatOnlyPageForWantOfTheirChecksum) {
   const std::string pattern =
       "  - {id: a, tier: halt, description: d, keywords: [abc_], regex: 'abc_[a-z0-9]{32}_[a-f0-9]{8}', check: "
