@@ -317,6 +317,7 @@ class Brokers(KafkaTest):
         expected = self.load(setup, incidents(3))
         self.broker.kill()
         process = setup.start("early", ready=False)
+        wait_for(lambda: "waiting for it" in process.log(), 60, process.log)
         time.sleep(8)
         self.assertIsNone(process.process.poll())
         self.assertEqual(process.log().count("waiting for it"), 1, process.log())
