@@ -209,7 +209,8 @@ int run_command_line(int argc, char** argv) {
   std::string scan_output = "text";
   ScanOptions scan_options;
   command = app.add_subcommand("scan", "the secrets and personal data in each line of a text");
-  command->add_option("--patterns", scan_patterns, "pattern files and folders, besides those that ship")
+  command->add_option("--patterns", scan_patterns, "a pattern file or folder, besides those that ship; once for each")
+      ->allow_extra_args(false)  // else it would take the inputs behind it
       ->type_name(path);
   command->add_flag("--redact", scan_options.redact, "write the lines back, redacted");
   std::string scan_line;

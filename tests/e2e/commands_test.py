@@ -349,6 +349,17 @@ class Scan(unittest.TestCase):
         self.assertNotIn("jo@example.com", done.stdout)
         self.assertEqual(run("scan", "--redact", input=done.stdout).stdout, done.stdout)
 
+    def test_patterns_of_ones_own_may_stand_before_the_inputs(self):
+        with tempfile.TemporaryDirectory() as folder:
+            own, text = pathlib.Path(folder) / "own.yaml", pathlib.Path(folder) / "text.txt"
+            own.write_text("sanitize:\n  version: 1\n  patterns:\n  - {id: acme.key, tier: page, description: d, "
+                           "keywords: [acme_], regex: 'acme_[0-9]{8}', examples: [acme_12345678]}\n")
+            text.write_text("a\nb acme_87654321\n")
+            done = run("scan", "--patterns", str(own), str(text), "-o", "json")
+            self.assertEqual((done.returncode, done.stderr), (1, ""))
+            self.assertEqual([(line["line"], line["findings"][0]["pattern"]) for line in json_lines(done.stdout)],
+                             [(2, "acme.key")])
+
 
 class Inspect(unittest.TestCase):
     def test_it_says_what_gave_what_and_what_rules_miss(self):

@@ -189,9 +189,9 @@ class Service:
         self.folder.cleanup()
 
 
-def generated(seed, folder):
+def generated(seed, folder, days=3):
     """Generated runs as lines, their incidents, and a file that holds the lines."""
     path = pathlib.Path(folder) / f"runs-{seed}.jsonl"
     with open(path, "wb") as out:
-        done = subprocess.run([DUMP_RUNS, str(seed)], stdout=out, stderr=subprocess.PIPE, check=True)
+        done = subprocess.run([DUMP_RUNS, str(seed), "1", "with", str(days)], stdout=out, stderr=subprocess.PIPE, check=True)
     return path.read_text().splitlines(), json_lines(done.stderr.decode()), path

@@ -30,7 +30,7 @@ std::shared_ptr<const PatternLibrary> patterns() {
     files.push_back({"kept.yaml",
                      "sanitize: {version: 1, references: {content: {keep: redacted, max_bytes: 64}, "
                      "results: {keep: redacted}, arguments: {keep: redacted}}}"});
-    auto library = load_patterns(files, diagnostics);
+    auto library = load_patterns(files, diagnostics, shipped_patterns());
     must_hold(!diagnostics.has_errors(), "the patterns that ship load");
     return library;
   }();

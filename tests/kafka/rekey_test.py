@@ -84,7 +84,7 @@ class Rekey(KafkaTest):
         self.assertEqual(summary["tasks"], shown["root_traces"])
 
     def test_a_backlog_without_keys_pages_as_replay_says_though_its_rekeyer_is_killed(self):
-        lines = shift_to_now(incidents(3))
+        lines = shift_to_now(incidents(3, days=3))
         setup = self.unkeyed_setup("backlog", ["telemetry-unkeyed"], 1, kafka="publish_spans: true\ninstance: one\n")
         expected = Expected(lines, setup.path, setup.config, ROOT / "rules")
         produce(self.broker.bootstrap, "telemetry-unkeyed", lines, keyed=False)

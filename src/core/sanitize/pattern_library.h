@@ -157,8 +157,8 @@ class PatternLibrary {
 //   allow         {fingerprint, pattern, place, until, reason}: what is found and vouched for. One of the first
 //   three,
 //                 a day (2026-12-31) or time until when, and why
-// `proven`: files whose examples have been tried, as those that ship have been by the tests. Where all files are of
-// these, examples are not tried again: it takes as long as half of the rest.
+// `proven`: files whose examples have been tried, as those that ship have been by the tests. Where all files that
+// hold patterns are of these, examples are not tried again: it takes as long as half of the rest.
 std::shared_ptr<const PatternLibrary> load_patterns(std::span<const NamedText> files, Diagnostics& diagnostics,
                                                     std::span<const NamedText> proven = {});
 // Of files that have been parsed.

@@ -20,7 +20,7 @@ std::shared_ptr<const PatternLibrary> library_with(const std::string& text,
   std::vector<NamedText> files(tocsin::shipped_patterns().begin(), tocsin::shipped_patterns().end());
   files.push_back({"own.yaml", text});
   Diagnostics diagnostics;
-  auto library = load_patterns(files, diagnostics);
+  auto library = load_patterns(files, diagnostics, tocsin::shipped_patterns());
   for (const Diagnostic& one : diagnostics.sorted()) {
     if (mistakes != nullptr)
       mistakes->push_back(std::to_string(one.at.line) + " " + one.code);

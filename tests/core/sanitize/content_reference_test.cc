@@ -28,7 +28,7 @@ std::shared_ptr<const PatternLibrary> library_with(const std::string& references
   std::vector<NamedText> files(tocsin::shipped_patterns().begin(), tocsin::shipped_patterns().end());
   files.push_back({"own.yaml", "sanitize: {version: 1, references: " + references + "}\n"});
   Diagnostics diagnostics;
-  auto library = load_patterns(files, diagnostics);
+  auto library = load_patterns(files, diagnostics, tocsin::shipped_patterns());
   for (const Diagnostic& one : diagnostics.sorted()) ADD_FAILURE() << to_text(one);
   return library;
 }
@@ -419,7 +419,7 @@ TEST(ContentReference, MistakesAreToldWhereTheyStand) {
     std::vector<NamedText> files(tocsin::shipped_patterns().begin(), tocsin::shipped_patterns().end());
     for (const std::string& text : texts) files.push_back({"own" + std::to_string(files.size()), text});
     Diagnostics diagnostics;
-    EXPECT_EQ(load_patterns(files, diagnostics), nullptr);
+    EXPECT_EQ(load_patterns(files, diagnostics, tocsin::shipped_patterns()), nullptr);
     std::vector<std::string> all;
     for (const Diagnostic& one : diagnostics.sorted()) {
       all.push_back(std::to_string(one.at.line) + ":" + std::to_string(one.at.column) + " " + one.code);
