@@ -123,7 +123,7 @@ std::string any_of(const std::vector<std::string>& words) {
 constexpr const char* assigned = "[A-Za-z0-9_.-]{0,24}[\"' ]{0,3}[:=\\x00][:=> \"']{0,6}";
 
 std::string value_of(const CompiledPattern& pattern) {
-  if (pattern.regex != nullptr) return "(?:" + pattern.regex->pattern() + ")";
+  if (!pattern.regex.empty()) return "(?:" + pattern.regex.text() + ")";
   switch (pattern.check) {
     case Check::password_value:
       return "[!-~]{6,64}";
@@ -138,7 +138,7 @@ std::string form_of(const CompiledPattern& pattern, const std::vector<std::strin
                     const std::vector<std::string>& words_for_keys) {
   switch (pattern.shape) {
     case Shape::regex:
-      return pattern.regex->pattern();
+      return pattern.regex.text();
     case Shape::assignment:
       return any_of(keywords) + assigned + value_of(pattern);
     case Shape::named:

@@ -161,7 +161,10 @@ int run_command_line(int argc, char** argv) {
 
   InspectOptions inspect;
   command = app.add_subcommand("inspect", "what is read out of records of telemetry, and what rules miss in it");
-  command->add_option("--rules", inspect.rules, "rule and spec files and folders (default: those that ship)")
+  command
+      ->add_option("--rules", inspect.rules,
+                   "a rule or spec file or folder (default: those that ship); once for each")
+      ->allow_extra_args(false)  // else it would take the input behind it
       ->type_name(path);
   command->add_option("--input-format", inspect.input_format, "auto, or http (recorded requests to a door)")
       ->check(CLI::IsMember({"auto", "http"}))

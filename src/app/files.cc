@@ -121,10 +121,11 @@ OwnRules load_own_rules(const std::vector<std::string>& paths, Diagnostics& diag
   if (!has_prices) add(shipped_prices());
   if (inherits_patterns) add(without_their_own(shipped_patterns(), parsed));
   if (!has_groups && are_read) add(shipped_rules());
-  own.files.insert(own.files.begin(), shipped.begin(), shipped.end());
+  own.files.insert(own.files.begin(), std::make_move_iterator(shipped.begin()),
+                   std::make_move_iterator(shipped.end()));
   std::vector<YamlFile> all = parse_yaml(std::span(own.files).first(shipped.size()), diagnostics);
   for (YamlFile& file : parsed) {
-    file.source = &own.files[all.size()];
+    file.source = &own.files[all.size()];  // where that has moved it
     all.push_back(std::move(file));
   }
   own.loaded = load_rules_and_patterns(std::move(all), diagnostics, shipped_patterns());

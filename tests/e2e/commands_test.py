@@ -362,6 +362,14 @@ class Scan(unittest.TestCase):
 
 
 class Inspect(unittest.TestCase):
+    def test_rules_of_ones_own_may_stand_before_the_input(self):
+        with tempfile.TemporaryDirectory() as folder:
+            records = pathlib.Path(folder) / "records.jsonl"
+            records.write_text('{"type":"tool.call","tool":"t","correlation_id":"c","env":"e","agent":"a"}\n')
+            done = run("inspect", "--rules", str(ROOT / "rules/agents.yaml"), str(records))
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertIn("record 1: ", done.stdout)
+
     def test_it_says_what_gave_what_and_what_rules_miss(self):
         span = {"traceId": "01" * 16, "spanId": "02" * 8, "name": "mail to jane@example.com",
                 "startTimeUnixNano": "1767571200000000000", "endTimeUnixNano": "1767571201000000000",

@@ -1,5 +1,6 @@
 """A real Apache Kafka for tests: one KRaft node or three from its Maven packages, on free ports, with its data in a
-temporary folder. Nothing is left behind but the downloaded packages, in a cache folder, even where the test is killed.
+temporary folder. Nothing is left behind, even where the test is killed, but the downloaded packages and an archive of
+their classes, in a cache folder.
 
 As a command it starts one, prints its address and stays until Ctrl-C:
 
@@ -60,17 +61,21 @@ def jars(version):
 
 
 def classes(version):
-    """Kafka's classes as a JVM has them once it has loaded them (class data sharing): a node starts with half the
-    work. Made once, by a node that is started and stopped."""
+    """Kafka's classes as this JVM has them once it has loaded them (class data sharing): a node starts with half the
+    work. Made once, by a node that is started and stopped; None where that leaves no archive."""
     root = jars(version).parent
-    archive = root / f"{version}-classes.jsa"
+    java = int(os.stat(os.path.realpath(shutil.which("java"))).st_mtime)
+    archive = root / f"{version}-{java}-classes.jsa"
     with open(root / "lock-classes", "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not archive.exists():
             making = root / f"making-{version}-classes.jsa"
             with Broker(version, java_options=[f"-XX:ArchiveClassesAtExit={making}"]) as broker:
+                making.unlink(missing_ok=True)  # that of what formats the storage
                 broker.nodes[0].process.terminate()
                 broker.nodes[0].process.wait(120)
+            if not making.exists():
+                return None
             os.rename(making, archive)
     return archive
 
@@ -125,13 +130,17 @@ class Broker:
 
     proxied: who comes to `proxied_bootstrap` is told to go on there: to each node's port `proxy`, on which the test
     has to put a proxy to its port `door`.
+
+    java_options: for its JVMs, in place of the archive of classes.
     """
 
     def __init__(self, version=None, partitions=2, nodes=1, auto_create=False, acls=None, proxied=False,
                  java_options=None):
         self.version = version or os.environ.get("TOCSIN_KAFKA_VERSION") or "3.9.1"
         if java_options is None:
-            java_options = [f"-XX:SharedArchiveFile={classes(self.version)}"]
+            archive = classes(self.version)
+            java_options = [f"-XX:SharedArchiveFile={archive}"] if archive else []
+        # An archive that does not fit is passed over; what the JVM says of it would stand among a tool's answers.
         self.java = ["java", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xlog:disable", *java_options, "-cp",
                      str(jars(self.version) / "*")]
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="tocsin-kafka-"))

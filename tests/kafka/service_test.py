@@ -19,7 +19,7 @@ AIRLINE = pathlib.Path(os.environ.get("TOCSIN_DATA", ROOT.parent / "shared/data/
 
 
 def incidents(seed, days=2):
-    """With two days behind them the same pages come as with three."""
+    """Two days give the pages that three give, sooner; three last longer where a process is killed on its way."""
     lines, _, path = generated(seed, os.environ.get("TMPDIR", "/tmp"), days)
     path.unlink()
     return lines

@@ -42,7 +42,7 @@ TEST(Safeguards, NoInvariantBreaksWithAllOfThem) {
 struct Switch {
   const char* name;
   Safeguard safeguard;
-  std::uint64_t likely_seed = 1;
+  std::uint64_t likely_seed = 1;  // as expect_that_it_is_missed() takes it
 };
 
 class SafeguardSwitch : public testing::TestWithParam<Switch> {};

@@ -1,6 +1,5 @@
 #include "core/epoch/epoch_book.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "base/yaml_tree.h"
@@ -10,21 +9,17 @@ namespace tocsin {
 RulesAndPatterns load_rules_and_patterns(std::vector<YamlFile> files, Diagnostics& diagnostics,
                                          std::span<const NamedText> proven) {
   const std::size_t errors_before = diagnostics.error_count();
-  const bool are_parsed = std::all_of(files.begin(), files.end(), [](const YamlFile& file) { return file.root; });
   RulesAndPatterns loaded;
   loaded.rules = load_rules(files, diagnostics);
   std::erase_if(files, [](const YamlFile& file) { return file.find("sanitize") == nullptr; });
   loaded.patterns = load_patterns(files, diagnostics, proven);
-  if (!are_parsed || diagnostics.error_count() > errors_before || !loaded.rules || !loaded.patterns) return {};
+  if (diagnostics.error_count() > errors_before || !loaded.rules || !loaded.patterns) return {};
   return loaded;
 }
 
 RulesAndPatterns load_rules_and_patterns(std::span<const NamedText> files, Diagnostics& diagnostics,
                                          std::span<const NamedText> proven) {
-  const std::size_t errors_before = diagnostics.error_count();
-  RulesAndPatterns loaded = load_rules_and_patterns(parse_yaml(files, diagnostics), diagnostics, proven);
-  if (diagnostics.error_count() > errors_before) return {};
-  return loaded;
+  return load_rules_and_patterns(parse_yaml(files, diagnostics), diagnostics, proven);
 }
 
 std::optional<RulesAndPatterns> EpochBook::load(const RuleProposal& proposal) const {

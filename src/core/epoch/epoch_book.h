@@ -21,6 +21,7 @@
 
 #include "base/diagnostic.h"
 #include "base/named_text.h"
+#include "base/yaml_tree.h"
 #include "core/epoch/control_record.h"
 #include "core/epoch/rule_epochs.h"
 

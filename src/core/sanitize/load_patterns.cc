@@ -84,7 +84,9 @@ class Loader {
  public:
   explicit Loader(Diagnostics& diagnostics) : diagnostics_(diagnostics) {}
 
-  void read(const YamlFile& file) {
+  // is_proven: RE2 takes its regexes, and they are no worse than they may be.
+  void read(const YamlFile& file, bool is_proven) {
+    is_proven_ = is_proven;
     file_ = file.source->file;
     if (!file.root) return;  // reported by who parsed it
     const YamlNode& root = *file.root;
@@ -547,8 +549,8 @@ class Loader {
       part = {text.scalar, node->keys[i].at, true, false};
       if (!text.is_scalar() || text.scalar.empty() || text.scalar.find("{{") != std::string::npos) {
         error(text, "shape", "a part is a text that is not empty and holds no {{part}} itself");
-      } else if (const re2::RE2 regex(text.scalar, regex_options()); !regex.ok()) {
-        error(text, "regex", "RE2 does not take this: " + regex.error());
+      } else if (const auto regex = is_proven_ ? nullptr : LazyRegex::compile(text.scalar); regex && !regex->ok()) {
+        error(text, "regex", "RE2 does not take this: " + regex->error());
       } else {
         part.is_wrong = false;
       }
@@ -592,13 +594,6 @@ class Loader {
     }
   }
 
-  static re2::RE2::Options regex_options() {
-    re2::RE2::Options options;
-    options.set_log_errors(false);
-    options.set_encoding(re2::RE2::Options::EncodingLatin1);  // bytes: telemetry need not be UTF-8
-    return options;
-  }
-
   void read_regex(const YamlNode& node, CompiledPattern& compiled) {
     const YamlNode* const text = node.find("regex");
     const bool by_code =
@@ -613,26 +608,34 @@ class Loader {
     }
     const std::optional<std::string> whole = with_parts(*text);
     if (!whole) return;
-    auto regex = std::make_unique<const re2::RE2>(*whole, regex_options());
-    if (!regex->ok()) {
-      error(*text, "regex", "RE2 does not take this: " + regex->error());
-      return;
-    }
-    if (regex->NumberOfCapturingGroups() > 1) {
-      error(*text, "regex", "at most one group, the secret; write (?:...) for the others");
-    }
-    // Matching is linear in the window, at worst with a step for each instruction at each byte.
-    constexpr std::int64_t most_steps = 100'000'000;
-    if (static_cast<std::int64_t>(regex->ProgramSize()) * compiled.window > most_steps) {
-      error(*text, "too-slow",
-            "at worst this takes " + std::to_string(regex->ProgramSize()) + " steps for each byte of a window of " +
-                std::to_string(compiled.window) + ": write smaller repetitions than {1000}, or a smaller window");
-    }
+    auto regex = is_proven_ ? nullptr : checked_regex(*text, *whole, compiled.window);
+    if (!is_proven_ && regex == nullptr) return;
     // What the keyword's token must have at least; the file may ask for more.
     const std::size_t shortest = std::min<std::size_t>(shortest_match(*whole), compiled.window);
     compiled.min_length = std::max(compiled.min_length, static_cast<std::uint32_t>(shortest));
-    compiled.has_group = regex->NumberOfCapturingGroups() == 1;
-    compiled.regex = std::move(regex);
+    compiled.has_group = (regex != nullptr ? regex->NumberOfCapturingGroups() : count_groups(*whole)) == 1;
+    compiled.regex = LazyRegex(*whole, std::move(regex));
+  }
+
+  // Null where RE2 does not take it. Reports that, and what else is wrong with it.
+  std::unique_ptr<const re2::RE2> checked_regex(const YamlNode& text, const std::string& whole,
+                                                std::uint32_t window) {
+    auto regex = LazyRegex::compile(whole);
+    if (!regex->ok()) {
+      error(text, "regex", "RE2 does not take this: " + regex->error());
+      return nullptr;
+    }
+    if (regex->NumberOfCapturingGroups() > 1) {
+      error(text, "regex", "at most one group, the secret; write (?:...) for the others");
+    }
+    // Matching is linear in the window, at worst with a step for each instruction at each byte.
+    constexpr std::int64_t most_steps = 100'000'000;
+    if (static_cast<std::int64_t>(regex->ProgramSize()) * window > most_steps) {
+      error(text, "too-slow",
+            "at worst this takes " + std::to_string(regex->ProgramSize()) + " steps for each byte of a window of " +
+                std::to_string(window) + ": write smaller repetitions than {1000}, or a smaller window");
+    }
+    return regex;
   }
 
   void read_keywords(const YamlNode& node, CompiledPattern& compiled) {
@@ -716,6 +719,7 @@ class Loader {
 
   Diagnostics& diagnostics_;
   std::string file_;
+  bool is_proven_ = false;
   std::string text_;                                // of all files: the version hangs on it
   std::map<std::string, Part, std::less<>> parts_;  // of this file
   std::vector<Pattern> patterns_;
@@ -738,13 +742,15 @@ class Loader {
 std::shared_ptr<const PatternLibrary> load_patterns(std::span<const YamlFile> files, Diagnostics& diagnostics,
                                                     std::span<const NamedText> proven) {
   Loader loader(diagnostics);
-  for (const YamlFile& file : files) loader.read(file);
-  const bool are_proven = std::all_of(files.begin(), files.end(), [&](const YamlFile& file) {
+  bool are_proven = true;
+  for (const YamlFile& file : files) {
+    const bool is_proven = std::any_of(proven.begin(), proven.end(),
+                                       [&](const NamedText& one) { return one.text == file.source->text; });
     const YamlNode* const sanitize = file.find("sanitize");
-    if (sanitize != nullptr && sanitize->is_map() && sanitize->find("patterns") == nullptr) return true;
-    return std::any_of(proven.begin(), proven.end(),
-                       [&](const NamedText& one) { return one.text == file.source->text; });
-  });
+    const bool has_patterns = sanitize != nullptr && sanitize->find("patterns") != nullptr;
+    are_proven = are_proven && (is_proven || !has_patterns);
+    loader.read(file, is_proven);
+  }
   return loader.finish(!are_proven);
 }
 

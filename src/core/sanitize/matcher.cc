@@ -200,11 +200,6 @@ bool is_aws_key_id(std::string_view text) {
 
 }  // namespace
 
-CompiledPattern::CompiledPattern() = default;
-CompiledPattern::~CompiledPattern() = default;
-CompiledPattern::CompiledPattern(CompiledPattern&&) noexcept = default;
-CompiledPattern& CompiledPattern::operator=(CompiledPattern&&) noexcept = default;
-
 Matcher::Matcher(std::vector<CompiledPattern> patterns, std::vector<Keyword> keywords)
     : patterns_(std::move(patterns)), gate_(std::move(keywords)) {
   by_shape_.fill(no_pattern);
@@ -287,7 +282,7 @@ std::optional<TextRange> Matcher::match_regex(const CompiledPattern& pattern, st
   const int group = pattern.has_group ? 1 : 0;
   const auto anchor = pattern.before == 0 ? re2::RE2::ANCHOR_START : re2::RE2::UNANCHORED;
   const auto matches = [&](int submatches) {
-    return pattern.regex->Match(piece(window), 0, window.size(), anchor, groups, submatches);
+    return pattern.regex.get().Match(piece(window), 0, window.size(), anchor, groups, submatches);
   };
   // Whether it matches at all, RE2 says without allocating; where a group lies, often not. Nearly every place is no
   // match.
@@ -330,7 +325,7 @@ std::optional<TextRange> Matcher::match_assignment(const CompiledPattern& patter
   const std::string_view name = buffer.substr(found->name.begin, found->name.end - found->name.begin);
   if (pattern.not_names.is_within(name)) return refused(Refusal::name);
   const std::string_view value = buffer.substr(found->value.begin, found->value.end - found->value.begin);
-  work += check_cost + (pattern.regex != nullptr ? regex_call_cost : 0) + 2 * static_cast<std::int64_t>(value.size());
+  work += check_cost + (pattern.regex.empty() ? 0 : regex_call_cost) + 2 * static_cast<std::int64_t>(value.size());
   if (pattern.check == Check::password_value) {
     if (!is_password_value(value, found->delimited)) return refused(Refusal::check);
   } else if (pattern.check == Check::person_name) {
@@ -416,8 +411,8 @@ bool Matcher::accepts_named(const CompiledPattern& pattern, std::string_view buf
 }
 
 Refusal Matcher::refusal_of(const CompiledPattern& pattern, std::string_view text) const {
-  if (pattern.regex != nullptr &&
-      !pattern.regex->Match(piece(text), 0, text.size(), re2::RE2::ANCHOR_BOTH, nullptr, 0)) {
+  if (!pattern.regex.empty() &&
+      !pattern.regex.get().Match(piece(text), 0, text.size(), re2::RE2::ANCHOR_BOTH, nullptr, 0)) {
     return Refusal::regex;
   }
   return failed_check(pattern, text);

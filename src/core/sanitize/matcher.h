@@ -1,7 +1,7 @@
 // What a pattern library compiles to: the gate's keywords, a regular expression or a shape for each pattern, and
 // the checks that a candidate must pass.
 //
-// Thread: immutable after loading.
+// Thread: immutable after loading, but that a regular expression is compiled when a text first asks for it.
 
 #pragma once
 
@@ -15,14 +15,11 @@
 
 #include "base/hash.h"
 #include "core/sanitize/keyword_gate.h"
+#include "core/sanitize/lazy_regex.h"
 #include "core/sanitize/pattern_library.h"
 #include "core/sanitize/shapes.h"
 #include "core/sanitize/token_structures.h"
 #include "core/sanitize/vendor_names.h"
-
-namespace re2 {
-class RE2;
-}
 
 namespace tocsin {
 
@@ -64,11 +61,6 @@ enum class IdentityForm : std::uint8_t { as_written, lower_case, letters_and_dig
 inline constexpr std::uint16_t no_pattern = std::numeric_limits<std::uint16_t>::max();
 
 struct CompiledPattern {
-  CompiledPattern();
-  ~CompiledPattern();
-  CompiledPattern(CompiledPattern&&) noexcept;
-  CompiledPattern& operator=(CompiledPattern&&) noexcept;
-
   std::uint16_t index = 0;
   Tier tier = Tier::count;  // count, of what is in shadow
   Shape shape = Shape::regex;
@@ -89,7 +81,7 @@ struct CompiledPattern {
   WordSet not_names;
   std::vector<std::string> names;  // of vendors, in lower case
   std::vector<Hash128> published;
-  std::unique_ptr<const re2::RE2> regex;
+  LazyRegex regex;  // empty where code alone recognizes the shape
 };
 
 class Matcher {

@@ -1,7 +1,8 @@
 // The library of sanitizing patterns: what counts as a secret or as personal data, and how grave a find is.
 //
-// Written in files (rules/sanitize/*.yaml), compiled once, shared by every scanner. A pattern that misses one of
-// its own examples, or hits one of its near misses, does not load: the files carry their own tests.
+// Written in files (rules/sanitize/*.yaml), read once, shared by every scanner. A pattern that misses one of its own
+// examples, or hits one of its near misses, does not load: the files carry their own tests. Of those that ship
+// `tocsin check` and our tests have tried them.
 
 #pragma once
 
@@ -157,8 +158,9 @@ class PatternLibrary {
 //   allow         {fingerprint, pattern, place, until, reason}: what is found and vouched for. One of the first
 //   three,
 //                 a day (2026-12-31) or time until when, and why
-// `proven`: files whose examples have been tried, as those that ship have been by the tests. Where all files that
-// hold patterns are of these, examples are not tried again: it takes as long as half of the rest.
+// `proven`: files that have loaded without errors as others do, as those that ship have in our tests. Their regexes
+// are compiled when a text first asks for them; and where all files that hold patterns are of these, the examples are
+// not tried. Requires: no \Q...\E in their regexes.
 std::shared_ptr<const PatternLibrary> load_patterns(std::span<const NamedText> files, Diagnostics& diagnostics,
                                                     std::span<const NamedText> proven = {});
 // Of files that have been parsed.

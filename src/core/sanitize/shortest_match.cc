@@ -13,6 +13,8 @@ class RegexReader {
  public:
   explicit RegexReader(std::string_view text) : text_(text) {}
 
+  int groups() const { return groups_; }
+
   std::size_t alternatives() {
     std::size_t least = sequence();
     while (peek() == '|') {
@@ -54,6 +56,7 @@ class RegexReader {
   }
 
   std::size_t group() {
+    if (peek() != '?' || peek(1) == 'P') ++groups_;
     if (peek() == '?') {
       // (?:...), (?P<name>...), (?i), (?i:...)
       while (!is_over() && peek() != ':' && peek() != ')' && peek() != '>') ++at_;
@@ -111,12 +114,19 @@ class RegexReader {
 
   std::string_view text_;
   std::size_t at_ = 0;
+  int groups_ = 0;
 };
 
 }  // namespace
 
 std::size_t shortest_match(std::string_view regex) {
   return RegexReader(regex).alternatives();
+}
+
+int count_groups(std::string_view regex) {
+  RegexReader reader(regex);
+  reader.alternatives();
+  return reader.groups();
 }
 
 }  // namespace tocsin

@@ -1,4 +1,4 @@
-// How short a text can be that a regular expression of RE2 hits.
+// What is told of a regular expression of RE2 without compiling it.
 
 #pragma once
 
@@ -7,8 +7,11 @@
 
 namespace tocsin {
 
-// A lower bound in bytes: exact for literals, classes, groups, alternatives and repetitions; what is not understood
-// counts nothing. Requires: RE2 takes the expression.
+// How short a text can be that it hits, in bytes: a lower bound, exact for literals, classes, groups, alternatives
+// and repetitions; what is not understood counts nothing. Requires: RE2 takes the expression.
 std::size_t shortest_match(std::string_view regex);
+
+// Its capturing groups. Requires: as above, and no \Q...\E.
+int count_groups(std::string_view regex);
 
 }  // namespace tocsin

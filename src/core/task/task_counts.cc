@@ -37,7 +37,13 @@ CountedKey& counted_key(std::vector<CountedKey>& counted, std::uint64_t rule, st
     if (oldest == nullptr || one.latest < oldest->latest) oldest = &one;
   }
   CountedKey& entry = count < most_counted_keys ? counted.emplace_back() : *oldest;
-  entry = {rule, key, std::string(values), EventTime::min(), 0, {}};
+  // What gives way leaves its memory to what comes.
+  entry.rule = rule;
+  entry.key = key;
+  entry.values.assign(values);
+  entry.latest = EventTime::min();
+  entry.total = 0;
+  entry.cells.clear();
   return entry;
 }
 

@@ -132,5 +132,12 @@ TEST(ShortestMatch, IsALowerBoundThatKnowsTheUsualForms) {
   EXPECT_EQ(shortest_match("[[:alnum:]]{4}x*?"), 4U);
 }
 
+TEST(ShortestMatch, OfGroupsThoseThatCaptureAreCounted) {
+  EXPECT_EQ(count_groups(R"(a\(b[(]c[])(]d)"), 0);
+  EXPECT_EQ(count_groups("(?:a|b)(?i)(?i:c)"), 0);
+  EXPECT_EQ(count_groups("k(?:e(y)){2}"), 1);
+  EXPECT_EQ(count_groups("(?P<secret>a)(b|(c))"), 3);
+}
+
 }  // namespace hidden_text_test
 }  // namespace tocsin

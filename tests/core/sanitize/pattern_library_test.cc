@@ -1,5 +1,6 @@
 #include "core/sanitize/pattern_library.h"
 
+#include "core/sanitize/matcher.h"
 #include "core/sanitize/shipped_patterns.h"
 
 namespace tocsin {
@@ -88,6 +89,24 @@ TEST(PatternLibrary, TriesNoExamplesWhereAllFilesAreProven) {
   EXPECT_EQ(codes({copied, {"fields.yaml", "sanitize: {version: 1, fields: [{field: session_id, do: hash}]}"}}), "");
   // One of one's own may take from the others what they hit.
   EXPECT_EQ(codes({copied, file_of("b")}), "b.yaml example-misses elsewhere.yaml example-misses ");
+}
+
+TEST(PatternLibrary, OfProvenFilesIsWhatItIsOfOthers) {
+  Diagnostics diagnostics;
+  const auto proven = load_patterns(tocsin::shipped_patterns(), diagnostics, tocsin::shipped_patterns());
+  ASSERT_NE(proven, nullptr);
+  EXPECT_EQ(proven->version(), shipped_patterns()->version());
+  const Matcher& one = proven->matcher();
+  const Matcher& other = shipped_patterns()->matcher();
+  ASSERT_EQ(one.size(), other.size());
+  int groups = 0;
+  for (std::uint16_t i = 0; i < one.size(); ++i) {
+    EXPECT_EQ(one.pattern(i).has_group, other.pattern(i).has_group) << one.pattern(i).regex.text();
+    EXPECT_EQ(one.pattern(i).min_length, other.pattern(i).min_length) << one.pattern(i).regex.text();
+    EXPECT_EQ(one.pattern(i).regex.text(), other.pattern(i).regex.text());
+    groups += one.pattern(i).has_group ? 1 : 0;
+  }
+  EXPECT_GT(groups, 10);
 }
 
 TEST(PatternLibrary, TriesTextsThatOnlyPageForWantOfTheirChecksum) {
