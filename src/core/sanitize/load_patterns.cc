@@ -82,12 +82,12 @@ Keyword::Where where_it_counts(const CompiledPattern& pattern, std::string_view 
 
 class Loader {
  public:
-  explicit Loader(Diagnostics& diagnostics) : diagnostics_(diagnostics) {}
+  Loader(std::span<const NamedText> proven, Diagnostics& diagnostics) : proven_(proven), diagnostics_(diagnostics) {}
 
-  // is_proven: RE2 takes its regexes, and they are no worse than they may be.
-  void read(const YamlFile& file, bool is_proven) {
-    is_proven_ = is_proven;
+  void read(const YamlFile& file) {
     file_ = file.source->file;
+    is_proven_ = std::any_of(proven_.begin(), proven_.end(),
+                             [&](const NamedText& one) { return one.text == file.source->text; });
     if (!file.root) return;  // reported by who parsed it
     const YamlNode& root = *file.root;
     if (!root.is_map()) {
@@ -122,6 +122,7 @@ class Loader {
     }
     read_parts(sanitize.find("parts"));
     if (list != nullptr) {
+      tries_samples_ = tries_samples_ || !is_proven_;
       for (const YamlNode& node : list->items) read_pattern(node);
     }
     warn_of_unused_parts();
@@ -131,8 +132,7 @@ class Loader {
     text_ += file.source->text;
   }
 
-  // try_examples: else they are taken at their word.
-  std::shared_ptr<const PatternLibrary> finish(bool try_examples) {
+  std::shared_ptr<const PatternLibrary> finish() {
     for (const Reference& reference : references_to_patterns_) {
       const auto known = by_id_.find(reference.id);
       if (known != by_id_.end()) {
@@ -153,7 +153,7 @@ class Loader {
     auto library = std::make_shared<const PatternLibrary>(
         std::move(patterns_), std::move(field_rules_), std::move(reference_rules_), std::move(allowances_), version,
         std::make_unique<const Matcher>(std::move(compiled_), std::move(keywords_)));
-    if (try_examples) try_samples(library);
+    if (tries_samples_) try_samples(library);
     if (diagnostics_.has_errors()) return nullptr;
     return library;
   }
@@ -717,10 +717,12 @@ class Loader {
     references_to_patterns_.push_back({node.scalar, pair, file_, node.at});
   }
 
+  std::span<const NamedText> proven_;
   Diagnostics& diagnostics_;
   std::string file_;
-  bool is_proven_ = false;
-  std::string text_;                                // of all files: the version hangs on it
+  bool is_proven_ = false;      // this file: its regexes need no check
+  bool tries_samples_ = false;  // a file that is not proven holds patterns: they may take from others what those hit
+  std::string text_;            // of all files: the version hangs on it
   std::map<std::string, Part, std::less<>> parts_;  // of this file
   std::vector<Pattern> patterns_;
   std::vector<FieldRule> field_rules_;
@@ -741,17 +743,9 @@ class Loader {
 
 std::shared_ptr<const PatternLibrary> load_patterns(std::span<const YamlFile> files, Diagnostics& diagnostics,
                                                     std::span<const NamedText> proven) {
-  Loader loader(diagnostics);
-  bool are_proven = true;
-  for (const YamlFile& file : files) {
-    const bool is_proven = std::any_of(proven.begin(), proven.end(),
-                                       [&](const NamedText& one) { return one.text == file.source->text; });
-    const YamlNode* const sanitize = file.find("sanitize");
-    const bool has_patterns = sanitize != nullptr && sanitize->find("patterns") != nullptr;
-    are_proven = are_proven && (is_proven || !has_patterns);
-    loader.read(file, is_proven);
-  }
-  return loader.finish(!are_proven);
+  Loader loader(proven, diagnostics);
+  for (const YamlFile& file : files) loader.read(file);
+  return loader.finish();
 }
 
 std::shared_ptr<const PatternLibrary> load_patterns(std::span<const NamedText> files, Diagnostics& diagnostics,

@@ -37,13 +37,7 @@ CountedKey& counted_key(std::vector<CountedKey>& counted, std::uint64_t rule, st
     if (oldest == nullptr || one.latest < oldest->latest) oldest = &one;
   }
   CountedKey& entry = count < most_counted_keys ? counted.emplace_back() : *oldest;
-  // What gives way leaves its memory to what comes.
-  entry.rule = rule;
-  entry.key = key;
-  entry.values.assign(values);
-  entry.latest = EventTime::min();
-  entry.total = 0;
-  entry.cells.clear();
+  entry = {rule, key, std::string(values), EventTime::min(), 0, {}};
   return entry;
 }
 

@@ -26,9 +26,20 @@ using Mistakes = std::vector<std::string>;
 const std::string good =
     "  - {id: a, tier: halt, description: d, keywords: [abc_], regex: 'abc_[0-9]{4}', examples: [abc_1234]}\n";
 
+// Loaded as files are of which nothing is known, with every check.
+std::shared_ptr<const PatternLibrary> checked_patterns() {
+  static const auto library = [] {
+    Diagnostics diagnostics;
+    auto loaded = load_patterns(tocsin::shipped_patterns(), diagnostics);
+    for (const Diagnostic& one : diagnostics.all()) ADD_FAILURE() << to_text(one);
+    return loaded;
+  }();
+  return library;
+}
+
 TEST(PatternLibrary, ShipsPatternsThatHitTheirExamplesAndNotTheirNearMisses) {
-  ASSERT_NE(shipped_patterns(), nullptr);
-  EXPECT_GT(shipped_patterns()->patterns().size(), 20U);
+  ASSERT_NE(checked_patterns(), nullptr);
+  EXPECT_GT(checked_patterns()->patterns().size(), 20U);
 }
 
 TEST(PatternLibrary, ReportsEveryMistakeWithItsPlace) {
@@ -92,12 +103,11 @@ TEST(PatternLibrary, TriesNoExamplesWhereAllFilesAreProven) {
 }
 
 TEST(PatternLibrary, OfProvenFilesIsWhatItIsOfOthers) {
-  Diagnostics diagnostics;
-  const auto proven = load_patterns(tocsin::shipped_patterns(), diagnostics, tocsin::shipped_patterns());
-  ASSERT_NE(proven, nullptr);
-  EXPECT_EQ(proven->version(), shipped_patterns()->version());
-  const Matcher& one = proven->matcher();
-  const Matcher& other = shipped_patterns()->matcher();
+  ASSERT_NE(shipped_patterns(), nullptr);
+  ASSERT_NE(checked_patterns(), nullptr);
+  EXPECT_EQ(shipped_patterns()->version(), checked_patterns()->version());
+  const Matcher& one = shipped_patterns()->matcher();
+  const Matcher& other = checked_patterns()->matcher();
   ASSERT_EQ(one.size(), other.size());
   int groups = 0;
   for (std::uint16_t i = 0; i < one.size(); ++i) {

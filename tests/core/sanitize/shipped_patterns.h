@@ -1,4 +1,5 @@
-// The patterns that ship with the program, loaded once for all tests of sanitizing, and tokens to try them on.
+// The patterns that ship with the program, loaded once for all tests of sanitizing, and tokens to try them on. Their
+// own examples pattern_library_test tries.
 //
 // The tokens are random, never issued, and put together at run time, so that scanners of repositories pass by.
 
@@ -19,7 +20,7 @@ namespace tocsin::test {
 inline std::shared_ptr<const PatternLibrary> shipped_patterns() {
   static const std::shared_ptr<const PatternLibrary> library = [] {
     Diagnostics diagnostics;
-    auto loaded = load_patterns(tocsin::shipped_patterns(), diagnostics);
+    auto loaded = load_patterns(tocsin::shipped_patterns(), diagnostics, tocsin::shipped_patterns());
     for (const Diagnostic& diagnostic : diagnostics.all()) ADD_FAILURE() << to_text(diagnostic);
     return loaded;
   }();
