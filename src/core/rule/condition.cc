@@ -116,8 +116,8 @@ class Condition::Compiler {
   }
 
   std::vector<std::string_view> known_names() const {
-    std::vector<std::string_view> names{"samples",       "hits",         "baseline", "baseline.stdev",
-                                        "baseline.peak", "baseline.age", "elapsed",  "silent"};
+    std::vector<std::string_view> names{"samples",       "hits",         "window",  "baseline", "baseline.stdev",
+                                        "baseline.peak", "baseline.age", "elapsed", "silent"};
     for (const auto& value : scope_.values) {
       if (!value.is_hidden) names.push_back(value.name);
     }
@@ -136,6 +136,7 @@ class Condition::Compiler {
       return fail(e, "'" + e.text + "' has no meaning in this rule" + did_you_mean(e.text, known_names()));
     }
     if (e.text == "samples") return input({Variable::Kind::samples, 0}, Unit::plain);
+    if (e.text == "window" && !scope_.of_task) return input({Variable::Kind::window, 0}, Unit::duration);
     if (e.text == "hits") {
       if (!scope_.values[0].is_ratio) return fail(e, "'hits' exists only for ratio(...)");
       return input({Variable::Kind::hits, 0}, Unit::plain);

@@ -34,6 +34,7 @@ struct Variable {
     baseline_high,
     samples,
     hits,
+    window,  // how long it is: of those of a range the one that is looked at
     low,
     high,
     elapsed,

@@ -29,6 +29,8 @@ std::string name_of(const Variable& variable, const Rule& rule) {
       return "samples";
     case Variable::Kind::hits:
       return "hits";
+    case Variable::Kind::window:
+      return "window";
     case Variable::Kind::low:
       return "low(" + value + ")";
     case Variable::Kind::high:

@@ -450,6 +450,8 @@ double WindowRule::input(const Variable& variable, Measured& measured) const {
       return static_cast<double>(totals.count);
     case Variable::Kind::hits:
       return static_cast<double>(totals.sum);
+    case Variable::Kind::window:
+      return std::chrono::duration<double>(measured.window).count();
     case Variable::Kind::low:
       return interval(totals.sum, totals.count).low;
     case Variable::Kind::high:

@@ -84,6 +84,7 @@ TEST(Condition, UnitsMustFit) {
   task.of_task = true;
   EXPECT_TRUE(Compiled("elapsed > 2 * spec.wall_clock", task).ok);
   EXPECT_TRUE(Compiled("elapsed > 30m", task).ok);
+  EXPECT_TRUE(Compiled("hits >= 4 && (hits >= 5 || window <= 1h)").ok);
   EXPECT_TRUE(Compiled("cost > 5").ok) << "a bare number beside dollars is dollars";
   EXPECT_TRUE(Compiled("cost > spec.cost.per_hour").ok);
   EXPECT_TRUE(Compiled("cost / baseline.cost > 2").ok) << "dollars by dollars is a plain number";
@@ -92,6 +93,8 @@ TEST(Condition, UnitsMustFit) {
            {"elapsed > spec.cost.per_hour", task},
            {"elapsed * elapsed > 5m", task},
            {"1 / elapsed > 1", task},
+           {"window > 60", ratio_scope()},
+           {"window > 1h", task},
            {"cost > value", ratio_scope()},
            {"cost > 5m", ratio_scope()},
            {"value > spec.cost.per_day", ratio_scope()},
