@@ -5,10 +5,9 @@
 #include <charconv>
 #include <cstdint>
 #include <filesystem>
-#include <fstream>
-#include <iostream>
 #include <sstream>
 
+#include "app/input_stream.h"
 #include "core/stage/ingest_stage.h"
 
 namespace tocsin {
@@ -30,11 +29,10 @@ bool decode_hex(std::string_view text, std::string& out) {
 
 class LineReader final : public RecordReader {
  public:
-  LineReader(std::unique_ptr<std::istream> owned, std::istream& stream, double size)
-      : owned_(std::move(owned)), stream_(stream), size_(size) {}
+  LineReader(std::unique_ptr<InputStream> stream, double size) : stream_(std::move(stream)), size_(size) {}
 
   std::optional<RecordLine> next() override {
-    while (std::getline(stream_, line_)) {
+    while (std::getline(*stream_, line_)) {
       ++line_number_;
       read_ += static_cast<double>(line_.size() + 1);
       if (!line_.empty() && line_.back() == '\r') line_.pop_back();
@@ -42,10 +40,10 @@ class LineReader final : public RecordReader {
       // A document over many lines opens with nothing but brackets.
       if (line_number_ == 1 && line_.find_first_not_of("[{ \t") == std::string::npos) {
         std::ostringstream rest;
-        rest << stream_.rdbuf();
+        rest << stream_->rdbuf();
         line_ += "\n" + rest.str();
         read_ = size_;
-        stream_.setstate(std::ios::eofbit);
+        stream_->setstate(std::ios::eofbit);
         RecordLine record;
         record.value = line_;
         record.number = 1;
@@ -64,8 +62,7 @@ class LineReader final : public RecordReader {
   }
 
  private:
-  std::unique_ptr<std::istream> owned_;
-  std::istream& stream_;
+  std::unique_ptr<InputStream> stream_;
   double size_ = 0;
   double read_ = 0;
   std::int64_t line_number_ = 0;
@@ -76,17 +73,13 @@ class LineReader final : public RecordReader {
 }  // namespace
 
 Result<std::unique_ptr<RecordReader>, std::string> RecordReader::open(const std::string& input) {
-  if (input == "-") {
-    return success(std::unique_ptr<RecordReader>(std::make_unique<LineReader>(nullptr, std::cin, 0)));
-  }
   std::error_code error;
   if (std::filesystem::is_directory(input, error)) return failure(input + " is a folder; name a file");
-  auto file = std::make_unique<std::ifstream>(input, std::ios::binary);
-  if (!*file) return failure(input + " can't be read: no such file, or no right to it");
-  const auto size = std::filesystem::file_size(input, error);
-  std::istream& stream = *file;
-  return success(std::unique_ptr<RecordReader>(
-      std::make_unique<LineReader>(std::move(file), stream, error ? 0.0 : static_cast<double>(size))));
+  auto stream = std::make_unique<InputStream>(input);
+  if (!*stream) return failure(input + " can't be read: no such file, or no right to it");
+  double size = 0;
+  if (input != "-") size = static_cast<double>(std::filesystem::file_size(input, error));
+  return success(std::unique_ptr<RecordReader>(std::make_unique<LineReader>(std::move(stream), error ? 0.0 : size)));
 }
 
 std::string how_far(const RecordReader& reader, std::int64_t records) {

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <iostream>
 #include <istream>
 #include <optional>
@@ -14,6 +13,7 @@
 #include <string_view>
 #include <utility>
 
+#include "app/input_stream.h"
 #include "app/progress.h"
 #include "base/json.h"
 #include "core/sanitize/checks.h"
@@ -371,13 +371,9 @@ int explain_text(ScanOptions options, std::string_view text) {
 
 namespace {
 
-bool is_binary(std::istream& in) {
-  std::string start(8192, '\0');
-  in.read(start.data(), static_cast<std::streamsize>(start.size()));
-  start.resize(static_cast<std::size_t>(in.gcount()));
-  in.clear();
-  in.seekg(0);
-  return start.find('\0') != std::string::npos;
+bool is_binary(InputStream& in) {
+  constexpr std::size_t looked_at = 8192;
+  return in.ahead().substr(0, looked_at).find('\0') != std::string_view::npos;
 }
 
 // A file as it is, all files below a folder by name; false where it can't be listed.
@@ -414,23 +410,18 @@ int run_scan(ScanOptions options, const std::vector<std::string>& inputs) {
   for (std::size_t i = 0; i < files.size(); ++i) {
     progress.show([&] { return fmt::format("{} of {} files", i, files.size()); });
     options.file = files.size() > 1 ? files[i] : std::string{};
-    int found = 0;
-    if (files[i] == "-") {
-      options.joins_lines = false;  // who writes it may wait for what is said of each line
-      found = run_scan(options, std::cin, std::cout, std::cerr);
-    } else {
-      std::ifstream file(files[i], std::ios::binary);
-      if (!file) {
-        unreadable(files[i]);
-        continue;
-      }
-      if (files.size() > 1 && is_binary(file)) {
-        ++passed_over;
-        continue;
-      }
-      options.joins_lines = true;
-      found = run_scan(options, file, std::cout, std::cerr);
+    const bool is_file = files[i] != "-";
+    InputStream stream(files[i]);
+    if (!stream) {
+      unreadable(files[i]);
+      continue;
     }
+    if (is_file && files.size() > 1 && is_binary(stream)) {
+      ++passed_over;
+      continue;
+    }
+    options.joins_lines = is_file;  // who writes to a pipe may wait for what is said of each line
+    const int found = run_scan(options, stream, std::cout, std::cerr);
     if (status == 0) status = found;
   }
   progress.clear();
