@@ -269,9 +269,15 @@ double entropy(std::string_view text) {
 }
 
 bool is_placeholder(std::string_view text) {
-  static const WordSet words({"example", "placeholder", "changeme", "redacted", "your_", "your-", "yourp", "xxxx",
-                              "****", "....", "<your", "dummy"});
-  return words.is_within(text);
+  static const WordSet words(
+      {"example",    "placeholder", "changeme",   "redacted",    "your_",        "your-",      "yourp",
+       "****",       "....",        "<your",      "dummy",       "yourapi",      "yourkey",    "yourtoken",
+       "yoursecret", "yourhugging", "youraccess", "keyhere",     "tokenhere",    "secrethere", "goeshere",
+       "notareal",   "notreal",     "fakekey",    "faketoken",   "fakesecret",   "fortesting", "testingpurpose",
+       "replaceme",  "replacewith", "samplekey",  "sampletoken", "testaccesskey"});
+  // Of one case: in a long random token of both cases four of them come together now and then.
+  return words.is_within(text) || text.find("xxxx") != std::string_view::npos ||
+         text.find("XXXX") != std::string_view::npos;
 }
 
 bool holds_typed_run(std::string_view text) {
@@ -286,6 +292,16 @@ bool holds_typed_run(std::string_view text) {
     up = same_kind && c == before + 1 ? up + 1 : 1;
     down = same_kind && c == before - 1 ? down + 1 : 1;
     if (up >= run_length || down >= run_length) return true;
+  }
+  // a1b2c3d4: letters and digits in turns, each a run.
+  constexpr std::size_t steps_in_turns = 6;
+  std::size_t steps = 0;
+  for (std::size_t i = 2; i < text.size(); ++i) {
+    const char before = to_lower(text[i - 2]), between = text[i - 1], c = to_lower(text[i]);
+    const bool in_turns = is_alnum(before) && is_alnum(c) && is_alnum(between) && is_digit(before) == is_digit(c) &&
+                          is_digit(between) != is_digit(c);
+    steps = in_turns && (c == before + 1 || (before == '9' && c == '0')) ? steps + 1 : 0;
+    if (steps >= steps_in_turns) return true;
   }
   for (const std::string_view row : rows) {
     for (std::size_t i = 0; i + run_length <= row.size(); ++i) {

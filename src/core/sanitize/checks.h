@@ -124,8 +124,8 @@ constexpr bool is_as_long_as_an_id(std::string_view text) {
   return text.size() == span_id || text.size() == trace_id || text.size() == uuid;
 }
 
-// True of what somebody typed along the alphabet, the digits or a row of keys: "abcdefgh", "12345678",
-// "qwertyui". Random tokens hold no such run.
+// True of what somebody typed along the alphabet, the digits, both in turns or a row of keys: "abcdefgh", "12345678",
+// "a1b2c3d4", "qwertyui". Random tokens hold no such run.
 bool holds_typed_run(std::string_view text);
 
 }  // namespace tocsin

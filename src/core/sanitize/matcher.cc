@@ -63,11 +63,32 @@ bool is_in_base64(std::string_view buffer, TextRange found) {
   return before.find('+') != std::string_view::npos || after.find('+') != std::string_view::npos;
 }
 
+// What may stand between the header line of a PEM block that breaks off and its base64: line ends in any form,
+// quotes, and header lines of its own (RFC 1421, OpenPGP armor). Other text says that the line is only spoken of.
+bool is_before_key(std::string_view text) {
+  constexpr std::string_view headers[] = {"Proc-Type:", "DEK-Info:", "Comment:", "Version:", "Hash:", "Charset:"};
+  for (const std::string_view header : headers) {
+    if (text.find(header) != std::string_view::npos) return true;
+  }
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '\\') {
+      while (i + 1 < text.size() && text[i + 1] == '\\') ++i;
+      ++i;  // the escaped letter
+    } else if (!is_digit(text[i]) &&
+               std::string_view(" \t\r\n\"'`+,|>.#*/-:").find(text[i]) == std::string_view::npos) {
+      return false;  // digits number lines
+    }
+  }
+  return true;
+}
+
 // A PEM block from its header line (`header_end` is right behind the dashes) to its end line. A block that breaks
 // off (telemetry is often cut at some length) ends where its base64 does.
 std::optional<std::size_t> private_key_end(std::string_view buffer, std::size_t header_end, std::int64_t& work) {
   constexpr std::size_t longest_block = 16384;  // RSA 8192 takes 6.4 kB; an escaped newline adds 3 in 64
   constexpr std::size_t shortest_line = 32;     // base64 of a key; prose and "..." have no such run
+  // What every RSA and every OpenSSH key begins with, documents show and then break off.
+  constexpr std::size_t shortest_key = 48, shortest_behind_a_head = 80;
   const std::size_t piece_end = std::min({buffer.find('\0', header_end), buffer.size(), header_end + longest_block});
   const std::string_view body = buffer.substr(header_end, piece_end - header_end);
   const std::size_t end_line = body.find("-----END ");
@@ -75,6 +96,8 @@ std::optional<std::size_t> private_key_end(std::string_view buffer, std::size_t 
   work += key_body_byte_cost * static_cast<std::int64_t>(body_end);
   std::size_t longest_run = 0;
   std::size_t run = 0;
+  std::size_t all = 0;
+  std::size_t first_long = body_end;  // where the first run of a line's length begins
   std::size_t last = 0;
   bool upper = false;
   bool lower = false;
@@ -83,6 +106,8 @@ std::optional<std::size_t> private_key_end(std::string_view buffer, std::size_t 
     const char c = body[i];
     if (has_class(c, base64_class) || c == '=') {
       longest_run = std::max(longest_run, ++run);
+      ++all;
+      if (run == shortest_line) first_long = std::min(first_long, i + 1 - run);
       if (run >= shortest_line || end_line != std::string_view::npos) last = i + 1;
       upper = upper || has_class(c, upper_class);
       lower = lower || has_class(c, lower_class);
@@ -98,7 +123,11 @@ std::optional<std::size_t> private_key_end(std::string_view buffer, std::size_t 
       break;
     }
   }
-  if (longest_run < shortest_line || !upper || !lower || !digit) return std::nullopt;
+  const std::string_view from_first = body.substr(first_long);
+  const bool has_head = from_first.starts_with("MII") || from_first.starts_with("b3BlbnNzaC1rZXktdjE");
+  if (longest_run < shortest_line || all < (has_head ? shortest_behind_a_head : shortest_key)) return std::nullopt;
+  if (!upper || !lower || !digit) return std::nullopt;
+  if (end_line == std::string_view::npos && !is_before_key(body.substr(0, first_long))) return std::nullopt;
   if (end_line == std::string_view::npos) return header_end + last;
   std::size_t end = body_end + std::string_view("-----END ").size();
   constexpr std::size_t longest_label = 48;
@@ -189,6 +218,17 @@ bool is_person_name(std::string_view text) {
     if (!is_letter && c != ' ' && c != '-' && c != '\'' && c != '.') return false;
   }
   return has_letter && words <= most_words;
+}
+
+// Of a request that is signed (AWS signature version 4) the id of the key, which is no secret: "/20260501/" follows.
+bool is_in_signature(std::string_view buffer, std::size_t end) {
+  constexpr std::size_t digits_of_a_day = 8;
+  std::string_view rest = buffer.substr(end, 16);
+  const bool is_scope = rest.starts_with("/20") || rest.starts_with("%2F20") || rest.starts_with("%2f20");
+  if (!is_scope) return false;
+  rest.remove_prefix(rest.front() == '/' ? 1 : 3);
+  return rest.size() > digits_of_a_day && std::all_of(rest.begin(), rest.begin() + digits_of_a_day, is_digit) &&
+         (rest[digits_of_a_day] == '/' || rest[digits_of_a_day] == '%');
 }
 
 // STS ids begin with ASIA, which also begins words in capitals (ASIAPACIFIC...): of the 32 characters of an id
@@ -300,6 +340,7 @@ std::optional<TextRange> Matcher::match_regex(const CompiledPattern& pattern, st
   }
   if (!boundary_holds(pattern.boundary, buffer, found)) return refused(Refusal::boundary);
   if (pattern.boundary != Boundary::none && is_in_base64(buffer, found)) return refused(Refusal::boundary);
+  if (pattern.check == Check::aws_key_id && is_in_signature(buffer, found.end)) return refused(Refusal::signature);
   if (pattern.structure != nullptr) {
     work += structure_cost + structure_byte_cost * static_cast<std::int64_t>(found.end - found.begin);
   }
@@ -362,10 +403,18 @@ std::optional<TextRange> Matcher::value_behind(std::string_view buffer, TextRang
     if (begin == keyword.end || begin == buffer.size()) return std::nullopt;
   } else {
     const std::size_t name_end = begin;
-    bool crossed = false;
-    begin = end_of(begin, most_separators,
-                   [&](char c) { return is_separator(c) && !(c == '\0' && std::exchange(crossed, true)); });
+    if (const auto paired = value_of_pair(buffer, begin)) {
+      begin = *paired;
+    } else {
+      bool crossed = false;
+      begin = end_of(begin, most_separators,
+                     [&](char c) { return is_separator(c) && !(c == '\0' && std::exchange(crossed, true)); });
+    }
     if (begin == name_end || begin == buffer.size() || !is_value(buffer[begin])) return std::nullopt;
+    for (std::size_t next = behind_colour(buffer, begin); next != begin; next = behind_colour(buffer, begin)) {
+      begin = end_of(next, most_separators, [&](char c) { return c != '\0' && is_separator(c); });
+      if (begin == buffer.size()) return std::nullopt;
+    }
     // Words between: "access code VALUE", "the secret is VALUE", a type as in `key: &'static str = "VALUE"`.
     constexpr std::array<std::string_view, 10> words{"code", "is",  "key",    "token",  "value",
                                                      "was",  "str", "string", "String", "static"};
@@ -392,13 +441,16 @@ std::optional<TextRange> Matcher::value_behind(std::string_view buffer, TextRang
   return TextRange{begin, end};
 }
 
-// What stands before a value: in its own string of the event and the one before, which names it.
-std::string_view Matcher::context_of(std::string_view buffer, TextRange value) {
+// What stands before a value: in its own string of the event and the one before, which names it, or all from that on
+// in which the keyword stands.
+std::string_view Matcher::context_of(std::string_view buffer, TextRange keyword, TextRange value) {
   constexpr std::size_t reach = 80;
   const std::size_t from = value.begin > reach ? value.begin - reach : 0;
   const std::string_view before = buffer.substr(from, value.begin - from);
   std::size_t own = before.rfind('\0');
   if (own != std::string_view::npos && own > 0) own = before.rfind('\0', own - 1);
+  if (own != std::string_view::npos && from + own > keyword.begin)
+    own = keyword.begin > from ? before.rfind('\0', keyword.begin - from) : std::string_view::npos;
   return own == std::string_view::npos ? before : before.substr(own + 1);
 }
 
@@ -483,6 +535,8 @@ std::string_view to_text(Refusal refusal) {
       return "its checksum or structure is wrong";
     case Refusal::published:
       return "it is a published example";
+    case Refusal::signature:
+      return "it is the id in a signed request, which says nothing of the key";
     case Refusal::no_value:
       return "no value is assigned there";
     case Refusal::name:

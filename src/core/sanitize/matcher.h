@@ -47,6 +47,7 @@ enum class Refusal : std::uint8_t {
   placeholder,
   check,
   published,
+  signature,
   no_value,
   name,
   no_vendor
@@ -120,7 +121,7 @@ class Matcher {
   void match_named(std::string_view buffer, TextRange keyword, std::int64_t& work, Visit visit) const {
     const std::optional<TextRange> value = value_behind(buffer, keyword, work);
     if (!value) return;
-    names_.for_each_in(context_of(buffer, *value), [&](std::uint16_t index) {
+    names_.for_each_in(context_of(buffer, keyword, *value), [&](std::uint16_t index) {
       if (accepts_named(patterns_[index], buffer, *value, work)) visit(patterns_[index], *value);
     });
   }
@@ -136,7 +137,7 @@ class Matcher {
 
  private:
   static std::optional<TextRange> value_behind(std::string_view buffer, TextRange keyword, std::int64_t& work);
-  static std::string_view context_of(std::string_view buffer, TextRange value);
+  static std::string_view context_of(std::string_view buffer, TextRange keyword, TextRange value);
   bool accepts_named(const CompiledPattern& pattern, std::string_view buffer, TextRange value,
                      std::int64_t& work) const;
   Refusal failed_check(const CompiledPattern& pattern, std::string_view text) const;

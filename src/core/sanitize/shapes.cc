@@ -110,10 +110,46 @@ std::size_t digits_end(std::string_view buffer, std::size_t at) {
   return at;
 }
 
+constexpr std::size_t longest_colour = 16;  // "38;2;255;255;255"
+
+}  // namespace
+
+std::size_t behind_colour(std::string_view buffer, std::size_t at) {
+  if (byte_before(buffer, at) != '[') return at;
+  std::size_t end = at;
+  while (end - at < longest_colour && (is_digit(byte_at(buffer, end)) || byte_at(buffer, end) == ';')) ++end;
+  const bool is_escaped = at >= 2 && buffer[at - 2] == '\x1b';
+  const char last = byte_at(buffer, end);
+  const bool is_colour = (last == 'm' && (end > at || is_escaped)) || (last == 'K' && is_escaped);
+  return is_colour ? end + 1 : at;
+}
+
+namespace {
+
+// Behind a terminal's colour at `at`, with its escape character as it is or written out, else `at`.
+std::size_t skip_colour(std::string_view buffer, std::size_t at) {
+  constexpr std::string_view escapes[] = {"\x1b[", "x1b[", "u001b[", "033[", "e[", "["};
+  for (const std::string_view escape : escapes) {
+    if (buffer.substr(std::min(at, buffer.size()), escape.size()) != escape) continue;
+    const std::size_t numbers = at + escape.size(), end = behind_colour(buffer, numbers);
+    if (end != numbers) return end;
+  }
+  return at;
+}
+
+// Whether the end of a terminal's colour, "[33m", stands right before.
+bool is_behind_colour(std::string_view buffer, std::size_t at) {
+  if (at < 2 || (buffer[at - 1] != 'm' && buffer[at - 1] != 'K')) return false;
+  std::size_t begin = at - 1;
+  while (begin > 0 && at - begin <= longest_colour && (is_digit(buffer[begin - 1]) || buffer[begin - 1] == ';'))
+    --begin;
+  return behind_colour(buffer, begin) == at;
+}
+
 }  // namespace
 
 bool token_may_begin_at(std::string_view buffer, std::size_t at) {
-  return at == 0 || !is_alnum(buffer[at - 1]) || escape_before(buffer, at) > 0;
+  return at == 0 || !is_alnum(buffer[at - 1]) || escape_before(buffer, at) > 0 || is_behind_colour(buffer, at);
 }
 
 std::optional<TextRange> email_at(std::string_view buffer, std::size_t at) {
@@ -170,6 +206,23 @@ std::optional<TextRange> email_at(std::string_view buffer, std::size_t at) {
   return TextRange{begin, end};
 }
 
+namespace {
+
+// A row of a table: two numbers at least stand before it, and the last is no group of another card.
+bool is_in_row(std::string_view buffer, std::size_t begin) {
+  constexpr std::size_t shortest_group = 3;
+  std::size_t at = begin;
+  for (int numbers = 0; numbers < 2; ++numbers) {
+    if (at < 2 || buffer[at - 1] != ' ' || !is_digit(buffer[at - 2])) return false;
+    const std::size_t end = --at;
+    while (at > 0 && is_digit(buffer[at - 1])) --at;
+    if (numbers == 0 && end - at >= shortest_group) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
 std::optional<TextRange> card_from(std::string_view buffer, TextRange digits) {
   constexpr std::size_t longest_number = 19;
   std::array<char, longest_number> number{};
@@ -222,6 +275,7 @@ std::optional<TextRange> card_from(std::string_view buffer, TextRange digits) {
       used_digits = 16;
     }
     if (used < group_count && separator == '-') return std::nullopt;
+    if (separator == ' ' && is_in_row(buffer, digits.begin)) return std::nullopt;
     end = digits.begin + used_digits + used - 1;
   }
   if (part_of_longer_before(buffer, digits.begin) || part_of_longer_after(buffer, end)) return std::nullopt;
@@ -229,6 +283,20 @@ std::optional<TextRange> card_from(std::string_view buffer, TextRange digits) {
 }
 
 namespace {
+
+// What a number with hyphens is called that is nobody's: "part 579-49-1643".
+bool names_a_thing(std::string_view buffer, std::size_t at) {
+  const std::string_view context = context_before(buffer, at);
+  std::size_t end = context.size();
+  while (end > 0 && std::string_view(" :#=\"'").find(context[end - 1]) != std::string_view::npos) --end;
+  std::size_t begin = end;
+  while (begin > 0 && has_class(context[begin - 1], upper_class | lower_class)) --begin;
+  constexpr std::string_view things[] = {"part",  "sku",      "invoice", "ticket", "serial", "lot",  "item",
+                                         "build", "tracking", "batch",   "model",  "parcel", "isbn", "ean"};
+  return std::any_of(std::begin(things), std::end(things), [&](std::string_view thing) {
+    return equals_ignoring_case(context.substr(begin, end - begin), thing);
+  });
+}
 
 // Nine digits, printed ddd-dd-dddd, or named: by one of `words` where blanks or dots separate them, by one of `names`
 // where nothing does.
@@ -260,6 +328,7 @@ std::optional<TextRange> nine_digits_ending_with(std::string_view buffer, TextRa
       number[count++] = buffer[begin + i];
     }
     if (separator != '-' && !context_says(context_before(buffer, begin), words)) return std::nullopt;
+    if (names_a_thing(buffer, begin)) return std::nullopt;
   }
   if (part_of_longer_before(buffer, begin) || part_of_longer_after(buffer, digits.end)) return std::nullopt;
   if (!is_issued(std::string_view(number.data(), number.size()))) return std::nullopt;
@@ -310,7 +379,11 @@ std::optional<TextRange> ipv4_at(std::string_view buffer, std::size_t at, bool o
   // Chrome/120.0.0.0 is a version.
   if (before == '/' && begin >= 2 && is_alnum(buffer[begin - 2])) return std::nullopt;
   if (is_alnum(after) || after == '_' || (after == '.' && is_alnum(byte_at(buffer, end + 1)))) return std::nullopt;
-  if (context_says(context_before(buffer, begin), {"version", "release", "section", "chapter"})) return std::nullopt;
+  if (context_says(context_before(buffer, begin),
+                   {"version", "release", "section", "chapter", "build ", "kernel ", "firmware "}) ||
+      (begin >= 2 && buffer.substr(begin - 2, 2) == "==")) {
+    return std::nullopt;
+  }
   if (only_public && !is_public_ipv4(parts)) return std::nullopt;
   return TextRange{begin, end};
 }
@@ -396,6 +469,7 @@ std::optional<TextRange> us_phone_ending_with(std::string_view buffer, TextRange
     }
     if (!three_digits_at(area) || !plausible(area, exchange)) return std::nullopt;
     begin = parentheses ? area - 1 : area;
+    if (names_a_thing(buffer, begin)) return std::nullopt;
     // Blanks alone also stand between the columns of a table.
     if (!parentheses && second == ' ' && !says_phone(context_before(buffer, begin))) return std::nullopt;
     const char one = byte_before(buffer, begin);
@@ -473,6 +547,43 @@ std::optional<TextRange> iban_at(std::string_view buffer, std::size_t at) {
   return TextRange{at, end};
 }
 
+std::optional<std::size_t> value_of_pair(std::string_view buffer, std::size_t name_end) {
+  constexpr std::size_t most_between = 48;  // with the indentation of what is printed prettily
+  constexpr int most_hops = 2;              // {"key": NAME, "value": {"stringValue": VALUE}}
+  constexpr std::string_view words[] = {"value", "stringvalue", "string_value", "parametervalue"};
+  const auto skip = [&](std::size_t at, std::string_view characters) {
+    const std::size_t limit = std::min(buffer.size(), at + most_between);
+    while (at < limit && (characters.find(buffer[at]) != std::string_view::npos ||
+                          (at > 0 && buffer[at - 1] == '\\' && (buffer[at] == 'n' || buffer[at] == 'r')))) {
+      ++at;
+    }
+    return at;
+  };
+  constexpr std::string_view after_name(" \t\r\n\\\"'`,;{}\0", 13), after_word(" \t\\\"'`:={\0", 10);
+  std::size_t at = name_end;
+  int hops = 0;
+  for (; hops < most_hops; ++hops) {
+    const std::size_t word = skip(at, hops == 0 ? after_name : after_word);
+    std::size_t end = word;
+    while (end < buffer.size() && end - word < 16 && has_class(buffer[end], name_class)) ++end;
+    const bool is_word = word > at && std::any_of(std::begin(words), std::end(words), [&](std::string_view known) {
+                           return equals_ignoring_case(buffer.substr(word, end - word), known);
+                         });
+    if (!is_word) break;
+    at = end;
+  }
+  if (hops == 0) return std::nullopt;
+  const std::size_t begin = skip(at, after_word);
+  const std::string_view rest = buffer.substr(begin, 12), between = buffer.substr(at, begin - at);
+  // Another kind of value, or an object.
+  constexpr std::string_view kinds[] = {"boolvalue", "intvalue", "doublevalue", "arrayvalue", "kvlistvalue"};
+  const bool is_other = between.find('{') != std::string_view::npos ||
+                        std::any_of(std::begin(kinds), std::end(kinds), [&](std::string_view kind) {
+                          return equals_ignoring_case(rest.substr(0, kind.size()), kind);
+                        });
+  return begin > at && !is_other ? std::optional(begin) : std::nullopt;
+}
+
 std::optional<Assignment> assignment_at(std::string_view buffer, TextRange keyword) {
   constexpr std::size_t longest_name = 64;
   constexpr std::size_t longest_value = 512;
@@ -502,6 +613,7 @@ std::optional<Assignment> assignment_at(std::string_view buffer, TextRange keywo
   end = rest_end;
 
   Assignment found;
+  bool is_element = false, is_option = false;
   std::size_t begin = keyword.begin;
   while (begin > 0 && keyword.begin - begin < longest_name && has_class(buffer[begin - 1], name_class)) --begin;
   found.name = {begin, end};
@@ -513,9 +625,12 @@ std::optional<Assignment> assignment_at(std::string_view buffer, TextRange keywo
     return stop;
   };
   std::size_t at = end;
+  const std::optional<std::size_t> paired = value_of_pair(buffer, end);
+  if (paired) at = *paired - 1;  // the quote, or the end of the string that names it
   if (byte_at(buffer, at) == '\0') {
     // A name that is a string of its own has its value in the next.
-    if (at >= buffer.size() || (begin > 0 && buffer[begin - 1] != '\0')) return std::nullopt;
+    const bool is_string = begin == 0 || buffer[begin - 1] == '\0';
+    if (at >= buffer.size() || !is_string) return std::nullopt;
     ++at;
     const std::size_t piece_end = std::min(buffer.find('\0', at), buffer.size());
     found.value = {at, std::min(piece_end, at + longest_value)};
@@ -526,16 +641,27 @@ std::optional<Assignment> assignment_at(std::string_view buffer, TextRange keywo
     }
     return found;
   }
-  at = skip(at, "\\", 4);
-  at = skip(at, "\"'`]", 2);
-  at = skip(at, " \t", most_blanks);
-  const std::size_t separator = at;
-  at = skip(at, ":=>", 2);
-  if (at == separator || buffer[separator] == '>') return std::nullopt;
-  if (at - separator == 2 && buffer[separator] == '=' && buffer[separator + 1] == '=')
-    return std::nullopt;  // a comparison
-  at = skip(at, " \t", most_blanks);
-  at = skip(at, "\\", 4);
+  if (!paired) {
+    at = skip_colour(buffer, skip(at, "\\", 4));
+    at = skip(at, "\"'`]", 2);
+    at = skip(at, " \t", most_blanks);
+    std::size_t separator = at;
+    at = skip(at, ":=>", 2);
+    constexpr std::string_view wide_colon = "：";
+    if (at == separator && buffer.substr(at, wide_colon.size()) == wide_colon) at += wide_colon.size();
+    // --password VALUE
+    is_option = at == separator && at > end && buffer.substr(begin, 2) == "--";
+    if (is_option) separator = end;
+    is_element = byte_at(buffer, separator) == '>' && at == separator + 1 && byte_before(buffer, begin) == '<';
+    if (at == separator || (buffer[separator] == '>' && !is_element)) return std::nullopt;
+    if (at - separator == 2 && buffer[separator] == '=' && buffer[separator + 1] == '=')
+      return std::nullopt;  // a comparison
+    at = skip(at, " \t", most_blanks);
+    at = skip_colour(buffer, skip(at, "\\", 4));
+    at = skip(at, " \t", most_blanks);
+  } else if (std::string_view("\"'`").find(buffer[at]) == std::string_view::npos) {
+    ++at;
+  }
   const char quote = byte_at(buffer, at);
   if (quote == '"' || quote == '\'' || quote == '`') {
     found.delimited = true;
@@ -545,7 +671,7 @@ std::optional<Assignment> assignment_at(std::string_view buffer, TextRange keywo
     if (equals_ignoring_case(buffer.substr(at, scheme.size()), scheme)) at += scheme.size();
   }
   std::size_t stop = at;
-  constexpr std::string_view ends_bare_value(" \t\r\n,;&\"'`<>(){}[]\\\0", 21);
+  constexpr std::string_view ends_bare_value(" \t\r\n,;&\"'`<>(){}[]\\\x1b\0", 22);
   while (stop < buffer.size() && stop - at < longest_value) {
     const char c = buffer[stop];
     if (found.delimited ? (c == quote || c == '\n' || c == '\0' || (c == '\\' && byte_at(buffer, stop + 1) != '/'))
@@ -556,6 +682,8 @@ std::optional<Assignment> assignment_at(std::string_view buffer, TextRange keywo
   }
   if (found.delimited && stop < buffer.size() && buffer[stop] != quote && buffer[stop] != '\\')
     found.delimited = false;
+  if (is_element && buffer.substr(stop, 2) != "</") return std::nullopt;
+  if (is_option && byte_at(buffer, at) == '-') return std::nullopt;
   found.value = {at, stop};
   return found;
 }

@@ -18,8 +18,16 @@ struct TextRange {
 };
 
 // True where a token may begin: no letter or digit before it, unless that belongs to an escape (\n, \u003c, %3D)
-// of a text inside a text.
+// of a text inside a text, or to the colour of a terminal ([33m).
 bool token_may_begin_at(std::string_view buffer, std::size_t at);
+
+// Behind what is left of a terminal's colour, where its numbers begin at `at`: of "33mtoken" behind "\x1b[" the place
+// of "token"; else `at`.
+std::size_t behind_colour(std::string_view buffer, std::size_t at);
+
+// Where a value begins that its name, which ends at `name_end`, does not stand right before: in {"name": NAME,
+// "value": VALUE}, in an attribute of OTLP, in a list of YAML, as text or as strings of an event.
+std::optional<std::size_t> value_of_pair(std::string_view buffer, std::size_t name_end);
 
 // Requires: buffer[at] == '@'.
 std::optional<TextRange> email_at(std::string_view buffer, std::size_t at);

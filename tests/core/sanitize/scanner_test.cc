@@ -95,6 +95,55 @@ TEST(Scanner, FindsATokenBehindAnEscapeOfATextInsideAText) {
   }
 }
 
+TEST(Scanner, FindsATokenInTheColoursOfATerminal) {
+  for (const std::string colour :
+       {"\x1b[33m", "\x1b[1;33m", "\x1b[38;5;208m", "\\u001b[33m", "\\x1b[0m", "\\033[33m", "[33m"}) {
+    const std::string end = "\x1b[0m";
+    EXPECT_EQ(found_in("key " + colour + github_token + end), Found{"github.token:" + github_token}) << colour;
+    EXPECT_EQ(found_in(colour + "secretAccessKey" + end + "=" + colour + aws_secret + end),
+              Found{"aws.secret_access_key:" + aws_secret})
+        << colour;
+  }
+  EXPECT_EQ(found_in("a[33m" + std::string("x") + github_token), Found{});
+  EXPECT_EQ(found_in("33m" + github_token), Found{}) << "a word, and no colour";
+  EXPECT_EQ(found_in("\x1b[m" + github_token + "\x1b[K"), Found{"github.token:" + github_token});
+  EXPECT_EQ(found_in("\x1b[36mpassword:\x1b[0m hunter22"), Found{"generic.password:hunter22"});
+}
+
+TEST(Scanner, FindsAValueThatStandsBesideItsName) {
+  const Found secret{"aws.secret_access_key:" + aws_secret};
+  EXPECT_EQ(found_in("{\"name\": \"AWS_SECRET_ACCESS_KEY\", \"value\": \"" + aws_secret + "\"}"), secret);
+  EXPECT_EQ(found_in("{\\\"name\\\":\\\"AWS_SECRET_ACCESS_KEY\\\",\\\"value\\\":\\\"" + aws_secret + "\\\"}"),
+            secret);
+  EXPECT_EQ(found_in("- name: AWS_SECRET_ACCESS_KEY\n  value: " + aws_secret), secret);
+  EXPECT_EQ(found_in("<SecretAccessKey>" + aws_secret + "</SecretAccessKey>"), secret);
+  EXPECT_EQ(found_in("{\"key\":\"AWS_SECRET_ACCESS_KEY\",\"value\":{\"stringValue\":\"" + aws_secret + "\"}}"),
+            secret);
+  EXPECT_EQ(found_in("key\0AWS_SECRET_ACCESS_KEY\0value\0stringValue\0"s + aws_secret), secret);
+  EXPECT_EQ(found_in("AWS_SECRET_ACCESS_KEY\0values\0"s + aws_secret), Found{});
+  EXPECT_EQ(found_in("{\"key\":\"app.uses_password\",\"value\":{\"boolValue\":true}}"), Found{});
+  EXPECT_EQ(found_in("postgres://<user>:<password>@localhost:5432/db"), Found{});
+  EXPECT_EQ(found_in("psql --password --host=localhost"), Found{});
+}
+
+TEST(Scanner, TheIdInASignedRequestIsNoSecret) {
+  EXPECT_EQ(found_in("?X-Amz-Signer=" + aws_key + "%2F20260501%2Feu-west-1%2Fs3"), Found{});
+  EXPECT_EQ(found_in("AWS4-HMAC-SHA256 " + aws_key + "/20260501/us-east-1/s3"), Found{});
+  Scanner scanner(test::shipped_patterns());
+  const auto matches = scanner.scan("Credential=" + aws_key + "/20260501/us-east-1/s3");
+  ASSERT_EQ(matches.size(), 1U);
+  EXPECT_EQ(matches[0].tier, Tier::count) << "what is called a credential";
+  EXPECT_EQ(found_in(aws_key + "/2026/report"), Found{"aws.access_key:" + aws_key});
+  EXPECT_EQ(found_in(aws_key + "/2026050112345"), Found{"aws.access_key:" + aws_key});
+}
+
+TEST(Scanner, APrivateKeyThatIsOnlySpokenOfIsNone) {
+  const std::string begin = "-----BEGIN OPENSSH " + std::string("PRIVATE KEY-----");
+  EXPECT_EQ(found_in("if \"" + begin + "\" in line: raise X\nssh-rsa " + key_body), Found{});
+  EXPECT_EQ(found_in(begin + "\nb3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAAAMwAAAAtz\n...\n"), Found{});
+  EXPECT_EQ(found_in("     1\t" + begin + "\n     2\t" + key_body + "\n     3\t" + key_body).size(), 1U);
+}
+
 TEST(Scanner, TakesAKeyPairForOneFinding) {
   const std::string text = "accessKeyId\0"s + aws_key + "\0region\0eu-west-1\0secretAccessKey\0"s + aws_secret;
   Scanner scanner(test::shipped_patterns());
