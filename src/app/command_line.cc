@@ -2,9 +2,14 @@
 
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <charconv>
+#include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <iterator>
+#include <system_error>
 
 #include "app/check_command.h"
 #include "app/client_commands.h"
@@ -33,6 +38,22 @@ const char* const epilogue =
 
 void add_output(CLI::App& command, std::string& output) {
   command.add_option("-o,--output", output, "how to print: text or json")->check(CLI::IsMember({"text", "json"}));
+}
+
+// An option that takes several paths takes the input behind it too: `replay --rules mine.yaml events.jsonl -o json`.
+// What is neither YAML nor a folder is the input.
+void take_input(std::string& input, std::initializer_list<std::vector<std::string>*> lists) {
+  for (std::vector<std::string>* const list : lists) {
+    if (!input.empty()) return;
+    const auto found = std::find_if(list->rbegin(), list->rend(), [](const std::string& one) {
+      std::error_code unreadable;
+      return !one.ends_with(".yaml") && !one.ends_with(".yml") && !std::filesystem::is_directory(one, unreadable);
+    });
+    if (found == list->rend()) continue;
+    input = *found;
+    list->erase(std::next(found).base());
+  }
+  if (input.empty()) throw CLI::RequiredError("INPUT (a file of events, - or kafka://HOST:PORT/TOPIC)");
 }
 
 // What a shell completes with the names of files.
@@ -141,9 +162,11 @@ int run_command_line(int argc, char** argv) {
       ->add_option(
           "INPUT", replay.input,
           "a file of lines, each `value` or `key TAB value`; - is standard input; or kafka://HOST:PORT/TOPIC")
-      ->type_name(path)
-      ->required();
-  command->callback([&] { status = run_replay(replay); });
+      ->type_name(path);
+  command->callback([&] {
+    take_input(replay.input, {&replay.rules, &replay.specs, &replay.against});
+    status = run_replay(replay);
+  });
 
   TrialOptions trial;
   command = app.add_subcommand("trial", "what would have been last week: reads only, suggests specs, counts pages");
@@ -154,10 +177,11 @@ int run_command_line(int argc, char** argv) {
   command->add_option("--config", trial.config, "a configuration, for its way to Kafka")->type_name(path);
   command->add_option("--out", trial.out, "the folder for what is suggested")->type_name(path)->capture_default_str();
   add_output(*command, trial.output);
-  command->add_option("INPUT", trial.input, "a file as for replay, or kafka://HOST:PORT/TOPIC")
-      ->type_name(path)
-      ->required();
-  command->callback([&] { status = run_trial(trial); });
+  command->add_option("INPUT", trial.input, "a file as for replay, or kafka://HOST:PORT/TOPIC")->type_name(path);
+  command->callback([&] {
+    take_input(trial.input, {&trial.rules});
+    status = run_trial(trial);
+  });
 
   InspectOptions inspect;
   command = app.add_subcommand("inspect", "what is read out of records of telemetry, and what rules miss in it");
@@ -331,6 +355,11 @@ int run_command_line(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     const int code = app.exit(error, std::cout, std::cerr);
     return code == 0 ? 0 : 2;
+  }
+  std::cout.flush();
+  if (!std::cout || std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
+    std::cerr << "tocsin: what was to be printed could not be written to its end\n";
+    return 2;
   }
   return status;
 }

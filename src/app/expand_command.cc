@@ -1,6 +1,8 @@
 #include "app/expand_command.h"
 
 #include <iostream>
+#include <sstream>
+#include <utility>
 
 #include "app/files.h"
 #include "base/yaml_text.h"
@@ -28,6 +30,25 @@ void print_group(const YamlNode& group, const std::string& file, Diagnostics& di
   }
 }
 
+void print_map(const YamlNode& map) {
+  std::istringstream lines(to_yaml(map));
+  for (std::string line; std::getline(lines, line);) std::cout << "  " << line << "\n";
+}
+
+// What stands under `key` in any of the files, under one key.
+template <class Print>
+void print_all(const std::vector<std::pair<std::string, YamlNode>>& trees, std::string_view key, YamlNode::Kind kind,
+               Print print) {
+  bool is_first = true;
+  for (const auto& [file, root] : trees) {
+    const YamlNode* const node = root.find(key);
+    if (node == nullptr || node->kind != kind) continue;
+    if (std::exchange(is_first, false)) std::cout << key << ":\n";
+    std::cout << "# " << file << "\n";
+    print(*node, file);
+  }
+}
+
 }  // namespace
 
 int run_expand(const ExpandOptions& options) {
@@ -40,14 +61,17 @@ int run_expand(const ExpandOptions& options) {
   for (NamedText& file : read_yaml_files(options.paths, diagnostics)) {
     if (kind_of(file) == "rules") files.push_back(std::move(file));
   }
+  Diagnostics own;  // told by the check below
+  std::vector<std::pair<std::string, YamlNode>> trees;
   for (const NamedText& file : files) {
-    Diagnostics own;  // told by the check below
-    const auto root = parse_yaml(file, own);
-    const YamlNode* const groups = root ? root->find("groups") : nullptr;
-    if (groups == nullptr || !groups->is_list()) continue;
-    std::cout << "# " << file.file << "\ngroups:\n";
-    for (const YamlNode& group : groups->items) print_group(group, file.file, own);
+    if (auto root = parse_yaml(file, own)) trees.emplace_back(file.file, std::move(*root));
   }
+  // One file out of all, which is rules again.
+  print_all(trees, "attributes", YamlNode::Kind::map,
+            [](const YamlNode& attributes, const std::string&) { print_map(attributes); });
+  print_all(trees, "groups", YamlNode::Kind::list, [&](const YamlNode& groups, const std::string& file) {
+    for (const YamlNode& group : groups.items) print_group(group, file, own);
+  });
   load_rules(files, diagnostics);
   return print(diagnostics) ? 1 : 0;
 }

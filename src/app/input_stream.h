@@ -21,7 +21,7 @@ class InputStream final : public std::istream {
   InputStream(const InputStream&) = delete;
   InputStream& operator=(const InputStream&) = delete;
 
-  // What was read ahead, and will be read next; at the beginning, that of a file are its first bytes.
+  // What was read ahead, and will be read next: before the first read a file's first bytes. Not behind the end.
   std::string_view ahead();
 
  private:

@@ -76,7 +76,7 @@ class Inspection {
     fmt::print("\n{} records, {} that can't be read. Events:", number_, refused_);
     for (const auto& [type, count] : seen_.all()) fmt::print(" {} {}", count, type);
     fmt::print("{}\n\nrules:\n", seen_.all().empty() ? " none" : "");
-    for (const Rule& rule : loaded_.rules->rules) say(rule);
+    for (const Rule& rule : loaded_.rules->rules) fmt::print("{}", coverage_text(rule, *loaded_.rules, seen_));
     const auto& unpriced = ingest_.totals().unpriced;
     for (const auto& [model, count] : unpriced) {
       fmt::print("\nmodel {} has no price ({} calls): put a file with the key 'prices' among your rules\n",
@@ -110,16 +110,6 @@ class Inspection {
     std::string list;
     for (const std::string_view name : one.unknown) list += (list.empty() ? "" : ", ") + clean(name);
     fmt::print("    not used                     {}\n", list);
-  }
-
-  void say(const Rule& rule) {
-    const std::vector<std::string> lacks = lacks_of(rule, *loaded_.rules, seen_);
-    const std::int64_t events = looked_at(rule, *loaded_.rules, seen_);
-    const bool needs_some = !needs_of(rule, *loaded_.rules).empty();
-    fmt::print(
-        "  {:<28} {}\n", rule.name,
-        lacks.empty() ? needs_some ? fmt::format("sees {} events", events) : "looks at every text" : lacks.front());
-    for (std::size_t i = 1; i < lacks.size(); ++i) fmt::print("  {:<28} {}\n", "", lacks[i]);
   }
 
   const RulesAndPatterns& loaded_;

@@ -59,6 +59,10 @@ Labels labels_of(const Json& json) {
   return labels;
 }
 
+bool is_among(const std::vector<std::pair<std::string, TemplateText>>& labels, std::string_view name) {
+  return std::any_of(labels.begin(), labels.end(), [&](const auto& label) { return label.first == name; });
+}
+
 std::string_view label_of(const Labels& labels, std::string_view name) {
   const auto found =
       std::find_if(labels.begin(), labels.end(), [&](const auto& label) { return label.first == name; });
@@ -264,8 +268,7 @@ DeskAnswer OrderDesk::accept_level(const std::string& body, EventTime stream_now
   Labels labels = labels_of(*json);
   const std::vector<std::string> names = group_labels_of(*rule);
   for (const auto& [name, value] : labels) {
-    const bool is_known =
-        std::find(names.begin(), names.end(), name) != names.end() || !label_of(rule->labels, name).empty();
+    const bool is_known = std::find(names.begin(), names.end(), name) != names.end() || is_among(rule->labels, name);
     if (!is_known) return error(400, rule->name + " has no label " + name + "; its groups have: " + list_of(names));
   }
   const auto groups = firing_groups(*rule, labels, alerts);

@@ -205,7 +205,11 @@ int explain(const ReplayOptions& options) {
                          : "no group of " + rule->name + " has these labels at that time: ") +
                 to_text(labels));
   }
-  std::fputs(answer->c_str(), stdout);
+  if (options.output == "json") {
+    *answer = dump({{"kind", "explanation"}, {"alert", rule->name}, {"time", to_rfc3339(wanted)}, {"text", *answer}});
+    *answer += '\n';
+  }
+  std::cout << *answer;
   return 0;
 }
 
@@ -341,6 +345,11 @@ int run_replay(const ReplayOptions& options) {
     std::fputs(report.text().c_str(), stdout);
   }
   std::fflush(stdout);
+  const StreamTotals& totals = stages.ingest().totals();
+  if (totals.records > 0 && totals.all_dead_letters() == totals.records) {
+    std::cerr << "tocsin replay: not one of these records could be read; `tocsin inspect` shows what they are\n";
+    return options.fail_on_alert ? 2 : 0;
+  }
   return options.fail_on_alert && alerted ? 1 : 0;
 }
 

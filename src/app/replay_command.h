@@ -10,7 +10,7 @@ namespace tocsin {
 struct ReplayOptions {
   std::vector<std::string> rules;  // files and folders; empty: what ships
   std::vector<std::string> specs;
-  std::string input = "-";  // and what of it: see InputOptions
+  std::string input;  // and what of it: see InputOptions
   std::string from, to;
   std::string input_format = "auto";
   std::string output = "text";  // or "json"

@@ -2,8 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <cmath>
-
+#include "base/figures.h"
 #include "base/time_text.h"
 
 namespace tocsin {
@@ -26,10 +25,10 @@ std::string annotation(const AlertChange& change, const std::string& name) {
 
 std::string figure_text(double value, const std::string& unit, bool is_ratio) {
   if (is_unknown(value)) return "-";
-  if (unit == "usd") return fmt::format("${:.2f}", value);
-  if (unit == "seconds") return to_text(duration_of_seconds(std::round(value)));
+  if (unit == "usd") return dollar_figure(value);
+  if (unit == "seconds") return duration_figure(value);
   if (is_ratio) return fmt::format("{:.1f} %", value * 100);
-  return fmt::format("{:.4g}", value);
+  return plain_figure(value);
 }
 
 std::string line_of(const AlertChange& change) {
@@ -59,7 +58,9 @@ void ReplayReport::add(const HaltRecord& halt) {
 }
 
 void ReplayReport::add(const DeadLetter& letter) {
-  ++dead_letters_[std::string(name_of(letter.reason))];
+  const auto [entry, is_new] = dead_letters_.try_emplace(std::string(name_of(letter.reason)));
+  if (is_new) entry->second.first = letter.offset;
+  ++entry->second.count;
 }
 
 void ReplayReport::finish(const StreamTotals& totals, const std::vector<RuleSight>& sight) {
@@ -72,7 +73,9 @@ void ReplayReport::finish(const StreamTotals& totals, const std::vector<RuleSigh
   text_ += fmt::format(
       "{} tokens in ({} cached), {} out, cost {}\n", totals.tokens_in, totals.tokens_cached, totals.tokens_out,
       totals.cost_known ? fmt::format("${:.2f}", static_cast<double>(totals.cost) / 1e6) : std::string("unknown"));
-  for (const auto& [reason, count] : dead_letters_) text_ += fmt::format("{} records not read: {}\n", count, reason);
+  for (const auto& [reason, letters] : dead_letters_) {
+    text_ += fmt::format("{} records not read: {}, the first is number {}\n", letters.count, reason, letters.first);
+  }
   for (const auto& [model, count] : totals.unpriced) {
     text_ +=
         fmt::format("{} calls of {} without a cost: no price of it is known (see rules/prices.yaml)\n", count, model);

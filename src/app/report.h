@@ -30,7 +30,11 @@ class ReplayReport {
 
  private:
   std::string text_;
-  std::map<std::string, std::int64_t> dead_letters_;
+  struct Letters {
+    std::int64_t count = 0;
+    std::int64_t first = 0;  // the number of its line, or its offset
+  };
+  std::map<std::string, Letters> dead_letters_;  // by reason
   std::int64_t pages_ = 0;
   std::int64_t alerts_ = 0;
   std::int64_t halts_ = 0;

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "core/event/dialect.h"
 #include "core/sanitize/sanitized_event_json.h"
 
@@ -127,10 +129,29 @@ std::vector<std::string> lacks_of(const Rule& rule, const RuleSet& rules, const 
   return lacks;
 }
 
-std::int64_t looked_at(const Rule& rule, const RuleSet& rules, const SeenFields& seen) {
+namespace {
+
+std::string sight_in_words(const Rule& rule, const RuleSet& rules, const SeenFields& seen) {
   std::int64_t events = 0;
   for (const auto& [type, fields] : needs_of(rule, rules)) events += seen.events(type);
-  return events;
+  if (events == 0) return rule.absence ? "hears every event" : "looks at every text";
+  const bool has_where =
+      !rule.where.always() || std::any_of(rule.values.begin(), rule.values.end(), [&](const NamedValue& value) {
+        return !rules.aggregates[value.aggregate].where.always();
+      });
+  return fmt::format("sees {} events{}", events, has_where ? "; its `where` takes some of them" : "");
+}
+
+}  // namespace
+
+std::string coverage_text(const Rule& rule, const RuleSet& rules, const SeenFields& seen) {
+  std::vector<std::string> said = lacks_of(rule, rules, seen);
+  if (said.empty()) said.push_back(sight_in_words(rule, rules, seen));
+  std::string text;
+  for (std::size_t i = 0; i < said.size(); ++i) {
+    text += fmt::format("  {:<28} {}\n", i == 0 ? std::string_view(rule.name) : std::string_view{}, said[i]);
+  }
+  return text;
 }
 
 }  // namespace tocsin

@@ -43,7 +43,7 @@ std::map<std::string, std::set<std::string>> needs_of(const Rule& rule, const Ru
 // What a rule misses in the events that were seen, a sentence each; none where it sees well.
 std::vector<std::string> lacks_of(const Rule& rule, const RuleSet& rules, const SeenFields& seen);
 
-// How many events of the types that it looks at were seen.
-std::int64_t looked_at(const Rule& rule, const RuleSet& rules, const SeenFields& seen);
+// The same for people, by the rule's name: what it misses, else how many events it sees. Lines.
+std::string coverage_text(const Rule& rule, const RuleSet& rules, const SeenFields& seen);
 
 }  // namespace tocsin

@@ -10,6 +10,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <sstream>
 
 #include "app/config.h"
 #include "app/files.h"
@@ -18,6 +19,7 @@
 #include "app/report.h"
 #include "app/rule_coverage.h"
 #include "app/shipped_files.h"
+#include "base/hash.h"
 #include "base/json.h"
 #include "base/time_text.h"
 #include "core/event/record_decoder.h"
@@ -379,13 +381,7 @@ class Report {
   void print_rules() const {
     heading("What the rules would see");
     for (const Rule& rule : loaded_.rules->rules) {
-      const auto lacks = lacks_of(rule, *loaded_.rules, covered_.coverage.seen);
-      const std::int64_t events = looked_at(rule, *loaded_.rules, covered_.coverage.seen);
-      fmt::print("  {:<28} {}\n", rule.name,
-                 lacks.empty()
-                     ? events > 0 ? fmt::format("sees {} events", events) : std::string("looks at every text")
-                     : lacks.front());
-      for (std::size_t i = 1; i < lacks.size(); ++i) fmt::print("  {:<28} {}\n", "", lacks[i]);
+      fmt::print("{}", coverage_text(rule, *loaded_.rules, covered_.coverage.seen));
     }
   }
 
@@ -462,11 +458,39 @@ class Report {
   const std::vector<Suggestion>& suggestions_;
 };
 
+// The first line of what is written, by which a later run knows whether people have changed the rest.
+std::string mark_of(std::string_view text) {
+  return fmt::format("# Written by `tocsin trial` ({:016x}); a later run replaces it, unless it was changed.\n",
+                     hash64(text));
+}
+
 // The error is for people.
 std::optional<std::string> write_file(const std::filesystem::path& path, const std::string& text) {
   std::ofstream file(path);
-  if (file << text << std::flush) return std::nullopt;
+  if (file << mark_of(text) << text << std::flush) return std::nullopt;
   return path.string() + " cannot be written";
+}
+
+bool is_changed(const std::filesystem::path& path) {
+  std::ifstream file(path);
+  if (!file) return false;
+  std::ostringstream all;
+  all << file.rdbuf();
+  const std::string text = all.str();
+  if (text.empty()) return false;
+  const std::size_t end = std::min(text.find('\n'), text.size() - 1) + 1;
+  return text.substr(0, end) != mark_of(std::string_view(text).substr(end));
+}
+
+// What would be written over something that people wrote; the error is for them.
+std::optional<std::string> find_changed(const TrialOptions& options) {
+  for (const char* const name : {"specs/suggested.yaml", "tocsin.yaml"}) {
+    const std::filesystem::path path = std::filesystem::path(options.out) / name;
+    const bool is_written = std::string_view(name) != "tocsin.yaml" || is_topic(options.input);
+    if (!is_written || !is_changed(path)) continue;
+    return path.string() + " was changed since a trial wrote it: move it, or name another folder with --out";
+  }
+  return std::nullopt;
 }
 
 // Writes what is suggested; the error is for people.
@@ -475,15 +499,15 @@ std::optional<std::string> write(const TrialOptions& options, const std::string&
   const std::filesystem::path folder(options.out);
   std::filesystem::create_directories(folder / "specs", error);
   if (error) return "the folder " + options.out + " cannot be made: " + error.message();
-  auto problem = write_file(folder / "specs/suggested.yaml",
-                            "# Suggested by `tocsin trial` from " + options.input + ".\nspecs:\n" + specs);
+  auto problem =
+      write_file(folder / "specs/suggested.yaml", "# Suggested from " + options.input + ".\nspecs:\n" + specs);
   if (problem || !is_topic(options.input)) return problem;
   const auto address = parse_topic_address(options.input);
   if (!address) return address.error();
   std::string own;
   for (const std::string& path : options.rules) own += ", " + dump(std::filesystem::absolute(path).string());
   return write_file(folder / "tocsin.yaml",
-                    "# Written by `tocsin trial`. deploy/tocsin.yaml explains every key; add `receivers` for pages.\n"
+                    "# deploy/tocsin.yaml explains every key; add `receivers` for pages.\n"
                     "halts: {mode: dry_run}\nrules: [specs" +
                         own + "]\nkafka:\n  brokers: " + dump(address.value().brokers) + "\n  sources: [" +
                         dump(address.value().topic) + "]\n");
@@ -497,6 +521,7 @@ int run_trial(const TrialOptions& options) {
     return 2;
   };
   if (options.input == "-") return fail("its input is read twice: name a file or a topic, kafka://HOST:PORT/TOPIC");
+  if (const auto problem = find_changed(options)) return fail(*problem);
   Diagnostics diagnostics;
   const OwnRules own = load_own_rules(options.rules, diagnostics);
   Config config;
@@ -509,6 +534,17 @@ int run_trial(const TrialOptions& options) {
     return fail(*problem);
   if (covered.records == 0)
     return fail("there is no record in " + options.input + (options.from.empty() ? "" : " since " + options.from));
+  std::int64_t refused = 0;
+  std::string reasons;
+  for (const auto& [reason, count] : covered.refused) {
+    refused += count;
+    reasons += (reasons.empty() ? "" : ", ") + reason;
+  }
+  if (refused == covered.records) {
+    return fail(
+        fmt::format("not one of the {} records in {} could be read ({}): `tocsin inspect {}` shows what they are",
+                    refused, options.input, reasons, options.input));
+  }
 
   // By spec and version; agents without a spec by their own name.
   std::map<std::pair<std::string, std::string>, std::vector<const AgentSeen*>> by_spec;

@@ -10,7 +10,7 @@ namespace tocsin {
 
 struct TrialOptions {
   std::vector<std::string> rules;  // files and folders; empty: what ships
-  std::string input = "-";         // as for replay
+  std::string input;               // as for replay
   std::string from, to;
   std::string config;  // for the way to Kafka
   std::string out = "tocsin-trial";

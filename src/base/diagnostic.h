@@ -55,5 +55,7 @@ std::string_view nearest_name(std::string_view word, const std::vector<std::stri
 
 // " (did you mean X?)" or nothing; to be appended to a message.
 std::string did_you_mean(std::string_view word, const std::vector<std::string_view>& candidates);
+// The same, or all of them where none is near: ": one, two, three".
+std::string nearest_or_all(std::string_view word, const std::vector<std::string_view>& candidates);
 
 }  // namespace tocsin

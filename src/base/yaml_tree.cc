@@ -54,11 +54,55 @@ struct Refused {
   std::string message;
 };
 
+// The lines of a file, found once they are asked for.
+class SourceLines {
+ public:
+  explicit SourceLines(std::string_view text) : text_(text) {}
+
+  // Counted from 1; empty where there is none.
+  std::string_view line(std::uint32_t number) {
+    if (begins_.empty()) {
+      begins_.push_back(0);
+      for (std::size_t at = text_.find('\n'); at != std::string_view::npos; at = text_.find('\n', at + 1))
+        begins_.push_back(at + 1);
+    }
+    if (number == 0 || number > begins_.size()) return {};
+    const std::size_t begin = begins_[number - 1];
+    const std::string_view line = text_.substr(begin, text_.find('\n', begin) - begin);
+    return line.ends_with('\r') ? line.substr(0, line.size() - 1) : line;
+  }
+  std::uint32_t count() const { return static_cast<std::uint32_t>(begins_.size()); }
+
+ private:
+  std::string_view text_;
+  std::vector<std::size_t> begins_;
+};
+
+// Of a text in a block, whose sign (| or >) stands at `at`, where its lines go; empty for other texts.
+std::vector<YamlNode::Line> lines_of_block(SourceLines& source, SourcePosition at, std::string_view text) {
+  std::vector<YamlNode::Line> lines;
+  const std::string_view first = source.line(at.line);
+  const char sign = at.column <= first.size() && at.column > 0 ? first[at.column - 1] : '\0';
+  if (sign != '|' && sign != '>') return lines;
+  std::size_t cursor = 0;
+  for (std::uint32_t number = at.line + 1; number <= source.count() && cursor < text.size(); ++number) {
+    const std::string_view line = source.line(number);
+    const std::size_t begin = line.find_first_not_of(' ');
+    if (begin == std::string_view::npos) continue;
+    const std::string_view words = line.substr(begin);
+    const std::size_t found = text.find(words, cursor);
+    if (found == std::string_view::npos) break;
+    lines.push_back({static_cast<std::uint32_t>(found), {number, static_cast<std::uint32_t>(begin) + 1}});
+    cursor = found + words.size();
+  }
+  return lines;
+}
+
 // Builds the tree from the parser's events. A map's children arrive as key, value, key, value.
 class TreeBuilder : public YAML::EventHandler {
  public:
   // `hides_brackets`: the text is one of with_subscripts_as_text().
-  explicit TreeBuilder(bool hides_brackets) : hides_brackets_(hides_brackets) {}
+  TreeBuilder(std::string_view text, bool hides_brackets) : source_(text), hides_brackets_(hides_brackets) {}
 
   void OnDocumentStart(const YAML::Mark&) override {}
   void OnDocumentEnd() override {}
@@ -78,6 +122,7 @@ class TreeBuilder : public YAML::EventHandler {
       std::replace(node.scalar.begin(), node.scalar.end(), opened, '[');
       std::replace(node.scalar.begin(), node.scalar.end(), closed, ']');
     }
+    if (node.quoted) node.lines = lines_of_block(source_, node.at, value);
     if (!node.quoted && (value == "~" || value == "null")) node.kind = YamlNode::Kind::null;
     add(std::move(node));
   }
@@ -133,9 +178,15 @@ class TreeBuilder : public YAML::EventHandler {
     const bool is_key = parent.kind == YamlNode::Kind::map && parent.keys.size() == parent.items.size();
     if (is_key && node.kind != YamlNode::Kind::scalar)
       throw Refused{node.at, "a key must be a plain word; put a text that begins with '{' or '[' in quotes"};
+    // The parser has nothing stand where the next thing does.
+    if (parent.kind == YamlNode::Kind::map && !is_key && node.kind == YamlNode::Kind::null &&
+        node.at.line > parent.keys.back().at.line) {
+      node.at = parent.keys.back().at;
+    }
     (is_key ? parent.keys : parent.items).push_back(std::move(node));
   }
 
+  SourceLines source_;
   bool hides_brackets_;
   std::vector<YamlNode> open_;
   YamlNode root_;
@@ -170,6 +221,14 @@ void YamlNode::erase(std::string_view key) {
   if (found == keys.end()) return;
   items.erase(items.begin() + (found - keys.begin()));
   keys.erase(found);
+}
+
+SourcePosition position_in(const YamlNode& scalar, std::uint32_t offset) {
+  const auto behind = std::upper_bound(scalar.lines.begin(), scalar.lines.end(), offset,
+                                       [](std::uint32_t at, const YamlNode::Line& line) { return at < line.offset; });
+  if (behind == scalar.lines.begin()) return {scalar.at.line, scalar.at.column + offset + (scalar.quoted ? 1 : 0)};
+  const YamlNode::Line& line = *(behind - 1);
+  return {line.at.line, line.at.column + offset - line.offset};
 }
 
 std::optional<bool> truth_in(std::string_view text) {
@@ -239,7 +298,7 @@ std::string advice(const std::string& message) {
 std::optional<YamlNode> tree_of(const std::string& text, bool hides_brackets) {
   std::istringstream stream(text);
   YAML::Parser parser(stream);
-  TreeBuilder first(hides_brackets), second(hides_brackets);
+  TreeBuilder first(text, hides_brackets), second(text, hides_brackets);
   parser.HandleNextDocument(first);
   if (parser.HandleNextDocument(second)) return std::nullopt;
   return first.take_root();

@@ -25,6 +25,12 @@ struct YamlNode {
   std::string scalar;
   bool quoted = false;  // written with quotes: "30" is text, 30 a number
   SourcePosition at;
+  // Of a text in a block (| or >): from which byte of it on which line of the file goes.
+  struct Line {
+    std::uint32_t offset = 0;
+    SourcePosition at;
+  };
+  std::vector<Line> lines;
   std::vector<YamlNode> items;  // of a list; of a map the values, in the order of `keys`
   std::vector<YamlNode> keys;
 
@@ -35,6 +41,9 @@ struct YamlNode {
   bool is_list() const { return kind == Kind::list; }
   bool is_scalar() const { return kind == Kind::scalar; }
 };
+
+// Where in its file byte `offset` of this scalar stands. Exact for what is written on one line, and for blocks.
+SourcePosition position_in(const YamlNode& scalar, std::uint32_t offset);
 
 // What YAML 1.1 takes for a truth: true, yes, on, y and their opposites, in small letters or capitals.
 std::optional<bool> truth_in(std::string_view text);

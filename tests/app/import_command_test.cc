@@ -146,7 +146,7 @@ TEST(ImportCommand, WhatCantComeOverIsSaidWithItsReason) {
   const Case cases[] = {
       {"histogram_quantile(0.95, sum by (le) (rate(tocsin_agent_tool_calls_total[5m]))) > 2", "has no quantiles"},
       {"predict_linear(tocsin_agent_tool_calls_total[1h], 3600) > 5", "looks at a trend"},
-      {"absent(tocsin_agent_tool_calls_total)", "no_data: fire"},
+      {"absent(tocsin_agent_tool_calls_total)", "mode: absence"},
       {"irate(tocsin_agent_tool_calls_total[5m]) > 1", "looks at two scrapes"},
       {"round(rate(tocsin_agent_tool_calls_total[5m])) > 1", "Tocsin has no round()"},
       {"rate(tocsin_agent_tool_calls_total[5m] offset 1d) > 1", "'offset' looks at another time"},

@@ -1,10 +1,11 @@
 """The commands as people and scripts use them."""
 import json
 import pathlib
+import subprocess
 import tempfile
 import unittest
 
-from support import ROOT, generated, json_lines, run
+from support import ROOT, TOCSIN, generated, json_lines, run
 
 DATA = ROOT.parent / "shared" / "data"
 
@@ -245,10 +246,84 @@ class Expand(unittest.TestCase):
             again.write_text(done.stdout)
             self.assertEqual(run("check", "--strict", str(again)).stdout,
                              run("check", "--strict", str(path)).stdout.replace("mine.yaml", "again.yaml"))
-            self.assertEqual(run("expand", str(again)).stdout.split("\n", 1)[1], done.stdout.split("\n", 1)[1])
+            self.assertEqual(run("expand", str(again)).stdout, done.stdout.replace("mine.yaml", "again.yaml"))
             path.write_text("groups:\n- name: mine\n  rules:\n  - preset: cost_spik\n")
             self.assertEqual(run("expand", str(path)).returncode, 1)
         self.assertIn("cost_spike:", run("expand", "--presets").stdout)
+
+
+    def test_several_files_are_one_that_is_right(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder) / "all.yaml"
+            done = run("expand", str(ROOT / "rules/agents.yaml"), str(ROOT / "tests/rules/tenants.yaml"))
+            path.write_text(done.stdout)
+            self.assertIn("attributes:", done.stdout)
+            checked = run("check", str(path))
+            self.assertEqual(checked.returncode, 0, checked.stdout)
+
+
+class FirstSteps(unittest.TestCase):
+    """What people do who have not read everything."""
+
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.events = pathlib.Path(self.folder.name) / "events.jsonl"
+        self.events.write_text('{"type":"step","time":"2026-01-05T00:00:00Z","correlation_id":"t","agent":"a"}\n')
+        self.rules = str(ROOT / "rules/agents.yaml")
+
+    def tearDown(self):
+        self.folder.cleanup()
+
+    def test_an_option_may_stand_behind_the_input_of_replay(self):
+        done = run("replay", "--rules", self.rules, str(self.events), "-o", "json")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(json.loads(done.stdout.splitlines()[-1])["records"], 1)
+        self.assertEqual(run("replay", "--rules", self.rules).returncode, 2)
+
+    def test_standard_input_is_read(self):
+        done = run("replay", "-", "-o", "json", input=self.events.read_text() * 3)
+        self.assertEqual(json.loads(done.stdout.splitlines()[-1])["records"], 3)
+
+    def test_what_is_not_written_is_no_success(self):
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([TOCSIN, "replay", str(self.events)], stdout=full, stderr=subprocess.PIPE, text=True)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("could not be written", done.stderr)
+
+    def test_what_is_not_read_is_no_success(self):
+        self.events.write_text("{nothing\n{of ours\n")
+        done = run("replay", "--fail-on-alert", str(self.events))
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("2 records not read: not_json, the first is number 1", done.stdout)
+        self.assertIn("not one of the 2 records", run("trial", str(self.events), "--out", self.folder.name).stderr)
+
+    def test_a_trial_writes_over_nothing_that_people_changed(self):
+        with open(self.events, "w") as file:
+            for i in range(60):
+                of_task = f'"correlation_id":"t{i}","agent":"a","spec":"s","spec_version":"1"'
+                file.write(f'{{"type":"task.started","time":"2026-01-05T{i // 4:02}:00:00Z",{of_task}}}\n')
+                file.write(f'{{"type":"step","time":"2026-01-05T{i // 4:02}:01:00Z","cost_usd":0.5,{of_task}}}\n')
+                file.write(f'{{"type":"task.finished","time":"2026-01-05T{i // 4:02}:02:00Z","outcome":"completed",{of_task}}}\n')
+        trial = ["trial", str(self.events), "--out", self.folder.name]
+        self.assertEqual(run(*trial).returncode, 0)
+        self.assertEqual(run(*trial).returncode, 0, "its own it replaces")
+        specs = pathlib.Path(self.folder.name) / "specs/suggested.yaml"
+        specs.write_text(specs.read_text() + "# mine\n")
+        done = run(*trial)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("was changed since a trial wrote it", done.stderr)
+        self.assertIn("# mine", specs.read_text())
+
+    def test_an_explanation_is_json_where_that_is_asked_for(self):
+        with open(self.events, "a") as file:
+            file.write('{"type":"step","time":"2026-01-05T00:01:00Z","correlation_id":"t","agent":"a"}\n')
+        rules = pathlib.Path(self.folder.name) / "rules.yaml"
+        rules.write_text("groups:\n- name: g\n  rules:\n"
+                         "  - {alert: Any, from: step, value: count(), window: 5m, when: value > 0}\n")
+        done = run("replay", str(self.events), "--rules", str(rules), "--explain", "Any", "--at", "2026-01-05T00:00:30Z",
+                   "-o", "json")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(json.loads(done.stdout)["kind"], "explanation")
 
 
 class Check(unittest.TestCase):

@@ -99,12 +99,16 @@ std::string refusal_of_function(const std::string& name) {
   }
   if (name == "predict_linear" || name == "deriv" || name == "holt_winters" ||
       name == "double_exponential_smoothing") {
-    return name + "() looks at a trend, which Tocsin does not; compare with the past: baseline: {range: 24h}";
+    return name +
+           "() looks at a trend; of a sum or a count in a calendar window forecast(value) says what it will be at "
+           "the "
+           "end, and of all else baseline: {range: 24h} what it was";
   }
   if (name == "absent" || name == "absent_over_time") {
     return name +
-           "() is about what nobody has counted; a rule with no_data: fire pages when a group that was there "
-           "falls silent";
+           "() is about what nobody has counted; a rule with mode: absence pages when an agent falls silent, and "
+           "with "
+           "known: {always: [{agent: NAME}]} also when it never spoke";
   }
   if (name == "irate" || name == "idelta") {
     return name + "() looks at two scrapes, and Tocsin scrapes nothing; write rate() or increase() over some minutes";

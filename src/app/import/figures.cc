@@ -145,7 +145,7 @@ class FigureReader {
     if (selector.kind == Kind::subquery) return figure(selector);
     if (!selector.modifier.empty()) {
       return refuse("'" + selector.modifier +
-                    "' looks at another time; compare with the past: baseline: {range: 24h}");
+                    "' looks at another time; compare with it: baseline: {same_time: yesterday} or last_week");
     }
     if (selector.kind != Kind::selector || !selector.range) {
       return refuse(node.name + "() needs a metric and a range, such as " + node.name +

@@ -86,7 +86,7 @@ class TestLoader {
 
   std::optional<Duration> duration(const YamlNode& node, std::string_view text, std::uint32_t offset = 0) {
     const auto length = text == "0" ? std::optional(Duration{}) : parse_duration(text);
-    const SourcePosition at{node.at.line, node.at.column + offset + (node.quoted ? 1 : 0)};
+    const SourcePosition at = position_in(node, offset);
     if (!length || *length < 0s || *length > longest_test) {
       error(at, "bad-duration", "a time after the start is needed here, such as 90s, 2h or 1h30m, up to 31d");
       return std::nullopt;
@@ -106,9 +106,7 @@ class TestLoader {
       return;
     }
     auto words = words_of(node.scalar);
-    const auto at_word = [&](std::size_t i) {
-      return SourcePosition{node.at.line, node.at.column + words[i].second + (node.quoted ? 1 : 0)};
-    };
+    const auto at_word = [&](std::size_t i) { return position_in(node, words[i].second); };
     std::size_t next = 0;
     const auto take_duration = [&](const char* word, Duration& out) {
       if (next + 1 >= words.size() || words[next].first != word) return false;

@@ -9,8 +9,11 @@
 
 #include "app/record_reader.h"
 #include "app/report.h"
+#include "base/diagnostic.h"
 #include "base/json.h"
 #include "base/time_text.h"
+#include "core/event/event_fields.h"
+#include "core/event/native_decoder.h"
 #include "core/stage/evaluate_stage.h"
 #include "core/stage/ingest_stage.h"
 
@@ -62,6 +65,27 @@ void put(Json& event, const std::string& path, Json value) {
   (*at)[path.substr(from)] = std::move(value);
 }
 
+// What is wrong with the fields of an input line; empty: nothing. Names with a point in them lie below what may hold
+// anything, such as content.output.
+std::string mistake_in(const TestInput& line, const OwnAttributes* own) {
+  for (const auto& [name, word] : line.fields) {
+    if (name == "lasts" && line.kind == TestInput::Kind::task) {
+      if (!parse_duration(word)) return "'lasts' takes a duration, such as 90s";
+      continue;
+    }
+    const bool is_known = name.find('.') != std::string::npos || NativeDecoder::has_field(name);
+    if (!is_known && (own == nullptr || !own->named(name))) {
+      return "'" + name + "' is no field of events" + did_you_mean(name, NativeDecoder::field_names()) +
+             "; what is only to be scanned goes below content: content." + name;
+    }
+    const auto field = enum_field_named(name);
+    const Json value = json_of(word);
+    if (!field || !value.is_string() || enum_value_named(*field, value.get<std::string>())) continue;
+    return "'" + word + "' is no value of " + name + nearest_or_all(word, enum_words(*field));
+  }
+  return {};
+}
+
 class Input {
  public:
   // `own`: attributes that a line may name as fields; null: none.
@@ -69,6 +93,7 @@ class Input {
 
   // Nothing, or why it can't be read.
   std::string read(const TestInput& line, std::size_t number, const std::string& folder) {
+    if (std::string mistake = mistake_in(line, own_.get()); !mistake.empty()) return mistake;
     if (line.kind == TestInput::Kind::file) return read_file((std::filesystem::path(folder) / line.file).string());
     std::int64_t i = 0;
     for (Duration at = line.at; at < line.at + std::max(line.length, Duration{1});
@@ -459,6 +484,21 @@ class Judge {
   std::vector<std::string> failures_;
 };
 
+// Of the alerts that a test is about the first that no rule, and nothing of Tocsin's own, is called; empty: all are
+// known.
+std::string unknown_alert(const RuleTest& test, const RuleSet& rules) {
+  std::vector<std::string_view> names{"SeriesOverflow"};
+  for (std::int64_t i = 0; i < notice_count; ++i) {
+    if (const auto name = name_of(static_cast<Notice>(i)); !name.empty()) names.push_back(name);
+  }
+  for (const Rule& rule : rules.rules) names.push_back(rule.name);
+  for (const std::string& alert : test.alerts) {
+    if (std::find(names.begin(), names.end(), alert) != names.end()) continue;
+    return "no rule is called '" + alert + "'" + did_you_mean(alert, names);
+  }
+  return {};
+}
+
 Duration end_of(const RuleTest& test) {
   Duration end{};
   for (const TestExpectation& expected : test.expect) {
@@ -475,6 +515,10 @@ Duration end_of(const RuleTest& test) {
 
 RuleTestResult run_rule_test(const RuleTest& test, const RulesAndPatterns& loaded, const std::string& folder) {
   RuleTestResult result;
+  if (const std::string mistake = unknown_alert(test, *loaded.rules); !mistake.empty()) {
+    result.failures.push_back(fmt::format("  line {}: {}\n", test.position.line, mistake));
+    return result;
+  }
   Input input(test, loaded.rules->own_attributes());
   for (std::size_t i = 0; i < test.input.size(); ++i) {
     const std::string problem = input.read(test.input[i], i + 1, folder);

@@ -38,6 +38,20 @@ Labels labels_of_group(const std::vector<GroupField>& fields, std::string_view k
   return labels;
 }
 
+Labels labels_of(const Rule& rule, std::string_view key) {
+  const Labels group = labels_of_group(rule.group_by, key);
+  Labels labels = group;
+  const auto value = [&](std::string_view name) -> std::string_view {
+    const auto found = std::find_if(group.begin(), group.end(), [&](const auto& one) { return one.first == name; });
+    return found == group.end() ? std::string_view{} : found->second;
+  };
+  for (const auto& [name, text] : rule.labels) {
+    std::string rendered = text.render(value, [](const Variable&) { return unknown_number; });
+    if (!rendered.empty()) labels.emplace_back(name, std::move(rendered));
+  }
+  return labels;
+}
+
 bool has_labels(const Labels& labels, const Labels& asked) {
   return std::all_of(asked.begin(), asked.end(),
                      [&](const auto& one) { return std::find(labels.begin(), labels.end(), one) != labels.end(); });

@@ -159,4 +159,9 @@ std::string_view enum_word(EnumField field, std::uint8_t value) {
   return value < words.size() ? words[value] : std::string_view{};
 }
 
+std::vector<std::string_view> enum_words(EnumField field) {
+  const auto words = words_of(field);
+  return {words.begin() + 1, words.end()};
+}
+
 }  // namespace tocsin

@@ -188,5 +188,6 @@ std::optional<EnumField> enum_field_named(std::string_view name);
 // The number of a word in a closed set; nothing for a word it does not hold. "absent" is a word of `authz` only.
 std::optional<std::uint8_t> enum_value_named(EnumField field, std::string_view word);
 std::string_view enum_word(EnumField field, std::uint8_t value);
+std::vector<std::string_view> enum_words(EnumField field);  // all, in the order of their numbers, from 1
 
 }  // namespace tocsin

@@ -879,6 +879,12 @@ bool NativeDecoder::has_field(std::string_view name) {
   return rule_index.find(name) != nullptr;
 }
 
+std::vector<std::string_view> NativeDecoder::field_names() {
+  std::vector<std::string_view> names;
+  for (const FieldRule& rule : field_rules) names.push_back(rule.name);
+  return names;
+}
+
 Result<const AgentEvent*, DecodeError> NativeDecoder::decode(std::string_view payload, std::string_view key) {
   constexpr std::size_t longest_key = 1'024;
   if (key.size() > longest_key) key = {};

@@ -58,6 +58,7 @@ class NativeDecoder {
   void know(std::shared_ptr<const OwnAttributes> own);
   // Whether a record's member of this name is a field of ours.
   static bool has_field(std::string_view name);
+  static std::vector<std::string_view> field_names();
 
   // The event and its views stay valid until the next call. Allocates only while its buffers still grow.
   // `key`: the record's, which is the correlation id where the record itself has none.

@@ -189,6 +189,7 @@ class Condition::Compiler {
       }
       std::string_view name = e.children[0].text;
       const bool of_baseline = name == "baseline" || name.starts_with("baseline.");
+      if (of_baseline && scope_.values.empty()) return fail(e, "this rule has no baseline");
       if (of_baseline) name = name == "baseline" ? std::string_view(scope_.values[0].name) : name.substr(9);
       const auto index = value_named(name);
       if (of_baseline && index && !scope_.values[*index].has_baseline) return baseline(e.children[0]);
@@ -399,9 +400,12 @@ double Condition::evaluate(std::uint16_t index, const double* inputs) const {
 
 std::string number_text(double number) {
   if (is_unknown(number)) return "unknown";
+  constexpr double six_digits = 999'999.5, exact_below = 1e15;
+  const bool is_large = std::abs(number) >= six_digits && std::abs(number) < exact_below;  // no exponent
   std::array<char, 32> digits{};
-  const auto end =
-      std::to_chars(digits.data(), digits.data() + digits.size(), number, std::chars_format::general, 6).ptr;
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number,
+                                 is_large ? std::chars_format::fixed : std::chars_format::general, is_large ? 0 : 6)
+                       .ptr;
   return {digits.data(), end};
 }
 
@@ -471,15 +475,37 @@ double Condition::number(const double* inputs) const {
   return evaluate(root_, inputs);
 }
 
-bool Condition::mentions_time(std::uint16_t index) const {
+template <class Is>
+bool Condition::mentions(std::uint16_t index, Is is) const {
   const Node& node = nodes_[index];
   if (node.op == Op::literal) return false;
-  if (node.op == Op::input) {
-    const Variable::Kind kind = variables_[node.left].kind;
-    return kind == Variable::Kind::elapsed || kind == Variable::Kind::silent;
-  }
+  if (node.op == Op::input) return is(node.left);
   const bool unary = node.op == Op::negate || node.op == Op::absolute || node.op == Op::not_;
-  return mentions_time(node.left) || (!unary && mentions_time(node.right));
+  return mentions(node.left, is) || (!unary && mentions(node.right, is));
+}
+
+bool Condition::mentions_time(std::uint16_t index) const {
+  return mentions(index, [&](std::uint16_t variable) {
+    const Variable::Kind kind = variables_[variable].kind;
+    return kind == Variable::Kind::elapsed || kind == Variable::Kind::silent;
+  });
+}
+
+bool Condition::can_be(bool truth, std::uint16_t index, const double* inputs) const {
+  const Node& node = nodes_[index];
+  switch (node.op) {
+    case Op::not_:
+      return can_be(!truth, node.left, inputs);
+    case Op::and_:
+    case Op::or_: {
+      const bool left = can_be(truth, node.left, inputs), right = can_be(truth, node.right, inputs);
+      return truth == (node.op == Op::and_) ? left && right : left || right;
+    }
+    default:
+      return !mentions(index, [&](std::uint16_t variable) {
+        return variables_[variable].kind == Variable::Kind::spec && is_unknown(inputs[variable]);
+      });
+  }
 }
 
 bool Condition::collect_thresholds(std::uint16_t index, const double* inputs, std::vector<Threshold>& out) const {

@@ -83,6 +83,8 @@ class Condition {
   // The inputs, in the order in which evaluate() takes them.
   const std::vector<Variable>& variables() const { return variables_; }
   bool uses(Variable::Kind kind) const;
+  // Whether it could hold for some values of the others while the bounds of specs that are unknown in `inputs` are.
+  bool can_hold_without_bounds(const double* inputs) const { return can_be(true, root_, inputs); }
 
   // Requires: `inputs` has a number, or unknown_number, for each of variables().
   Truth holds(const double* inputs) const;
@@ -131,7 +133,10 @@ class Condition {
   double evaluate(std::uint16_t index, const double* inputs) const;
   std::string spell(std::uint16_t index, const double* inputs) const;
   bool collect_thresholds(std::uint16_t index, const double* inputs, std::vector<Threshold>& out) const;
+  template <class Is>
+  bool mentions(std::uint16_t index, Is is) const;
   bool mentions_time(std::uint16_t index) const;
+  bool can_be(bool truth, std::uint16_t index, const double* inputs) const;
 
   std::vector<Node> nodes_;
   std::vector<Variable> variables_;

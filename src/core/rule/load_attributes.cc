@@ -106,10 +106,7 @@ class AttributeLoader {
       return error(node.at, "wrong-type", "a source is needed here: " + std::string(how));
     }
     const std::string_view text = node.scalar;
-    const auto at = [&](std::size_t offset) {
-      return SourcePosition{node.at.line,
-                            node.at.column + static_cast<std::uint32_t>(offset) + (node.quoted ? 1U : 0U)};
-    };
+    const auto at = [&](std::size_t offset) { return position_in(node, static_cast<std::uint32_t>(offset)); };
     const std::size_t bracket = text.find('[');
     const std::string_view word = text.substr(0, bracket);
     const auto kind = std::find(std::begin(kinds), std::end(kinds), word);

@@ -307,10 +307,8 @@ class Predicate::Compiler {
     for (const Expression* item : *items) {
       const auto value = enum_value_named(field, item->text);
       if (!value) {
-        std::vector<std::string_view> known;
-        for (std::uint8_t i = 1; !enum_word(field, i).empty(); ++i) known.push_back(enum_word(field, i));
         return fail(*item, "'" + item->text + "' is no value of " + std::string(name_of(field)) +
-                               did_you_mean(item->text, known));
+                               nearest_or_all(item->text, enum_words(field)));
       }
       node.words_mask |= 1U << *value;
     }

@@ -12,7 +12,7 @@ cost_spike:
   window: 1h
   min_samples: 20
   baseline: {range: 24h, block: 1h, stat: mean, empty: skip, min_blocks: 6, peak: 7d, floor: 1.00, declared: spec.cost.per_hour, reset_on: [spec_version, model]}
-  when: value > 2 * baseline && value > baseline + 5 * baseline.stdev && value - baseline > 5.00 && (per_call > 2 * baseline.per_call || value > 2 * spec.cost.per_hour || value > 10 * baseline.peak || value > 5 * baseline && value > 2.5 * baseline.peak && baseline.age >= 48h)
+  when: value > 2 * baseline && value > baseline + 5.5 * baseline.stdev && value - baseline > 5.00 && (per_call > 2 * baseline.per_call || value > 2 * spec.cost.per_hour || value > 10 * baseline.peak || value > 5 * baseline && value > 2.5 * baseline.peak && baseline.age >= 48h)
   keep_firing_while: value > 1.5 * baseline && value > baseline + 2.5 * baseline.stdev && value - baseline > 2.50
   annotations: {summary: "{{agent}} spends {{value|usd}}/h, {{value / baseline|x}} its 24 h average"}
 

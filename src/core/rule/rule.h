@@ -200,7 +200,7 @@ struct Rule {
   std::string when_text;
   std::optional<Condition> keep;  // while this holds an alert that fires goes on, although `when` does not
   Actions actions;
-  std::vector<std::pair<std::string, std::string>> labels;
+  std::vector<std::pair<std::string, TemplateText>> labels;  // beside the group's, whose values may stand in them
   std::vector<std::pair<std::string, TemplateText>> annotations;
   std::vector<std::pair<std::string, TemplateText>> links;
   std::uint32_t max_series = 0;

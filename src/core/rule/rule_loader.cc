@@ -224,7 +224,9 @@ class RuleLoader {
                         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
                       });
     if (!fits && node_.find("alert") != nullptr) {
-      reader_.error(*node_.find("alert"), "bad-name", "an alert's name has letters, digits and '_' only");
+      reader_.error(*node_.find("alert"), "bad-name",
+                    rule_.name.size() > 100 ? "an alert's name has 100 letters at most"
+                                            : "an alert's name has letters, digits and '_' only");
     }
   }
 
@@ -327,21 +329,32 @@ class RuleLoader {
     const auto labels = reader_.text_map("labels");
     if (!labels) return;
     const YamlNode& node = *reader_.find("labels");
-    for (const auto& [name, value] : *labels) {
+    std::vector<std::string> group_labels;
+    for (const GroupField& field : rule_.group_by) group_labels.push_back(label_name(field));
+    for (std::size_t i = 0; i < labels->size(); ++i) {
+      const auto& [name, value] = (*labels)[i];
       const bool fits =
           !name.empty() && (name[0] < '0' || name[0] > '9') && !name.starts_with("__") &&
           std::all_of(name.begin(), name.end(), [](char c) {
             return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
           });
       if (!fits || name == "alertname") {
-        reader_.error(node, "bad-label", "'" + name + "' can't be a label's name (letters, digits, '_')");
+        reader_.error(node, "bad-label",
+                      fits ? "'alertname' is what the alert itself is called"
+                           : "'" + name + "' can't be a label's name (letters, digits, '_')");
       }
-      for (const GroupField& field : rule_.group_by) {
-        if (label_name(field) == name) {
-          reader_.error(node, "shadowed-label", "label '" + name + "' would hide the group's own '" + name + "'");
-        }
+      if (std::find(group_labels.begin(), group_labels.end(), name) != group_labels.end()) {
+        reader_.error(node, "shadowed-label", "label '" + name + "' would hide the group's own '" + name + "'");
       }
-      rule_.labels.emplace_back(name, value);
+      TemplateText text;
+      ExpressionError error;
+      const bool is_text = TemplateText::compile(value, {}, group_labels, text, error);
+      if (!is_text || text.has_numbers()) {
+        error.message += std::string(is_text ? "" : "; ") + "a label holds labels of the group, and no numbers";
+        report(node.items[i], error, "bad-template");
+        continue;
+      }
+      rule_.labels.emplace_back(name, std::move(text));
     }
   }
 

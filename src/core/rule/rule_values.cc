@@ -376,10 +376,6 @@ class ValueLoader {
 
 }  // namespace
 
-SourcePosition position_in(const YamlNode& scalar, std::uint32_t offset) {
-  return {scalar.at.line, scalar.at.column + offset + (scalar.quoted ? 1 : 0)};
-}
-
 RuleValues load_rule_values(const YamlNode* one, const YamlNode* many, const std::vector<GroupField>& group_by,
                             std::shared_ptr<const OwnAttributes> own, const std::string& file,
                             Diagnostics& diagnostics) {

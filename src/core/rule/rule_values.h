@@ -33,7 +33,4 @@ RuleValues load_rule_values(const YamlNode* one, const YamlNode* many, const std
                             std::shared_ptr<const OwnAttributes> own, const std::string& file,
                             Diagnostics& diagnostics);
 
-// Where in its file byte `offset` of this scalar stands. Exact for what is written on one line.
-SourcePosition position_in(const YamlNode& scalar, std::uint32_t offset);
-
 }  // namespace tocsin

@@ -3,11 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <optional>
 
 #include "base/diagnostic.h"
-#include "base/time_text.h"
+#include "base/figures.h"
 
 namespace tocsin {
 
@@ -83,23 +82,27 @@ bool TemplateText::compile(std::string_view text, const ConditionScope& scope, c
   return true;
 }
 
+bool TemplateText::has_numbers() const {
+  return std::any_of(parts_.begin(), parts_.end(), [](const Part& part) { return part.is_number; });
+}
+
 std::string TemplateText::format(double number, Filter filter, Unit unit) {
   if (is_unknown(number)) return "unknown";
   if (filter == Filter::none && unit == Unit::money) filter = Filter::usd;
   if (filter == Filter::none && unit == Unit::duration) filter = Filter::duration;
   switch (filter) {
     case Filter::usd:
-      return fmt::format("${:.2f}", number);
+      return dollar_figure(number);
     case Filter::times:
       return fmt::format("{:.1f}x", number);
     case Filter::percent:
       return fmt::format("{:.1f} %", number * 100);
     case Filter::duration:
-      return to_text(duration_of_seconds(std::round(number)));
+      return duration_figure(number);
     case Filter::none:
       break;
   }
-  return fmt::format("{:.4g}", number);
+  return plain_figure(number);
 }
 
 std::string TemplateText::render(const LabelOf& label, const InputOf& input) const {

@@ -20,6 +20,9 @@ class TemplateText {
   static bool compile(std::string_view text, const ConditionScope& scope, const std::vector<std::string>& labels,
                       TemplateText& out, ExpressionError& error);
 
+  // Whether it holds anything but labels of a group and fixed text.
+  bool has_numbers() const;
+
   using LabelOf = std::function<std::string_view(std::string_view name)>;
   using InputOf = std::function<double(const Variable&)>;
 

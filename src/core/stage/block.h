@@ -58,11 +58,12 @@ struct TaskNews {
   GroupKey group;          // by the rule's group_by
   EventTime started{};
   Duration elapsed{};
-  double limit = 0;                   // the bound that `elapsed` passed, in seconds
+  double limit = 0;                   // the bound that `elapsed`, or `silent`, passed, in seconds
   double wall_clock = 0;              // seconds; the budget or the spec's
   Outcome outcome = Outcome::absent;  // of `ended`
   // Of `over`, where the rule counts: then `limit` is what `value` reached. Said again in each slice in which events
-  // make the condition hold, where it has a window.
+  // make the condition hold, where it has a window. Where the rule does not count: for how many seconds the task had
+  // said nothing; 0 in what releases before wrote.
   double value = 0;
   std::string per;  // the values of its text fields, joined with NUL
 };

@@ -276,8 +276,7 @@ AlertChange EventAlerts::change_of(const Rule& rule, const UrgentFinding& findin
   change.at = finding.at;
   change.alert = rule.name;
   const Labels group_labels = labels_of_group(rule.group_by, finding.group);
-  change.labels = group_labels;
-  change.labels.insert(change.labels.end(), rule.labels.begin(), rule.labels.end());
+  change.labels = labels_of(rule, finding.group);
   change.value = 1;
   change.samples = 1;
   change.since = finding.at;

@@ -57,6 +57,14 @@ std::string_view value_of_per(const Rule& rule, std::string_view per, std::strin
   return {};
 }
 
+// Whether the first bound of its condition is one on silence: then that is what an alert says of the task.
+bool judges_silence(const Rule& rule) {
+  const std::vector<double> inputs(rule.when.variables().size(), 1.0);
+  std::vector<Condition::Threshold> thresholds;
+  return !rule.count && rule.when.thresholds(inputs.data(), thresholds) && !thresholds.empty() &&
+         thresholds.front().kind == Variable::Kind::silent;
+}
+
 // An empty value takes the part away again.
 template <class Parts, class Describe>
 bool restore(Parts& parts, const GroupKey& key, std::string_view value, std::uint64_t form, Describe describe) {
@@ -73,7 +81,10 @@ bool restore(Parts& parts, const GroupKey& key, std::string_view value, std::uin
 }  // namespace
 
 TaskAlerts::TaskAlerts(const Rule& rule, std::string deployment, const AgentVersions& versions)
-    : rule_(rule), deployment_(std::move(deployment)), versions_(versions) {}
+    : rule_(rule),
+      deployment_(std::move(deployment)),
+      versions_(versions),
+      judges_silence_(tocsin::judges_silence(rule)) {}
 
 void TaskAlerts::describe_count(const TaskNews& news, AlertChange& change) const {
   change.value = news.value;
@@ -84,6 +95,10 @@ void TaskAlerts::describe_count(const TaskNews& news, AlertChange& change) const
 std::string TaskAlerts::reason_of(const TaskNews& news) const {
   const std::string running =
       to_text(floor<std::chrono::seconds>(news.elapsed)) + ", started " + to_rfc3339(news.started);
+  if (judges_silence_ && news.value > 0) {
+    return "has said nothing for " + to_text(floor<std::chrono::seconds>(duration_of_seconds(news.value))) +
+           "; running for " + running;
+  }
   if (!rule_.count) return "still running after " + running;
   const TaskCount& count = *rule_.count;
   std::string text = count.sum ? std::string(name_of(*count.sum)) + " of " : std::string{};
@@ -116,10 +131,10 @@ AlertChange TaskAlerts::change_of(const TaskNews& news, const GroupKey& group, R
   change.at = now;
   change.alert = rule_.name;
   const Labels group_labels = labels_of_group(rule_.group_by, group);
-  change.labels = group_labels;
-  change.labels.insert(change.labels.end(), rule_.labels.begin(), rule_.labels.end());
+  change.labels = labels_of(rule_, group);
   const double elapsed = static_cast<double>(news.elapsed.count()) / 1'000;
-  change.value = elapsed;
+  const double silent = !rule_.count && news.value > 0 ? news.value : unknown_number;
+  change.value = judges_silence_ && !is_unknown(silent) ? silent : elapsed;
   change.value_unit = "seconds";
   change.baseline = news.limit;
   change.samples = 1;
@@ -144,6 +159,7 @@ AlertChange TaskAlerts::change_of(const TaskNews& news, const GroupKey& group, R
   correlation_id = label("correlation_id");
   const auto number = [&](const Variable& variable) {
     if (variable.kind == Variable::Kind::elapsed) return elapsed;
+    if (variable.kind == Variable::Kind::silent) return silent;
     if (variable.kind == Variable::Kind::value) {
       return variable.index == threshold_number ? news.limit : news.value;
     }
@@ -312,7 +328,6 @@ void TaskAlerts::end_all(RecordTime now, const std::string& reason, std::vector<
 
 std::string TaskAlerts::encode(const Alert& alert) const {
   std::string record = wire::write(alert, task_alert_form, describe_task_alert);
-  if (!rule_.count) return record;
   wire::Writer counted;
   Alert copy = alert;
   describe_counted(counted, copy);

@@ -89,6 +89,7 @@ class TaskAlerts {
   const Rule& rule_;
   std::string deployment_;
   const AgentVersions& versions_;
+  bool judges_silence_ = false;
   std::map<GroupKey, Alert> alerts_;
   std::map<GroupKey, PageGroup> pages_;
   std::map<GroupKey, std::int64_t> episodes_;  // of tasks that fire or fired a while ago

@@ -457,10 +457,8 @@ double WindowRule::input(const Variable& variable, Measured& measured) const {
     case Variable::Kind::high:
       return interval(totals.sum, totals.count).high;
     case Variable::Kind::spec: {
-      const auto bound =
-          rules_.specs.bound(measured.spec, measured.spec_version, static_cast<SpecBound>(variable.index));
-      if (!bound) measured.undeclared = true;
-      return bound.value_or(unknown_number);
+      const auto bound = static_cast<SpecBound>(variable.index);
+      return rules_.specs.bound(measured.spec, measured.spec_version, bound).value_or(unknown_number);
     }
     case Variable::Kind::forecast: {
       // It goes on as it went so far, once a twentieth of the window is known: the first hour of a month says little.
@@ -609,7 +607,12 @@ Truth WindowRule::judge_window(const GroupKey& key, Group& group, RecordTime now
   const auto& variables = rule_.when.variables();
   inputs_.resize(variables.size());
   measured = measure(key, group, now, known_since, window);
-  for (std::size_t i = 0; i < variables.size(); ++i) inputs_[i] = input(variables[i], measured);
+  bool has_all_bounds = true;
+  for (std::size_t i = 0; i < variables.size(); ++i) {
+    inputs_[i] = input(variables[i], measured);
+    has_all_bounds = has_all_bounds && (variables[i].kind != Variable::Kind::spec || !is_unknown(inputs_[i]));
+  }
+  measured.undeclared = !has_all_bounds && !rule_.when.can_hold_without_bounds(inputs_.data());
   // A bound that the spec declares holds for a short window as well.
   if (!measured.is_covered && !measured.declared_baseline) measured.warming = true;
   if (!is_enough(measured, samples)) return Truth::unknown;
@@ -773,8 +776,7 @@ AlertChange WindowRule::change_of(const GroupKey& key, const Group& group, Measu
   change.alert = rule_.name;
   change.firing = firing;
   const Labels group_labels = labels_of_group(rule_.group_by, key);
-  change.labels = group_labels;
-  change.labels.insert(change.labels.end(), rule_.labels.begin(), rule_.labels.end());
+  change.labels = labels_of(rule_, key);
   change.value = measured.values[0];
   change.baseline = measured.baselines[0].mean;
   change.samples = measured.totals[0].count;

@@ -45,6 +45,11 @@ double seconds(Duration duration) {
   return static_cast<double>(duration.count()) / 1'000;
 }
 
+// In seconds.
+double silent_at(const Task& task, EventTime at) {
+  return seconds(std::max(Duration{0}, at - task.last_event));
+}
+
 std::uint64_t grouping_of(const Rule& rule) {
   std::string labels;
   for (const GroupField& field : rule.group_by) labels += label_name(field) + "/";
@@ -258,7 +263,7 @@ void TaskTracker::read_inputs(const TaskRule& rule, const Task& task, EventTime 
     } else if (variable.kind == Variable::Kind::elapsed) {
       value = seconds(task.elapsed(task.ended ? std::min(at, *task.ended) : at));
     } else if (variable.kind == Variable::Kind::silent) {
-      value = seconds(std::max(Duration{0}, at - task.last_event));
+      value = silent_at(task, at);
     } else if (variable.kind == Variable::Kind::spec) {
       const auto bound = static_cast<SpecBound>(variable.index);
       value = bound == SpecBound::wall_clock
@@ -399,6 +404,7 @@ TaskNews TaskTracker::news_of(const TaskRule& rule, const Task& task, TaskNews::
   news.started = task.started;
   news.elapsed = task.elapsed(task.ended ? std::min(at, *task.ended) : at);
   news.wall_clock = wall_clock_of(task);
+  if (!rule.compiled->count) news.value = silent_at(task, at);
   const std::vector<double> inputs = inputs_of(rule, task, at);
   std::vector<Condition::Threshold> thresholds;
   if (rule.compiled->when.thresholds(inputs.data(), thresholds)) news.limit = thresholds.front().seconds;

@@ -238,6 +238,9 @@ BaselineFigures baseline_of(const Baseline& baseline, const NamedValue& value, A
   }
   figures.is_warm = figures.blocks >= (has_blocks ? baseline.min_blocks : 0) &&
                     figures.samples >= baseline.min_samples && !is_unknown(figures.mean);
+  // Of a window that nobody saw the most of nothing can be said.
+  if (baseline.same_time != Baseline::SameTime::no)
+    figures.is_warm = figures.is_warm && 2 * all.counted >= std::min(window, range.to - range.from);
   if (!figures.is_warm) figures.mean = figures.deviation = unknown_number;
   return figures;
 }

@@ -63,6 +63,22 @@ std::vector<Broken> whole_files() {
   const std::string whole = "a file has 'groups' (rules), 'specs', 'prices', 'names' or 'attributes'";
   return {
       {"empty file", "", "empty-file: this file is empty; " + whole},
+      {"a mistake in the second line of a block",
+       "groups:\n- name: g\n  rules:\n  - alert: A\n    from: step\n    value: count()\n    window: 5m\n    when: "
+       ">-\n"
+       "      value > 1 &&\n      valeu > 2\n",
+       "10:7: bad-when: 'valeu' has no meaning here (did you mean 'value'?)"},
+      {"a key without a value",
+       "groups:\n- name: g\n  rules:\n  - alert: A\n    from: step\n    value: count()\n    when: value > 1\n    "
+       "window:\n"
+       "    for: 1m\n",
+       "8:5: missing-value: 'window' has no value; write one behind it"},
+      {"a number in a label", window_rule_with("labels: {level: \"{{value}}\"}"),
+       "4:92: bad-template: 'value' has no meaning in this rule; a label holds labels of the group, and no numbers"},
+      {"the bound of a baseline in a label", window_rule_with("labels: {level: \"{{low(baseline)}}\"}"),
+       "4:92: bad-template: this rule has no baseline; a label holds labels of the group, and no numbers"},
+      {"a bound of the spec in a label", window_rule_with("labels: {level: \"{{spec.cost.per_hour}}\"}"),
+       "4:90: bad-template: a label holds labels of the group, and no numbers"},
       {"a comment alone", "# rules, some day\n", "empty-file: this file is empty; " + whole},
       {"a text", "page me when it is slow\n", "1:1: wrong-type: rule file must be a map of keys and values"},
       {"a list", "- alert: A\n", "1:1: wrong-type: rule file must be a map of keys and values"},
@@ -277,7 +293,7 @@ groups: [*c, *c, *c]
        "1:1: unknown-key: '" + std::string(200, 'x') + "' is no key of a rule file"},
       {"a name of 300 letters",
        rule("alert: " + std::string(300, 'A') + ", from: step, value: count(), window: 5m, when: value > 1"),
-       "4:13: bad-name: an alert's name has letters, digits and '_' only"},
+       "4:13: bad-name: an alert's name has 100 letters at most"},
       {"33 rules on tasks", task_rules(33),
        "36:5: too-many: there are 32 rules with mode: task already, which is the limit"},
   };
@@ -424,7 +440,10 @@ std::vector<Broken> measures() {
        "4:48: bad-value: 'median' measures nothing; there are count, sum, avg, min, max, rate, per_minute, per_hour, "
        "per_day, ratio, distinct, p50 to p999, quantile and share"},
       {"value: a misspelt function", rule("alert: A, from: step, window: 5m, value: 'cuont()', when: 'value > 1'"),
-       "4:48: bad-value: 'cuont' measures nothing; there are count, sum, avg, min, max, rate, per_minute, per_hour, "
+       "4:48: bad-value: 'cuont' measures nothing (did you mean 'count'?)"},
+      {"value: a function that there is not",
+       rule("alert: A, from: step, window: 5m, value: 'tally()', when: 'value > 1'"),
+       "4:48: bad-value: 'tally' measures nothing; there are count, sum, avg, min, max, rate, per_minute, per_hour, "
        "per_day, ratio, distinct, p50 to p999, quantile and share"},
       {"value: count of a field", rule("alert: A, from: step, window: 5m, value: 'count(cost)', when: 'value > 1'"),
        "4:48: bad-value: count() takes nothing; use where: to select events"},
@@ -440,7 +459,7 @@ std::vector<Broken> measures() {
        "4:54: bad-value: 'outcome' is no condition; compare it, or write has(outcome)"},
       {"value: ratio with a word that outcome has not",
        rule(R"y(alert: A, from: step, window: 5m, value: 'ratio(outcome == "error")', when: 'value > 1')y"),
-       "4:65: bad-value: 'error' is no value of outcome"},
+       "4:65: bad-value: 'error' is no value of outcome (did you mean 'errored'?)"},
       {"value: ratio with a misspelt field",
        rule(R"y(alert: A, from: step, window: 5m, value: 'ratio(outcom == "errored")', when: 'value > 1')y"),
        "4:54: bad-value: 'outcom' is no field of an event (did you mean 'outcome'?)"},
@@ -680,7 +699,7 @@ std::vector<Broken> conditions() {
       value > 1 &&
       vale > 2
 )y",
-       "8:25: bad-when: 'vale' has no meaning here (did you mean 'value'?)"},
+       "10:7: bad-when: 'vale' has no meaning here (did you mean 'value'?)"},
       {"when: behind letters that are not ASCII", R"y(groups:
 - name: g
   rules:
@@ -840,9 +859,9 @@ std::vector<Broken> event_conditions() {
       {"where: the number first", window_rule_with("where: '2s < latency'"),
        "4:81: bad-where: the left side of a comparison must be the name of a field"},
       {"where: a word that outcome has not", window_rule_with(R"y(where: 'outcome == "error"')y"),
-       "4:92: bad-where: 'error' is no value of outcome"},
+       "4:92: bad-where: 'error' is no value of outcome (did you mean 'errored'?)"},
       {"where: a word that authz has not", window_rule_with(R"y(where: 'authz in ["refused", "denied"]')y"),
-       "4:102: bad-where: 'denied' is no value of authz"},
+       "4:102: bad-where: 'denied' is no value of authz: passed, refused, refused_with_reason, absent, other"},
       {"where: in without a list", window_rule_with(R"y(where: 'authz in "refused"')y"),
        "4:90: bad-expression: 'in' needs a list such as [\"errored\", \"timed_out\"]"},
       {"where: an open list", window_rule_with(R"y(where: 'authz in ["refused"')y"),
@@ -902,7 +921,7 @@ std::vector<Broken> groups_and_texts() {
       {"a label's name with a dash", window_rule_with("labels: {on-call: ann}"),
        "4:81: bad-label: 'on-call' can't be a label's name (letters, digits, '_')"},
       {"a label named alertname", window_rule_with("labels: {alertname: B}"),
-       "4:81: bad-label: 'alertname' can't be a label's name (letters, digits, '_')"},
+       "4:81: bad-label: 'alertname' is what the alert itself is called"},
       {"a label that hides the group's", window_rule_with("labels: {agent: support}"),
        "4:81: shadowed-label: label 'agent' would hide the group's own 'agent'"},
       {"a label without a value", window_rule_with("labels: {team: }"),
@@ -1108,7 +1127,7 @@ std::vector<Broken> attributes() {
   return {
       {"attributes as a list", "attributes: [tenant]\n",
        "1:13: wrong-type: attributes must be a map of names and sources"},
-      {"attribute without a source", "attributes:\n  tenant:\n", "3:1: wrong-type: a source is needed here: " + how},
+      {"attribute without a source", "attributes:\n  tenant:\n", "2:3: wrong-type: a source is needed here: " + how},
       {"attribute with an empty list", "attributes:\n  tenant: []\n",
        "2:11: wrong-type: a source is needed here: " + how},
       {"name of an attribute alone", "attributes:\n  tenant: tenant.id\n",

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/alert/group_labels.h"
 #include "core/rule/rule_set.h"
 #include "core/test_support.h"
 
@@ -551,9 +552,8 @@ groups:
   - {alert: A, from: step, value: count(), when: value > 1, labels: {severity: warning}}
   - {alert: B, mode: event, where: has(error_type)}
 )y");
-  const auto& labels = rules->find("A")->labels;
-  EXPECT_EQ(std::count(labels.begin(), labels.end(), std::pair<std::string, std::string>("severity", "warning")), 1);
-  EXPECT_EQ(std::count(labels.begin(), labels.end(), std::pair<std::string, std::string>("team", "a")), 1);
+  const Labels labels = labels_of(*rules->find("A"), {});
+  EXPECT_TRUE(has_labels(labels, {{"severity", "warning"}, {"team", "a"}}));
   EXPECT_EQ(labels.size(), 2u);
 }
 

@@ -1,6 +1,7 @@
 #include "core/rule/presets.h"
 
 #include "base/yaml_text.h"
+#include "core/alert/group_labels.h"
 #include "core/rule/rule_loader.h"
 #include "core/test_support.h"
 
@@ -55,8 +56,7 @@ groups:
   ASSERT_NE(slow, nullptr);
   EXPECT_EQ(slow->group_by.size(), 3u) << "the preset's groups, not the defaults'";
   EXPECT_EQ(slow->max_series, 77u);
-  EXPECT_EQ(slow->labels,
-            (std::vector<std::pair<std::string, std::string>>{{"team", "data"}, {"severity", "warning"}}));
+  EXPECT_EQ(labels_of(*slow, {}), (Labels{{"team", "data"}, {"severity", "warning"}}));
   EXPECT_EQ(slow->annotations.size(), 2u);
   EXPECT_EQ(rules->find("ToolRepetition")->values.size(), 1u) << "value takes the place of the preset's values";
 }
