@@ -101,14 +101,12 @@ std::string refusal_of_function(const std::string& name) {
       name == "double_exponential_smoothing") {
     return name +
            "() looks at a trend; of a sum or a count in a calendar window forecast(value) says what it will be at "
-           "the "
-           "end, and of all else baseline: {range: 24h} what it was";
+           "the end, and of all else baseline: {range: 24h} what it was";
   }
   if (name == "absent" || name == "absent_over_time") {
     return name +
            "() is about what nobody has counted; a rule with mode: absence pages when an agent falls silent, and "
-           "with "
-           "known: {always: [{agent: NAME}]} also when it never spoke";
+           "with known: {always: [{agent: NAME}]} also when it never spoke";
   }
   if (name == "irate" || name == "idelta") {
     return name + "() looks at two scrapes, and Tocsin scrapes nothing; write rate() or increase() over some minutes";

@@ -38,8 +38,7 @@ Labels labels_of_group(const std::vector<GroupField>& fields, std::string_view k
   return labels;
 }
 
-Labels labels_of(const Rule& rule, std::string_view key) {
-  const Labels group = labels_of_group(rule.group_by, key);
+Labels labels_of(const Rule& rule, const Labels& group) {
   Labels labels = group;
   const auto value = [&](std::string_view name) -> std::string_view {
     const auto found = std::find_if(group.begin(), group.end(), [&](const auto& one) { return one.first == name; });

@@ -21,8 +21,8 @@ Labels labels_of_group(const std::vector<GroupField>& fields, std::string_view k
 // The same with the empty ones.
 Labels all_labels_of_group(const std::vector<GroupField>& fields, std::string_view key);
 
-// The same of a rule's group, and behind them the rule's own.
-Labels labels_of(const Rule& rule, std::string_view key);
+// Those of a rule's group, and behind them the rule's own.
+Labels labels_of(const Rule& rule, const Labels& group);
 
 // Whether each of `asked` is among `labels`, with its value.
 bool has_labels(const Labels& labels, const Labels& asked);

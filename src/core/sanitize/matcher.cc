@@ -127,8 +127,9 @@ std::optional<std::size_t> private_key_end(std::string_view buffer, std::size_t 
   const bool has_head = from_first.starts_with("MII") || from_first.starts_with("b3BlbnNzaC1rZXktdjE");
   if (longest_run < shortest_line || all < (has_head ? shortest_behind_a_head : shortest_key)) return std::nullopt;
   if (!upper || !lower || !digit) return std::nullopt;
-  if (end_line == std::string_view::npos && !is_before_key(body.substr(0, first_long))) return std::nullopt;
-  if (end_line == std::string_view::npos) return header_end + last;
+  if (end_line == std::string_view::npos) {
+    return is_before_key(body.substr(0, first_long)) ? std::optional(header_end + last) : std::nullopt;
+  }
   std::size_t end = body_end + std::string_view("-----END ").size();
   constexpr std::size_t longest_label = 48;
   const std::size_t dashes = body.find("-----", end);

@@ -297,15 +297,6 @@ std::uint64_t long_from(std::uint64_t tokens, std::uint64_t tokens_behind) {
   return static_cast<std::uint64_t>(run);
 }
 
-// "[1;33mtoken": the number at `at` is the end of a terminal's colour.
-template <class Look>
-void look_behind_colour(std::string_view buffer, std::size_t at, Look look) {
-  std::size_t begin = at;
-  while (begin > 0 && (buffer[begin - 1] == ';' || is_digit(buffer[begin - 1])) && at - begin < 16) --begin;
-  const std::size_t behind = behind_colour(buffer, begin);
-  if (behind > at && behind < buffer.size()) look(behind);
-}
-
 }  // namespace
 
 // `tokens_behind`: of the block behind.
@@ -320,7 +311,8 @@ void Scanner::look_at_starts(std::string_view buffer, std::size_t base, const By
           buffer, from, [&](const Keyword& keyword, std::size_t begin) { try_keyword(buffer, keyword, begin); });
     };
     look(at);
-    if (is_digit(buffer[at]) || buffer[at] == 'm' || buffer[at] == 'K') look_behind_colour(buffer, at, look);
+    if (!is_digit(buffer[at]) && buffer[at] != 'm' && buffer[at] != 'K') continue;  // no end of a colour
+    if (const std::size_t behind = behind_colour(buffer, at); behind > at && behind < buffer.size()) look(behind);
   }
 }
 

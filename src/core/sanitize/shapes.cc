@@ -115,13 +115,16 @@ constexpr std::size_t longest_colour = 16;  // "38;2;255;255;255"
 }  // namespace
 
 std::size_t behind_colour(std::string_view buffer, std::size_t at) {
-  if (byte_before(buffer, at) != '[') return at;
-  std::size_t end = at;
-  while (end - at < longest_colour && (is_digit(byte_at(buffer, end)) || byte_at(buffer, end) == ';')) ++end;
-  const bool is_escaped = at >= 2 && buffer[at - 2] == '\x1b';
+  const auto is_number = [](char c) { return is_digit(c) || c == ';'; };
+  std::size_t begin = at;
+  while (begin > 0 && at - begin < longest_colour && is_number(buffer[begin - 1])) --begin;
+  if (byte_before(buffer, begin) != '[') return at;
+  std::size_t end = begin;
+  while (end - begin < longest_colour && is_number(byte_at(buffer, end))) ++end;
+  const bool is_escaped = begin >= 2 && buffer[begin - 2] == '\x1b';
   const char last = byte_at(buffer, end);
-  const bool is_colour = (last == 'm' && (end > at || is_escaped)) || (last == 'K' && is_escaped);
-  return is_colour ? end + 1 : at;
+  const bool is_colour = (last == 'm' && (end > begin || is_escaped)) || (last == 'K' && is_escaped);
+  return is_colour && end >= at ? end + 1 : at;
 }
 
 namespace {
@@ -139,11 +142,7 @@ std::size_t skip_colour(std::string_view buffer, std::size_t at) {
 
 // Whether the end of a terminal's colour, "[33m", stands right before.
 bool is_behind_colour(std::string_view buffer, std::size_t at) {
-  if (at < 2 || (buffer[at - 1] != 'm' && buffer[at - 1] != 'K')) return false;
-  std::size_t begin = at - 1;
-  while (begin > 0 && at - begin <= longest_colour && (is_digit(buffer[begin - 1]) || buffer[begin - 1] == ';'))
-    --begin;
-  return behind_colour(buffer, begin) == at;
+  return at > 0 && (buffer[at - 1] == 'm' || buffer[at - 1] == 'K') && behind_colour(buffer, at - 1) == at;
 }
 
 }  // namespace
@@ -629,8 +628,7 @@ std::optional<Assignment> assignment_at(std::string_view buffer, TextRange keywo
   if (paired) at = *paired - 1;  // the quote, or the end of the string that names it
   if (byte_at(buffer, at) == '\0') {
     // A name that is a string of its own has its value in the next.
-    const bool is_string = begin == 0 || buffer[begin - 1] == '\0';
-    if (at >= buffer.size() || !is_string) return std::nullopt;
+    if (at >= buffer.size() || (begin > 0 && buffer[begin - 1] != '\0')) return std::nullopt;
     ++at;
     const std::size_t piece_end = std::min(buffer.find('\0', at), buffer.size());
     found.value = {at, std::min(piece_end, at + longest_value)};

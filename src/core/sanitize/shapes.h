@@ -21,8 +21,8 @@ struct TextRange {
 // of a text inside a text, or to the colour of a terminal ([33m).
 bool token_may_begin_at(std::string_view buffer, std::size_t at);
 
-// Behind what is left of a terminal's colour, where its numbers begin at `at`: of "33mtoken" behind "\x1b[" the place
-// of "token"; else `at`.
+// Behind a terminal's colour, where `at` is within its numbers or at the letter behind them: of "1;33mtoken" behind
+// "\x1b[" the place of "token"; else `at`.
 std::size_t behind_colour(std::string_view buffer, std::size_t at);
 
 // Where a value begins that its name, which ends at `name_end`, does not stand right before: in {"name": NAME,

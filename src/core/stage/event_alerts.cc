@@ -276,7 +276,7 @@ AlertChange EventAlerts::change_of(const Rule& rule, const UrgentFinding& findin
   change.at = finding.at;
   change.alert = rule.name;
   const Labels group_labels = labels_of_group(rule.group_by, finding.group);
-  change.labels = labels_of(rule, finding.group);
+  change.labels = labels_of(rule, group_labels);
   change.value = 1;
   change.samples = 1;
   change.since = finding.at;

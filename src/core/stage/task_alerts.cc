@@ -131,7 +131,7 @@ AlertChange TaskAlerts::change_of(const TaskNews& news, const GroupKey& group, R
   change.at = now;
   change.alert = rule_.name;
   const Labels group_labels = labels_of_group(rule_.group_by, group);
-  change.labels = labels_of(rule_, group);
+  change.labels = labels_of(rule_, group_labels);
   const double elapsed = static_cast<double>(news.elapsed.count()) / 1'000;
   const double silent = !rule_.count && news.value > 0 ? news.value : unknown_number;
   change.value = judges_silence_ && !is_unknown(silent) ? silent : elapsed;

@@ -776,7 +776,7 @@ AlertChange WindowRule::change_of(const GroupKey& key, const Group& group, Measu
   change.alert = rule_.name;
   change.firing = firing;
   const Labels group_labels = labels_of_group(rule_.group_by, key);
-  change.labels = labels_of(rule_, key);
+  change.labels = labels_of(rule_, group_labels);
   change.value = measured.values[0];
   change.baseline = measured.baselines[0].mean;
   change.samples = measured.totals[0].count;
